@@ -1,0 +1,237 @@
+//! Canonical sha256 over mapped values: the same for the same content, whatever the order of keys and however a number
+//! was written.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use crate::record::Values;
+
+/// A sha256.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Checksum([u8; 32]);
+
+/// Text that is not 64 hexadecimal digits, or bytes that are not 32.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a checksum is 64 hexadecimal digits")]
+pub struct InvalidChecksum;
+
+impl Checksum {
+    /// The checksum of mapped values. `mapping` is the checksum of the mapping itself, so that a changed mapping makes
+    /// every record new.
+    pub fn of_values(mapping: &Self, values: &Values) -> Self {
+        let mut hasher = Sha256::new();
+        hasher.update(mapping.0);
+        hash_object(&mut hasher, values);
+        Self(hasher.finalize().into())
+    }
+
+    /// The checksum of one JSON value.
+    pub fn of_value(value: &Value) -> Self {
+        let mut hasher = Sha256::new();
+        hash_value(&mut hasher, value);
+        Self(hasher.finalize().into())
+    }
+
+    /// The 32 bytes.
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl TryFrom<&[u8]> for Checksum {
+    type Error = InvalidChecksum;
+    fn try_from(bytes: &[u8]) -> Result<Self, InvalidChecksum> {
+        Ok(Self(bytes.try_into().map_err(|_| InvalidChecksum)?))
+    }
+}
+
+impl fmt::Display for Checksum {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for Checksum {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+impl FromStr for Checksum {
+    type Err = InvalidChecksum;
+    fn from_str(text: &str) -> Result<Self, InvalidChecksum> {
+        let digits = text.as_bytes();
+        let mut bytes = [0; 32];
+        if digits.len() != 64 {
+            return Err(InvalidChecksum);
+        }
+        for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
+            let pair = std::str::from_utf8(pair).map_err(|_| InvalidChecksum)?;
+            *byte = u8::from_str_radix(pair, 16).map_err(|_| InvalidChecksum)?;
+        }
+        Ok(Self(bytes))
+    }
+}
+
+impl TryFrom<String> for Checksum {
+    type Error = InvalidChecksum;
+    fn try_from(text: String) -> Result<Self, InvalidChecksum> {
+        text.parse()
+    }
+}
+
+impl From<Checksum> for String {
+    fn from(checksum: Checksum) -> Self {
+        checksum.to_string()
+    }
+}
+
+/// Every value is hashed with a tag and, where its length is not fixed, a length in front: no two different values
+/// give the same bytes.
+fn hash_value(hasher: &mut Sha256, value: &Value) {
+    match value {
+        Value::Null => hasher.update(b"n"),
+        Value::Bool(false) => hasher.update(b"f"),
+        Value::Bool(true) => hasher.update(b"t"),
+        Value::Number(number) => hash_text(hasher, b'd', &canonical_number(number.as_str())),
+        Value::String(text) => hash_text(hasher, b's', text),
+        Value::Array(items) => {
+            hasher.update(b"a");
+            hasher.update((items.len() as u64).to_be_bytes());
+            items.iter().for_each(|item| hash_value(hasher, item));
+        }
+        Value::Object(fields) => hash_object(hasher, fields),
+    }
+}
+
+fn hash_object(hasher: &mut Sha256, fields: &Values) {
+    let mut sorted: Vec<(&String, &Value)> = fields.iter().collect();
+    sorted.sort_unstable_by_key(|(name, _)| *name);
+    hasher.update(b"o");
+    hasher.update((sorted.len() as u64).to_be_bytes());
+    for (name, value) in sorted {
+        hash_text(hasher, b'k', name);
+        hash_value(hasher, value);
+    }
+}
+
+fn hash_text(hasher: &mut Sha256, tag: u8, text: &str) {
+    hasher.update([tag]);
+    hasher.update((text.len() as u64).to_be_bytes());
+    hasher.update(text);
+}
+
+/// A JSON number as `digits` `e` `exponent` without leading and trailing zeros: `10.50`, `1.05e1` and `10.5` are the
+/// same, and no digit is lost to a float.
+pub fn canonical_number(text: &str) -> String {
+    let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
+    let (negative, mantissa) = match mantissa.strip_prefix('-') {
+        Some(rest) => (true, rest),
+        None => (false, mantissa),
+    };
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let all: String = [whole, fraction].concat();
+    let digits = all.trim_start_matches('0').trim_end_matches('0');
+    if digits.is_empty() {
+        return "0".to_owned();
+    }
+    let trailing = all.len() - all.trim_end_matches('0').len();
+    let shift = i128::try_from(trailing).unwrap_or(0) - i128::try_from(fraction.len()).unwrap_or(0);
+    match exponent
+        .parse::<i128>()
+        .ok()
+        .and_then(|exponent| exponent.checked_add(shift))
+    {
+        Some(exponent) => format!("{}{digits}e{exponent}", if negative { "-" } else { "" }),
+        // An exponent of more than 38 digits: no remote system sends it, but two of them must not become equal.
+        None => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn values(text: &str) -> Values {
+        serde_json::from_str(text).unwrap()
+    }
+
+    fn sum(text: &str) -> Checksum {
+        Checksum::of_values(&Checksum([0; 32]), &values(text))
+    }
+
+    #[test]
+    fn key_order_and_number_spelling_do_not_matter() {
+        assert_eq!(
+            sum(r#"{"a":1,"b":{"x":1.50,"y":[1e1]}}"#),
+            sum(r#"{"b":{"y":[10.0],"x":15e-1},"a":1.0}"#)
+        );
+    }
+
+    #[test]
+    fn different_values_differ() {
+        let texts = [
+            r#"{"a":""}"#,
+            r#"{"a":false}"#,
+            r#"{"a":null}"#,
+            r#"{"a":0}"#,
+            r#"{"a":"0"}"#,
+            r#"{"a":[]}"#,
+            r#"{"a":{}}"#,
+            r"{}",
+            r#"{"a":["b","c"]}"#,
+            r#"{"a":["bc"]}"#,
+            r#"{"a":10}"#,
+            r#"{"a":-10}"#,
+            r#"{"a":0.1}"#,
+            r#"{"a":9007199254740993}"#,
+            r#"{"a":9007199254740992}"#,
+        ];
+        let sums: std::collections::HashSet<_> = texts.iter().map(|text| sum(text)).collect();
+        assert_eq!(sums.len(), texts.len());
+    }
+
+    #[test]
+    fn a_changed_mapping_changes_every_checksum() {
+        let fields = values(r#"{"a":1}"#);
+        assert_ne!(
+            Checksum::of_values(&Checksum([0; 32]), &fields),
+            Checksum::of_values(&Checksum([1; 32]), &fields)
+        );
+    }
+
+    #[test]
+    fn numbers_are_canonical_without_a_float() {
+        for (text, canonical) in [
+            ("0", "0"),
+            ("-0.0", "0"),
+            ("0e9", "0"),
+            ("10.50", "105e-1"),
+            ("1.05E+1", "105e-1"),
+            ("100", "1e2"),
+            ("-0.001", "-1e-3"),
+            ("9007199254740993", "9007199254740993e0"),
+        ] {
+            assert_eq!(canonical_number(text), canonical, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_number_and_its_shifted_spelling_are_equal(whole in -999_999_i64..999_999, zeros in 0_usize..5) {
+            let padded = format!("{whole}.{}", "0".repeat(zeros + 1));
+            prop_assert_eq!(canonical_number(&whole.to_string()), canonical_number(&padded));
+        }
+
+        #[test]
+        fn hexadecimal_text_comes_back(bytes: [u8; 32]) {
+            prop_assert_eq!(Checksum(bytes).to_string().parse::<Checksum>(), Ok(Checksum(bytes)));
+        }
+    }
+}

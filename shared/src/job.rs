@@ -1,0 +1,158 @@
+//! The job: what travels from producer to worker. One envelope, versioned; its JSON is a contract between processes of
+//! different versions during a rolling upgrade and is snapshot-tested.
+
+use serde::{Deserialize, Serialize};
+
+use crate::checksum::Checksum;
+use crate::failure::{Class, Reason};
+use crate::record::{PipelineName, RecordKey, RunId, Values, Version};
+
+/// The format that this version writes, and the newest that it reads.
+pub const FORMAT: u32 = 1;
+
+/// What kind of work a job is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum JobKind {
+    /// Upsert the mapped values of one record.
+    Record,
+}
+
+/// One unit of work: one change of one record.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Job {
+    /// See [`FORMAT`].
+    pub format: u32,
+    /// What kind of work it is.
+    pub kind: JobKind,
+    /// The pipeline that it belongs to.
+    pub pipeline: PipelineName,
+    /// The record's key in the source.
+    pub key: RecordKey,
+    /// Which change of the record this is.
+    pub version: Version,
+    /// The checksum of `values` under the pipeline's mapping.
+    pub checksum: Checksum,
+    /// The run that made it.
+    pub run: RunId,
+    /// Its number in the run, from 0: a redelivered job is never counted twice.
+    pub place: u64,
+    /// Which try this is, from 1.
+    pub attempt: u32,
+    /// The mapped values.
+    pub values: Values,
+    /// When the source says that the record changed: for people, never for ordering.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source_time: Option<String>,
+    /// What went wrong in earlier attempts, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub failures: Vec<Attempt>,
+}
+
+/// A failed attempt.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// When, in UTC.
+    pub at: jiff::Timestamp,
+    /// Its class.
+    pub class: Class,
+    /// Its label.
+    pub reason: Reason,
+    /// In words, with causes.
+    pub message: String,
+}
+
+/// A job that this version cannot read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DecodeError {
+    /// Written by a newer version: to be kept for newer workers.
+    #[error("job format {0} is newer than {FORMAT}, the newest that this version reads")]
+    Newer(u32),
+    /// Not a job at all.
+    #[error("not a job: {0}")]
+    Undecodable(String),
+}
+
+#[derive(Deserialize)]
+struct FormatOnly {
+    format: u32,
+}
+
+impl Job {
+    /// As JSON.
+    pub fn encode(&self) -> Vec<u8> {
+        serde_json::to_vec(self).expect("a job has only text keys")
+    }
+
+    /// Reads a job; the format is looked at first, so that a newer job is told from a broken one.
+    pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let undecodable = |error: serde_json::Error| DecodeError::Undecodable(error.to_string());
+        let FormatOnly { format } = serde_json::from_slice(bytes).map_err(undecodable)?;
+        if format > FORMAT {
+            return Err(DecodeError::Newer(format));
+        }
+        let job: Self = serde_json::from_slice(bytes).map_err(undecodable)?;
+        if job.format == 0 || job.attempt == 0 {
+            return Err(DecodeError::Undecodable(
+                "format and attempt count from 1".to_owned(),
+            ));
+        }
+        Ok(job)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn sample() -> Job {
+        Job {
+            format: FORMAT,
+            kind: JobKind::Record,
+            pipeline: "products".parse().unwrap(),
+            key: RecordKey::from(42),
+            version: Version {
+                epoch: 1_763_769_600_000,
+                sequence: 7,
+            },
+            checksum: "ab".repeat(32).parse().unwrap(),
+            run: RunId(3),
+            place: 6,
+            attempt: 2,
+            values: serde_json::from_str(r#"{"id":42,"list_price":10.50,"uom_id":[1,"Units"]}"#).unwrap(),
+            source_time: Some("2026-11-21 22:41:09".to_owned()),
+            failures: vec![Attempt {
+                at: "2026-11-22T00:00:00Z".parse().unwrap(),
+                class: Class::Transient,
+                reason: Reason::Timeout,
+                message: "no answer".to_owned(),
+            }],
+        }
+    }
+
+    #[test]
+    fn the_envelope_is_this_json() {
+        insta::assert_snapshot!(String::from_utf8(sample().encode()).unwrap(), @r#"{"format":1,"kind":"record","pipeline":"products","key":"42","version":{"epoch":1763769600000,"sequence":7},"checksum":"abababababababababababababababababababababababababababababababab","run":3,"place":6,"attempt":2,"values":{"id":42,"list_price":10.50,"uom_id":[1,"Units"]},"source_time":"2026-11-21 22:41:09","failures":[{"at":"2026-11-22T00:00:00Z","class":"transient","reason":"timeout","message":"no answer"}]}"#);
+    }
+
+    #[test]
+    fn a_job_comes_back_with_its_decimals() {
+        assert_eq!(Job::decode(&sample().encode()), Ok(sample()));
+    }
+
+    #[test]
+    fn a_newer_format_is_not_called_broken() {
+        assert_eq!(
+            Job::decode(br#"{"format":2,"shape":"unheard of"}"#),
+            Err(DecodeError::Newer(2))
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_decoded_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            drop(Job::decode(&bytes));
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! What producer and worker both use: records, jobs, mapping, checksums, the clients of remote systems,
+//! the queue, the state and the failures that all of them report.
+
+pub mod checksum;
+pub mod failure;
+pub mod job;
+pub mod platform;
+pub mod record;

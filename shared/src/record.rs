@@ -1,0 +1,172 @@
+//! The names of things: pipelines, records, versions. Each is parsed once, at the edge.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// Mapped values of one record, in the order of the mapping. Numbers keep their decimal text: serde_json's
+/// `arbitrary_precision` is on, so no price ever goes through a float.
+pub type Values = serde_json::Map<String, serde_json::Value>;
+
+/// A name that cannot be accepted, in words.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct InvalidName(String);
+
+/// The name of a pipeline: 1 to 40 of `a-z`, `0-9`, `_` and `-`, starting with a letter. It is part of queue names,
+/// state keys and metric labels.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct PipelineName(String);
+
+impl PipelineName {
+    /// As text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for PipelineName {
+    type Err = InvalidName;
+
+    fn from_str(text: &str) -> Result<Self, InvalidName> {
+        let fits = text.len() <= 40
+            && text.starts_with(|c: char| c.is_ascii_lowercase())
+            && text
+                .chars()
+                .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_' || c == '-');
+        if fits {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(InvalidName(format!(
+                "'{text}' is no pipeline name: use 1 to 40 of a-z, 0-9, '_' and '-', starting with a letter"
+            )))
+        }
+    }
+}
+
+/// The key of a record in its source: an Odoo or Zoho id as text, 1 to 200 characters without white space or control
+/// characters.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct RecordKey(String);
+
+impl RecordKey {
+    /// As text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<u64> for RecordKey {
+    fn from(id: u64) -> Self {
+        Self(id.to_string())
+    }
+}
+
+impl FromStr for RecordKey {
+    type Err = InvalidName;
+
+    fn from_str(text: &str) -> Result<Self, InvalidName> {
+        if text.is_empty() || text.chars().count() > 200 {
+            return Err(InvalidName(format!(
+                "a record key has 1 to 200 characters, not {}",
+                text.chars().count()
+            )));
+        }
+        if text.chars().any(|c| c.is_whitespace() || c.is_control()) {
+            return Err(InvalidName(format!(
+                "record key {text:?} contains white space or control characters"
+            )));
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+macro_rules! text_name {
+    ($name:ident) => {
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+        impl TryFrom<String> for $name {
+            type Error = InvalidName;
+            fn try_from(text: String) -> Result<Self, InvalidName> {
+                text.parse()
+            }
+        }
+        impl From<$name> for String {
+            fn from(name: $name) -> Self {
+                name.0
+            }
+        }
+    };
+}
+text_name!(PipelineName);
+text_name!(RecordKey);
+
+/// The order of changes to one record: the producer's epoch, then a sequence inside it. An epoch is
+/// `max(previous + 1, Unix milliseconds)`, so that versions grow even after the state was wiped. Source times are never
+/// the order: they have one-second grain and go backwards when a source is restored from a backup.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Version {
+    /// The producer's epoch.
+    pub epoch: u64,
+    /// Counts up inside the epoch, from 1.
+    pub sequence: u64,
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.epoch, self.sequence)
+    }
+}
+
+/// One run of one pipeline. Numbers count up for ever within one state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct RunId(pub u64);
+
+impl fmt::Display for RunId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}
+
+/// How a settled record job ended in the sink.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// The record was not in the sink and is now.
+    Created,
+    /// The sink's values differed and were written.
+    Updated,
+    /// The sink had these values already; nothing was written.
+    Unchanged,
+    /// A newer version is wanted; nothing was written.
+    Superseded,
+    /// Given up, with a reason in the dead letters.
+    Dead,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pipeline_names_are_checked() {
+        assert!("customers".parse::<PipelineName>().is_ok());
+        for bad in ["", "Customers", "a b", "1a", "a.b", &"a".repeat(41)] {
+            assert!(bad.parse::<PipelineName>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn versions_are_ordered_by_epoch_first() {
+        let version = |epoch, sequence| Version { epoch, sequence };
+        assert!(version(2, 1) > version(1, 99));
+        assert!(version(2, 2) > version(2, 1));
+    }
+}
