@@ -1,0 +1,285 @@
+//! What goes into the state and comes out of it.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::checksum::Checksum;
+use crate::job::{Attempt, Job};
+use crate::record::{Outcome, PipelineName, RecordKey, RunId, Version};
+
+/// What a run enumerates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunKind {
+    /// Every record.
+    Full,
+    /// What changed since the cursor, less the overlap.
+    Incremental,
+}
+
+/// A closed window `[start, end)` of source time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Window {
+    /// Inclusive; `None` for a full run.
+    pub start: Option<Timestamp>,
+    /// Exclusive, from the source's clock: the cursor after the run.
+    pub end: Timestamp,
+}
+
+/// The two systems and the mapping that the wanted and applied values of a pipeline are about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Binding {
+    /// Identity of the source (address and database).
+    pub source: String,
+    /// Identity of the sink (address and database, or the id of a file).
+    pub sink: String,
+    /// Checksum of the mapping.
+    pub mapping: Checksum,
+}
+
+/// What the state knows of a pipeline.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PipelineState {
+    /// What it is about.
+    pub binding: Binding,
+    /// End of the newest complete window.
+    pub cursor: Option<Timestamp>,
+    /// When the newest complete full run began, by the source's clock.
+    pub last_full: Option<Timestamp>,
+    /// The run that has not ended: running now, or broken off.
+    pub open: Option<OpenRun>,
+}
+
+/// A run that has not ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenRun {
+    /// Its number.
+    pub id: RunId,
+    /// What it enumerates.
+    pub kind: RunKind,
+    /// Its window.
+    pub window: Window,
+    /// How far the cursor got inside the window.
+    pub position: Option<String>,
+}
+
+/// A run to begin.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewRun {
+    /// Of which pipeline.
+    pub pipeline: PipelineName,
+    /// What it enumerates.
+    pub kind: RunKind,
+    /// Its window.
+    pub window: Window,
+    /// What it is about.
+    pub binding: Binding,
+    /// Every record is enqueued, whatever is remembered.
+    pub force: bool,
+    /// Forget all records and dead letters of the pipeline first: they are about another source or sink.
+    pub reset: bool,
+}
+
+/// A run under way, as its producer holds it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Run {
+    /// Its number.
+    pub id: RunId,
+    /// Of which pipeline.
+    pub pipeline: PipelineName,
+    /// What it enumerates.
+    pub kind: RunKind,
+    /// Its window.
+    pub window: Window,
+    /// See [`NewRun::force`].
+    pub force: bool,
+    /// Epoch of the versions that it gives.
+    pub epoch: u64,
+    /// How far an earlier process got.
+    pub position: Option<String>,
+    /// Pages that the cursor has passed.
+    pub pages: u64,
+}
+
+/// A mapped record, to be compared with what is wanted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Want {
+    /// Which record.
+    pub key: RecordKey,
+    /// Of its mapped values.
+    pub checksum: Checksum,
+}
+
+/// The answer to a [`Want`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wanted {
+    /// Nothing to do.
+    Unchanged,
+    /// Nothing to do: this run has enqueued it already.
+    Already,
+    /// Nothing to do: these values are in the dead letters.
+    Dead,
+    /// A job is to be enqueued.
+    Enqueue {
+        /// The new version.
+        version: Version,
+        /// The job's number in the run.
+        place: u64,
+    },
+}
+
+/// A record that is wanted and not applied.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outstanding {
+    /// Which record.
+    pub key: RecordKey,
+    /// What is wanted.
+    pub version: Version,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+/// A page that the cursor passes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page {
+    /// From 1, without gaps; goes on where [`Run::pages`] ended.
+    pub number: u64,
+    /// Where the next page begins, in the source's own form.
+    pub position: String,
+    /// Records of it that were [`Wanted::Unchanged`]. Those that were enqueued have been counted with their place.
+    pub unchanged: u64,
+    /// Records of it that were [`Wanted::Dead`].
+    pub dead: u64,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunEnd {
+    /// Everything in the window was seen and is durable.
+    Complete,
+    /// Stopped by a failure, in words; the run stays open, the next one goes on from its position.
+    Failed(String),
+    /// Stopped by a person or the system; the run stays open, the next one goes on from its position.
+    Interrupted,
+}
+
+/// A job to claim.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claim {
+    /// Which record.
+    pub key: RecordKey,
+    /// Of the job.
+    pub version: Version,
+}
+
+/// The answer to a [`Claim`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Claimed {
+    /// Go on. `marks` counts the earlier tries of this version whose started mark was never taken back: each is a
+    /// worker that died over it, or over a neighbour in its batch.
+    Go {
+        /// Unreleased started marks before this claim.
+        marks: u32,
+        /// What the sink called the record when it was applied last.
+        sink_id: Option<String>,
+    },
+    /// A newer version is wanted.
+    Superseded,
+    /// This version, or a newer one, is applied already.
+    Applied,
+}
+
+/// How a job ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settled {
+    /// The run that made the job.
+    pub run: RunId,
+    /// Its number in the run.
+    pub place: u64,
+    /// Which record.
+    pub key: RecordKey,
+    /// Which change of it.
+    pub version: Version,
+    /// Of the values.
+    pub checksum: Checksum,
+    /// Created, updated or unchanged (moves `applied`), or superseded (does not).
+    pub outcome: Outcome,
+    /// What the sink calls the record.
+    pub sink_id: Option<String>,
+}
+
+/// A record given up, with everything needed to look into it and to try again.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DeadLetter {
+    /// The job as it was when it was given up; its `failures` hold earlier attempts.
+    pub job: Job,
+    /// Why, in words and as class and label; the last attempt.
+    pub failure: Attempt,
+}
+
+/// How many records are in which stage.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Counts {
+    /// Known records.
+    pub wanted: u64,
+    /// Of these with applied values (of any version).
+    pub applied: u64,
+    /// Wanted and neither applied nor dead.
+    pub outstanding: u64,
+    /// In the dead letters.
+    pub dead: u64,
+}
+
+/// The ledger of a run. It balances: `seen = unchanged_at_source + enqueued + dead_at_source` and `enqueued = created +
+/// updated + unchanged + superseded + dead + outstanding`. A record that is read again after a crash is counted once.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Ledger {
+    /// Records read from the source.
+    pub seen: u64,
+    /// Same as wanted: no job.
+    pub unchanged_at_source: u64,
+    /// In the dead letters with the same checksum: no job.
+    pub dead_at_source: u64,
+    /// Jobs made.
+    pub enqueued: u64,
+    /// New in the sink.
+    pub created: u64,
+    /// Written.
+    pub updated: u64,
+    /// The sink had them.
+    pub unchanged: u64,
+    /// A newer version is wanted.
+    pub superseded: u64,
+    /// Given up.
+    pub dead: u64,
+}
+
+impl Ledger {
+    /// Jobs that have not ended.
+    pub fn outstanding(&self) -> u64 {
+        self.enqueued.saturating_sub(self.created + self.updated + self.unchanged + self.superseded + self.dead)
+    }
+}
+
+/// A run, as history shows it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RunSummary {
+    /// Its number.
+    pub id: RunId,
+    /// Of which pipeline.
+    pub pipeline: PipelineName,
+    /// What it enumerated.
+    pub kind: RunKind,
+    /// Its window.
+    pub window: Window,
+    /// When it began.
+    pub started: Timestamp,
+    /// When it ended.
+    pub ended: Option<Timestamp>,
+    /// How it ended.
+    pub end: Option<RunEnd>,
+    /// What became of its records.
+    pub ledger: Ledger,
+}
+

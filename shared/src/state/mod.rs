@@ -1,0 +1,169 @@
+//! The state: what is wanted and what is applied of every record, the cursors, the runs with their ledgers and the dead
+//! letters. It is a cache of the truth: with it wiped, the next run costs time and nothing else.
+//!
+//! One closed set of stores behind one contract: [`State`] forwards to the store that was opened, and one conformance
+//! suite (`conformance.rs`) runs over each. Every write is one transaction and may be repeated: a caller that does not
+//! know whether a write arrived sends it again.
+
+mod kinds;
+mod sqlite;
+
+#[cfg(test)]
+mod conformance;
+
+use std::path::Path;
+
+use crate::failure::Failure;
+use crate::record::{PipelineName, RecordKey, RunId, Version};
+
+pub use kinds::*;
+pub use sqlite::EnumerationLock;
+
+/// An opened store. Cheap to clone; clones share it.
+#[derive(Debug, Clone)]
+pub enum State {
+    /// One file on this machine.
+    Sqlite(sqlite::SqliteState),
+}
+
+macro_rules! forward {
+    ($self:ident.$call:ident($($argument:expr),*)) => {
+        match $self {
+            State::Sqlite(store) => store.$call($($argument),*).await,
+        }
+    };
+}
+
+impl State {
+    /// Opens the file, creates it where it is missing and migrates older layouts.
+    ///
+    /// # Errors
+    /// `Reason::File` where the file cannot be opened, `Reason::Configuration` where it is no state of ours or of a
+    /// newer layout: each says what to do.
+    pub async fn open_file(path: &Path) -> Result<Self, Failure> {
+        Ok(Self::Sqlite(sqlite::SqliteState::open(path).await?))
+    }
+
+    /// The lock that keeps two enumerations over one state apart. It is the operating system's: a killed process
+    /// leaves none behind.
+    ///
+    /// # Errors
+    /// `Reason::Locked`, naming the process that holds it and since when.
+    pub async fn lock_enumeration(&self) -> Result<EnumerationLock, Failure> {
+        forward!(self.lock_enumeration())
+    }
+
+    /// What is known of a pipeline; `None` where it never ran.
+    pub async fn pipeline(&self, pipeline: &PipelineName) -> Result<Option<PipelineState>, Failure> {
+        forward!(self.pipeline(pipeline))
+    }
+
+    /// Starts a run under a new epoch. An open run of the pipeline is closed as interrupted first. With
+    /// [`NewRun::reset`] all records and dead letters of the pipeline are forgotten in the same transaction.
+    pub async fn begin_run(&self, run: &NewRun) -> Result<Run, Failure> {
+        forward!(self.begin_run(run))
+    }
+
+    /// Goes on with the open run of a pipeline from its position, under a new epoch. `None` where none is open.
+    pub async fn resume_run(&self, pipeline: &PipelineName) -> Result<Option<Run>, Failure> {
+        forward!(self.resume_run(pipeline))
+    }
+
+    /// Compares mapped records with what is wanted and notes what is new: the answers are in the order of `wants`.
+    /// The rules, first match:
+    ///
+    /// | in the state | answer |
+    /// |---|---|
+    /// | nothing, or another checksum | [`Wanted::Enqueue`] with a new version; a dead letter of the record is kept until it succeeds |
+    /// | same checksum, dead letter with it | [`Wanted::Dead`], or [`Wanted::Enqueue`] where `run.force` |
+    /// | same checksum, outstanding, of this epoch | [`Wanted::Already`] |
+    /// | same checksum, outstanding, of an older epoch | [`Wanted::Enqueue`] with a new version where `lost` (its job is known to be gone), else [`Wanted::Unchanged`] |
+    /// | same checksum, applied, noted by this run | [`Wanted::Already`] |
+    /// | same checksum, applied | [`Wanted::Unchanged`], or [`Wanted::Enqueue`] where `run.force` |
+    ///
+    /// A record that this run had noted already keeps its place and is not counted as enqueued twice.
+    pub async fn want(&self, run: &Run, wants: &[Want], lost: bool) -> Result<Vec<Wanted>, Failure> {
+        forward!(self.want(run, wants, lost))
+    }
+
+    /// Records that are wanted and neither applied nor dead, with a version below `before`; oldest first, at most
+    /// `limit`.
+    pub async fn outstanding(
+        &self,
+        pipeline: &PipelineName,
+        before: Version,
+        limit: usize,
+    ) -> Result<Vec<Outstanding>, Failure> {
+        forward!(self.outstanding(pipeline, before, limit))
+    }
+
+    /// Withdraws what is wanted of outstanding records that the source no longer has: they go back to what is applied,
+    /// or are forgotten where nothing is.
+    pub async fn withdraw(&self, pipeline: &PipelineName, keys: &[RecordKey]) -> Result<(), Failure> {
+        forward!(self.withdraw(pipeline, keys))
+    }
+
+    /// The cursor passes a page: its position and its counts, in one transaction. A position that is not beyond the
+    /// stored one (`page.number`) changes nothing, so that a repeated call counts nothing twice.
+    pub async fn advance(&self, run: &Run, page: &Page) -> Result<(), Failure> {
+        forward!(self.advance(run, page))
+    }
+
+    /// Ends a run. A complete one moves the cursor to the window's end and, where it was full, notes so.
+    pub async fn finish_run(&self, run: &Run, end: &RunEnd) -> Result<RunSummary, Failure> {
+        forward!(self.finish_run(run, end))
+    }
+
+    /// Claims jobs before their work: the answers are in the order of `claims`. What may go on gets a started mark in
+    /// the same transaction.
+    pub async fn claim(&self, pipeline: &PipelineName, claims: &[Claim]) -> Result<Vec<Claimed>, Failure> {
+        forward!(self.claim(pipeline, claims))
+    }
+
+    /// Takes the started marks back: the jobs were not worked on to an end (retry, give back).
+    pub async fn release(&self, pipeline: &PipelineName, keys: &[RecordKey]) -> Result<(), Failure> {
+        forward!(self.release(pipeline, keys))
+    }
+
+    /// Records how jobs ended, in one transaction: `applied` moves only to a newer version, the place of each job in
+    /// its run is counted once whatever is repeated, started marks go, and a success clears the record's dead letter.
+    pub async fn settle(&self, pipeline: &PipelineName, settled: &[Settled]) -> Result<(), Failure> {
+        forward!(self.settle(pipeline, settled))
+    }
+
+    /// Notes dead letters, one per record (a newer version replaces the entry, an older one does not), and counts
+    /// their places as dead.
+    pub async fn bury(&self, letters: &[DeadLetter]) -> Result<(), Failure> {
+        forward!(self.bury(letters))
+    }
+
+    /// Dead letters of a pipeline, newest first, at most `limit`.
+    pub async fn dead_letters(&self, pipeline: &PipelineName, limit: usize) -> Result<Vec<DeadLetter>, Failure> {
+        forward!(self.dead_letters(pipeline, limit))
+    }
+
+    /// How many records there are in which stage; costs the same whatever their number.
+    pub async fn counts(&self, pipeline: &PipelineName) -> Result<Counts, Failure> {
+        forward!(self.counts(pipeline))
+    }
+
+    /// The newest runs, newest first, of one pipeline or of all.
+    pub async fn runs(&self, pipeline: Option<&PipelineName>, limit: usize) -> Result<Vec<RunSummary>, Failure> {
+        forward!(self.runs(pipeline, limit))
+    }
+
+    /// One run.
+    pub async fn run(&self, id: RunId) -> Result<Option<RunSummary>, Failure> {
+        forward!(self.run(id))
+    }
+
+    /// A small text kept under a name (what was learnt of a remote system and is dear to ask again).
+    pub async fn memo(&self, name: &str) -> Result<Option<String>, Failure> {
+        forward!(self.memo(name))
+    }
+
+    /// Keeps a small text; `None` forgets it.
+    pub async fn set_memo(&self, name: &str, text: Option<&str>) -> Result<(), Failure> {
+        forward!(self.set_memo(name, text))
+    }
+}
