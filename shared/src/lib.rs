@@ -2,7 +2,9 @@
 //! the queue, the state and the failures that all of them report.
 
 pub mod checksum;
+pub mod config;
 pub mod failure;
 pub mod job;
+pub mod mapping;
 pub mod platform;
 pub mod record;

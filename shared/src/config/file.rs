@@ -1,0 +1,175 @@
+//! The keys of the configuration file, as they stand there.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::{JsonFormat, OdooColumn, OdooTransport, field_column, suggest};
+use crate::failure::Failure;
+use crate::mapping::{Column, Origin};
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct File {
+    pub(super) state: Option<PathBuf>,
+    #[serde(default)]
+    pub(super) odoo: BTreeMap<String, Odoo>,
+    #[serde(default)]
+    pub(super) json: BTreeMap<String, Json>,
+    #[serde(default)]
+    pub(super) pipeline: BTreeMap<String, Pipeline>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Odoo {
+    pub(super) url: String,
+    pub(super) database: String,
+    pub(super) user: Option<String>,
+    pub(super) transport: Option<OdooTransport>,
+    pub(super) timeout: Option<Span>,
+    #[serde(default)]
+    pub(super) context: BTreeMap<String, toml::Value>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Json {
+    pub(super) folder: PathBuf,
+    pub(super) format: Option<JsonFormat>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Pipeline {
+    pub(super) source: String,
+    pub(super) sink: String,
+    pub(super) entity: Option<String>,
+    pub(super) model: Option<String>,
+    #[serde(default)]
+    pub(super) fields: Vec<String>,
+    pub(super) mapping: Option<toml::Table>,
+    #[serde(default)]
+    pub(super) domain: Vec<toml::Value>,
+    pub(super) file: Option<PathBuf>,
+    pub(super) format: Option<JsonFormat>,
+    pub(super) overlap: Option<Span>,
+    pub(super) page_size: Option<usize>,
+}
+
+/// A time span such as "90s", "15m", "6h" or "7d".
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub(super) struct Span(pub(super) Duration);
+
+impl TryFrom<String> for Span {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let wrong = || format!("'{text}' is no time span: write a number and s, m, h or d, such as \"15m\"");
+        let unit = text.chars().last().ok_or_else(wrong)?;
+        let seconds: u64 = match unit {
+            's' => 1,
+            'm' => 60,
+            'h' => 3_600,
+            'd' => 86_400,
+            _ => return Err(wrong()),
+        };
+        let count: u64 = text.trim_end_matches(unit).trim().parse().map_err(|_| wrong())?;
+        count
+            .checked_mul(seconds)
+            .map(|seconds| Self(Duration::from_secs(seconds)))
+            .ok_or_else(wrong)
+    }
+}
+
+/// Parses the text; an error names file, line and key and, for an unknown key, the one that was perhaps meant.
+pub(super) fn parse(text: &str, path: &Path) -> Result<File, Failure> {
+    toml::from_str(text).map_err(|error| {
+        let place = match error.span().and_then(|span| text.get(..span.start)) {
+            Some(before) => format!("{} line {}", path.display(), before.matches('\n').count() + 1),
+            None => path.display().to_string(),
+        };
+        let message = error.message();
+        let failure = Failure::configuration(format!("{place}: {}", message.lines().collect::<Vec<_>>().join(" ")));
+        match quoted(message).as_slice() {
+            [unknown, known @ ..] if message.starts_with("unknown field") => {
+                let failure = Failure::configuration(format!("{place}: there is no key '{unknown}' here"));
+                if ["password", "api_key", "secret", "token"].contains(unknown) {
+                    failure.advise(
+                        "secrets come from the environment: CATALOG_SYNC_ODOO_<NAME>_PASSWORD or _API_KEY, or the same \
+                         with _FILE",
+                    )
+                } else {
+                    failure.advise(suggest(unknown, known))
+                }
+            }
+            _ => failure.advise("`catalog-sync config example` shows every key"),
+        }
+    })
+}
+
+/// The parts of a message that stand between backquotes.
+fn quoted(message: &str) -> Vec<&str> {
+    message.split('`').skip(1).step_by(2).collect()
+}
+
+/// A TOML value as JSON; decimals keep the digits that were written as far as TOML's own float keeps them.
+pub(super) fn json(value: toml::Value) -> Value {
+    match value {
+        toml::Value::String(text) => Value::String(text),
+        toml::Value::Integer(number) => number.into(),
+        toml::Value::Float(number) => number.to_string().parse().map_or(Value::Null, Value::Number),
+        toml::Value::Boolean(flag) => Value::Bool(flag),
+        toml::Value::Datetime(time) => Value::String(time.to_string()),
+        toml::Value::Array(items) => items.into_iter().map(json).collect(),
+        toml::Value::Table(fields) => fields
+            .into_iter()
+            .map(|(key, value)| (key, json(value)))
+            .collect(),
+    }
+}
+
+/// One line of a mapping table: `"field"`, `{ from = "field", default = ... }` or `{ constant = ... }`. The error says
+/// what is wrong with the value.
+pub(super) fn column(name: &str, value: &toml::Value) -> Result<OdooColumn, String> {
+    const FORMS: &str =
+        "is to be \"source_field\", { from = \"source_field\", default = VALUE } or { constant = VALUE }";
+    let named = |from: &str, default: Option<Value>| {
+        let mut column = field_column(from);
+        name.clone_into(&mut column.column.name);
+        if let (Origin::Field { default: slot, .. }, Some(default)) = (&mut column.column.origin, default) {
+            *slot = Some(default);
+        }
+        column
+    };
+    match value {
+        toml::Value::String(from) if !from.is_empty() => Ok(named(from, None)),
+        toml::Value::Table(table) => {
+            if let Some(unknown) = table
+                .keys()
+                .find(|key| !["from", "default", "constant"].contains(&key.as_str()))
+            {
+                return Err(format!("has an unknown key '{unknown}'; it {FORMS}"));
+            }
+            match (
+                table.get("from").and_then(toml::Value::as_str),
+                table.get("constant"),
+            ) {
+                (Some(from), None) => Ok(named(from, table.get("default").cloned().map(json))),
+                (None, Some(constant)) if table.len() == 1 => Ok(OdooColumn {
+                    column: Column {
+                        name: name.to_owned(),
+                        origin: Origin::Constant(json(constant.clone())),
+                    },
+                    optional: false,
+                }),
+                _ => Err(FORMS.to_owned()),
+            }
+        }
+        _ => Err(FORMS.to_owned()),
+    }
+}

@@ -1,0 +1,48 @@
+//! Secrets: from `NAME` or from the file that `NAME_FILE` names, never from the configuration file.
+
+use secrecy::SecretString;
+
+use super::OdooSecret;
+use crate::failure::Failure;
+
+/// The secret of `[odoo.NAME]`: `CATALOG_SYNC_ODOO_<NAME>_API_KEY` or `..._PASSWORD`, each also as `..._FILE`.
+pub(super) fn odoo(name: &str, environment: &dyn Fn(&str) -> Option<String>) -> Result<OdooSecret, Failure> {
+    let prefix = format!("CATALOG_SYNC_ODOO_{}", name.to_uppercase().replace('-', "_"));
+    let key = format!("{prefix}_API_KEY");
+    let password = format!("{prefix}_PASSWORD");
+    if let Some(secret) = read(&key, environment)? {
+        return Ok(OdooSecret::ApiKey(secret));
+    }
+    if let Some(secret) = read(&password, environment)? {
+        return Ok(OdooSecret::Password(secret));
+    }
+    Ok(OdooSecret::Missing(format!(
+        "{password} or {key} (or {password}_FILE, {key}_FILE)"
+    )))
+}
+
+fn read(name: &str, environment: &dyn Fn(&str) -> Option<String>) -> Result<Option<SecretString>, Failure> {
+    let file_name = format!("{name}_FILE");
+    match (environment(name), environment(&file_name)) {
+        (Some(_), Some(_)) => {
+            Err(Failure::configuration(format!("both {name} and {file_name} are set")).advise("unset one"))
+        }
+        (Some(secret), None) if secret.is_empty() => Ok(None),
+        (Some(secret), None) => Ok(Some(secret.into())),
+        (None, Some(path)) => {
+            let text = std::fs::read_to_string(&path).map_err(|error| {
+                Failure::configuration(format!("cannot read {path}, which {file_name} names"))
+                    .advise("check the path and its permissions")
+                    .because(error)
+            })?;
+            match text.trim_end_matches(['\r', '\n']) {
+                "" => Err(
+                    Failure::configuration(format!("{path}, which {file_name} names, is empty"))
+                        .advise("write the secret into it"),
+                ),
+                secret => Ok(Some(secret.to_owned().into())),
+            }
+        }
+        (None, None) => Ok(None),
+    }
+}

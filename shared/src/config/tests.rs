@@ -1,0 +1,156 @@
+use super::*;
+
+fn load(text: &str) -> Result<Config, Failure> {
+    load_with(text, &|_| None)
+}
+
+fn load_with(text: &str, environment: &dyn Fn(&str) -> Option<String>) -> Result<Config, Failure> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("catalog-sync.toml");
+    std::fs::write(&path, text).unwrap();
+    Config::load_with(&path, environment)
+}
+
+fn sentence(text: &str) -> String {
+    let sentence = load(text).unwrap_err().to_string();
+    sentence
+        .split_once("catalog-sync.toml")
+        .map_or(sentence.clone(), |(_, rest)| rest.to_owned())
+}
+
+const SERVER: &str =
+    "[odoo.erp]\nurl = \"https://erp.example\"\ndatabase = \"d\"\n[json.files]\nfolder = \"out\"\n";
+
+fn with_pipeline(lines: &str) -> String {
+    format!("{SERVER}[pipeline.customers]\nsource = \"odoo.erp\"\nsink = \"json.files\"\n{lines}")
+}
+
+#[test]
+fn the_example_is_a_configuration_with_both_entities() {
+    let config = load(EXAMPLE).unwrap();
+    let names: Vec<_> = config
+        .pipelines
+        .iter()
+        .map(|pipeline| pipeline.name.as_str())
+        .collect();
+    assert_eq!(names, ["customers", "products"]);
+    assert!(
+        config.pipelines[0]
+            .sink
+            .path
+            .ends_with("odoo_database/odoo_customers.json")
+    );
+    assert_eq!(config.pipelines[0].source.columns[0].column.name, "id");
+    assert_eq!(config.pipelines[0].source.overlap, Duration::from_secs(900));
+}
+
+#[test]
+fn the_example_with_every_line_uncommented_is_a_configuration_too() {
+    let switched_off = |line: &str| line.starts_with('#') && !line.starts_with("# ");
+    let text: Vec<&str> = EXAMPLE
+        .lines()
+        .map(|line| {
+            if switched_off(line) {
+                line.trim_start_matches('#')
+            } else {
+                line
+            }
+        })
+        .collect();
+    let text = text.join("\n");
+    let config = load(&text).unwrap();
+    assert_eq!(config.pipelines.len(), 4);
+}
+
+#[test]
+fn an_unknown_key_is_named_with_its_line_and_the_likely_one() {
+    assert_eq!(
+        sentence(&SERVER.replace("database", "databse")),
+        " line 3: there is no key 'databse' here; did you mean 'database'?"
+    );
+}
+
+#[test]
+fn a_secret_in_the_file_is_refused_without_repeating_it() {
+    let sentence = sentence(&SERVER.replace("database = \"d\"", "database = \"d\"\npassword = \"geheim\""));
+    assert!(
+        sentence.contains("line 4") && sentence.contains("_PASSWORD"),
+        "{sentence}"
+    );
+    assert!(!sentence.contains("geheim"), "{sentence}");
+}
+
+#[test]
+fn broken_toml_names_its_line() {
+    assert!(sentence("state = \n").starts_with(" line 1:"));
+}
+
+#[test]
+fn wrong_references_and_values_say_what_to_write() {
+    let cases = [
+        (
+            with_pipeline("").replace("odoo.erp\"\nsink", "odoo.erb\"\nsink"),
+            "did you mean 'odoo.erp'?",
+        ),
+        (
+            with_pipeline("entity = \"custmers\"\n"),
+            "did you mean 'customers'?",
+        ),
+        (with_pipeline("overlap = \"soon\"\n"), "number and s, m, h or d"),
+        (with_pipeline("page_size = 0\n"), "use 1 to 5000"),
+        (with_pipeline("model = \"res.country\"\n"), "set `fields"),
+        (
+            with_pipeline("fields = [\"name\", \"name\"]\n"),
+            "names 'name' twice",
+        ),
+        (
+            with_pipeline("[pipeline.customers.mapping]\na = 1\n"),
+            "mapping.a is to be",
+        ),
+        (
+            with_pipeline("[pipeline.Bad]\nsource = \"odoo.erp\"\nsink = \"json.files\"\n"),
+            "no pipeline name",
+        ),
+        (SERVER.replace("https://", ""), "start it with https://"),
+        (SERVER.to_owned(), "add a [pipeline.NAME]"),
+    ];
+    for (text, expected) in cases {
+        let sentence = sentence(&text);
+        assert!(sentence.contains(expected), "{sentence}\nlacks {expected}");
+    }
+}
+
+#[test]
+fn two_pipelines_never_write_one_file() {
+    let text =
+        with_pipeline("[pipeline.b]\nsource = \"odoo.erp\"\nsink = \"json.files\"\nentity = \"customers\"\n");
+    assert!(sentence(&text).contains("both write"));
+}
+
+#[test]
+fn secrets_come_from_the_environment_or_a_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("secret");
+    std::fs::write(&path, "geheim\n").unwrap();
+    let file = path.display().to_string();
+    let config = load_with(&with_pipeline(""), &|name| {
+        (name == "CATALOG_SYNC_ODOO_ERP_PASSWORD_FILE").then(|| file.clone())
+    })
+    .unwrap();
+    assert!(matches!(&config.odoo["erp"].secret, OdooSecret::Password(secret)
+        if secrecy::ExposeSecret::expose_secret(secret) == "geheim"));
+    assert!(!format!("{config:?}").contains("geheim"));
+}
+
+#[test]
+fn pipelines_are_chosen_by_name() {
+    let config = load(EXAMPLE).unwrap();
+    assert_eq!(config.choose(&["products".to_owned()]).unwrap().len(), 1);
+    assert!(
+        config
+            .choose(&["product".to_owned()])
+            .unwrap_err()
+            .to_string()
+            .contains("did you mean 'products'?")
+    );
+}

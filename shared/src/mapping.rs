@@ -1,0 +1,192 @@
+//! The mapping of a pipeline: which source fields become which sink columns. Pure: no I/O.
+
+use serde_json::Value;
+
+use crate::checksum::Checksum;
+use crate::failure::{Failure, Reason};
+use crate::record::Values;
+
+/// Changes when the meaning of a mapping changes without its text changing: every record is then new once.
+const MEANING: u64 = 1;
+
+/// Where the value of a sink column comes from.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Origin {
+    /// A field of the source row.
+    Field {
+        /// Its name.
+        name: String,
+        /// Taken where the source has nothing (null, `false` of a field that is not boolean, or empty text).
+        default: Option<Value>,
+    },
+    /// The same for every record.
+    Constant(Value),
+}
+
+/// One sink column.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Column {
+    /// Its name in the sink.
+    pub name: String,
+    /// Its value.
+    pub origin: Origin,
+}
+
+/// The columns of a pipeline, in the order in which the sink shows them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Mapping {
+    columns: Vec<Column>,
+    checksum: Checksum,
+}
+
+impl Mapping {
+    /// A mapping of these columns.
+    pub fn new(columns: Vec<Column>) -> Self {
+        let text: Vec<Value> = columns.iter().map(describe).collect();
+        let checksum = Checksum::of_value(&serde_json::json!([MEANING, text]));
+        Self { columns, checksum }
+    }
+
+    /// A mapping that keeps fields under their own names.
+    pub fn identity<'a>(fields: impl IntoIterator<Item = &'a str>) -> Self {
+        let keep = |name: &str| Column {
+            name: name.to_owned(),
+            origin: Origin::Field {
+                name: name.to_owned(),
+                default: None,
+            },
+        };
+        Self::new(fields.into_iter().map(keep).collect())
+    }
+
+    /// The checksum of the mapping itself: part of every record's checksum.
+    pub fn checksum(&self) -> &Checksum {
+        &self.checksum
+    }
+
+    /// The columns.
+    pub fn columns(&self) -> &[Column] {
+        &self.columns
+    }
+
+    /// The source fields that it reads, without repetition.
+    pub fn source_fields(&self) -> Vec<&str> {
+        let mut fields: Vec<&str> = Vec::new();
+        for column in &self.columns {
+            if let Origin::Field { name, .. } = &column.origin
+                && !fields.contains(&name.as_str())
+            {
+                fields.push(name);
+            }
+        }
+        fields
+    }
+
+    /// Turns a source row into sink values.
+    ///
+    /// # Errors
+    /// `Permanent/BadRecord` where the row lacks a field that the mapping reads.
+    pub fn apply(&self, row: &Values) -> Result<Values, Failure> {
+        let mut values = Values::with_capacity(self.columns.len());
+        for column in &self.columns {
+            let value = match &column.origin {
+                Origin::Constant(value) => value.clone(),
+                Origin::Field { name, default } => match (row.get(name), default) {
+                    (None | Some(Value::Null), Some(default)) => default.clone(),
+                    (Some(Value::Bool(false)), Some(default)) if !default.is_boolean() => default.clone(),
+                    (Some(Value::String(text)), Some(default)) if text.is_empty() => default.clone(),
+                    (Some(value), _) => value.clone(),
+                    (None, None) => {
+                        return Err(Failure::permanent(
+                            Reason::BadRecord,
+                            format!(
+                                "the source row has no field '{name}', which column '{}' is mapped from",
+                                column.name
+                            ),
+                        )
+                        .advise("give the column a default, or take it out of the mapping"));
+                    }
+                },
+            };
+            values.insert(column.name.clone(), value);
+        }
+        Ok(values)
+    }
+}
+
+fn describe(column: &Column) -> Value {
+    match &column.origin {
+        Origin::Field { name, default } => serde_json::json!([column.name, "field", name, default]),
+        Origin::Constant(value) => serde_json::json!([column.name, "constant", value]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn column(name: &str, from: &str, default: Option<Value>) -> Column {
+        Column {
+            name: name.to_owned(),
+            origin: Origin::Field {
+                name: from.to_owned(),
+                default,
+            },
+        }
+    }
+
+    fn row(text: &str) -> Values {
+        serde_json::from_str(text).unwrap()
+    }
+
+    #[test]
+    fn columns_are_renamed_filled_and_kept_in_order() {
+        let mapping = Mapping::new(vec![
+            column("price", "list_price", None),
+            column("code", "default_code", Some("none".into())),
+            Column {
+                name: "origin".to_owned(),
+                origin: Origin::Constant("odoo".into()),
+            },
+        ]);
+        let values = mapping
+            .apply(&row(r#"{"default_code":false,"list_price":10.10}"#))
+            .unwrap();
+        assert_eq!(
+            serde_json::to_string(&values).unwrap(),
+            r#"{"price":10.10,"code":"none","origin":"odoo"}"#
+        );
+    }
+
+    #[test]
+    fn false_of_a_boolean_field_is_a_value() {
+        let mapping = Mapping::new(vec![column("active", "active", Some(true.into()))]);
+        assert_eq!(
+            mapping.apply(&row(r#"{"active":false}"#)).unwrap(),
+            row(r#"{"active":false}"#)
+        );
+    }
+
+    #[test]
+    fn a_missing_field_is_named() {
+        let failure = Mapping::identity(["vat"]).apply(&row("{}")).unwrap_err();
+        assert!(failure.to_string().contains("'vat'"), "{failure}");
+    }
+
+    #[test]
+    fn every_part_of_a_mapping_is_in_its_checksum() {
+        let all = [
+            Mapping::identity(["a"]),
+            Mapping::identity(["a", "b"]),
+            Mapping::identity(["b", "a"]),
+            Mapping::new(vec![column("a", "b", None)]),
+            Mapping::new(vec![column("a", "a", Some(1.into()))]),
+            Mapping::new(vec![Column {
+                name: "a".to_owned(),
+                origin: Origin::Constant(1.into()),
+            }]),
+        ];
+        let sums: std::collections::HashSet<_> = all.iter().map(|mapping| *mapping.checksum()).collect();
+        assert_eq!(sums.len(), all.len());
+    }
+}
