@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::checksum::Checksum;
-use crate::failure::{Class, Reason};
+use crate::failure::{Class, Failure, Reason};
 use crate::record::{PipelineName, RecordKey, RunId, Values, Version};
 
 /// The format that this version writes, and the newest that it reads.
@@ -60,6 +60,18 @@ pub struct Attempt {
     pub reason: Reason,
     /// In words, with causes.
     pub message: String,
+}
+
+impl Attempt {
+    /// An attempt that has just failed so.
+    pub fn of(failure: &Failure) -> Self {
+        Self {
+            at: jiff::Timestamp::now(),
+            class: failure.class,
+            reason: failure.reason,
+            message: format!("{failure:#}"),
+        }
+    }
 }
 
 /// A job that this version cannot read.

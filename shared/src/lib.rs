@@ -7,4 +7,5 @@ pub mod failure;
 pub mod job;
 pub mod mapping;
 pub mod platform;
+pub mod progress;
 pub mod record;
