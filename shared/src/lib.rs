@@ -4,5 +4,6 @@
 pub mod checksum;
 pub mod failure;
 pub mod job;
+pub mod odoo;
 pub mod platform;
 pub mod record;
