@@ -6,6 +6,7 @@ pub mod config;
 pub mod failure;
 pub mod job;
 pub mod mapping;
+pub mod odoo;
 pub mod platform;
 pub mod progress;
 pub mod record;

@@ -1,0 +1,302 @@
+//! One HTTP POST: its limits, its counters and its transport errors.
+
+use std::error::Error as _;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use jiff::fmt::rfc2822::DateTimeParser;
+use reqwest::header::{
+    CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER, SET_COOKIE,
+};
+use reqwest::{Client, Response, redirect};
+
+use super::answer::Answer;
+use super::config::OdooConfig;
+use super::dialect::Request;
+use super::place::Place;
+use crate::failure::{Failure, Reason};
+
+/// Odoo closes every connection; a proxy in front may keep them. Ours are dropped before usual proxies drop theirs, so that
+/// no call is written into a connection that is just being closed.
+const IDLE: Duration = Duration::from_secs(4);
+
+/// What a client has done so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct CallCounts {
+    /// Logins.
+    pub authentications: u64,
+    /// Calls of model methods, repeated ones included.
+    pub calls: u64,
+    /// Bytes of bodies sent.
+    pub bytes_sent: u64,
+    /// Bytes of bodies received.
+    pub bytes_received: u64,
+}
+
+#[derive(Debug, Default)]
+struct Counters {
+    authentications: AtomicU64,
+    calls: AtomicU64,
+    bytes_sent: AtomicU64,
+    bytes_received: AtomicU64,
+}
+
+/// What a request counts as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Counted {
+    Probe,
+    Authentication,
+    Call,
+}
+
+/// No answer has come yet.
+const NO_CLOCK: i64 = i64::MIN;
+
+#[derive(Debug)]
+pub(super) struct Http {
+    client: Client,
+    max_answer_bytes: u64,
+    timeout: Duration,
+    counters: Counters,
+    /// `Date` of the newest answer, in Unix seconds.
+    clock: AtomicI64,
+}
+
+impl Http {
+    pub(super) fn new(config: &OdooConfig) -> Result<Self, Failure> {
+        let client = Client::builder()
+            .redirect(redirect::Policy::none())
+            .connect_timeout(config.connect_timeout)
+            .timeout(config.timeout)
+            .pool_idle_timeout(IDLE)
+            .user_agent(concat!("catalog-sync/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .map_err(|error| Failure::configuration("the HTTP client cannot be set up").because(error))?;
+        Ok(Self {
+            client,
+            max_answer_bytes: config.max_answer_bytes,
+            timeout: config.timeout,
+            counters: Counters::default(),
+            clock: AtomicI64::new(NO_CLOCK),
+        })
+    }
+
+    pub(super) fn counts(&self) -> CallCounts {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        CallCounts {
+            authentications: read(&self.counters.authentications),
+            calls: read(&self.counters.calls),
+            bytes_sent: read(&self.counters.bytes_sent),
+            bytes_received: read(&self.counters.bytes_received),
+        }
+    }
+
+    pub(super) fn clock(&self) -> Option<Timestamp> {
+        Timestamp::from_second(self.clock.load(Ordering::Relaxed)).ok()
+    }
+
+    /// Sends and reads the whole answer, whatever its status.
+    pub(super) async fn post(
+        &self,
+        place: &Place,
+        request: Request,
+        counted: Counted,
+    ) -> Result<Answer, Failure> {
+        match counted {
+            Counted::Probe => {}
+            Counted::Authentication => add(&self.counters.authentications, 1),
+            Counted::Call => add(&self.counters.calls, 1),
+        }
+        add(&self.counters.bytes_sent, request.body.len() as u64);
+        let headers = headers(&request)?;
+        let response = self
+            .client
+            .post(place.url(&request.path))
+            .headers(headers)
+            .body(request.body)
+            .send()
+            .await
+            .map_err(|error| self.transport(place, error))?;
+        self.read(place, response).await
+    }
+
+    async fn read(&self, place: &Place, mut response: Response) -> Result<Answer, Failure> {
+        let mut answer = Answer {
+            status: response.status().as_u16(),
+            content_type: text(response.headers(), &CONTENT_TYPE),
+            location: text(response.headers(), &LOCATION),
+            retry_after: text(response.headers(), &RETRY_AFTER).and_then(|value| retry_after(&value)),
+            session: session(response.headers()),
+            body: Vec::new(),
+        };
+        if let Some(date) = text(response.headers(), &DATE).and_then(|value| http_date(&value)) {
+            self.clock.store(date.as_second(), Ordering::Relaxed);
+        }
+        let told = response.content_length().unwrap_or(0);
+        if told > self.max_answer_bytes {
+            return Err(self.too_long(place));
+        }
+        while let Some(chunk) = response
+            .chunk()
+            .await
+            .map_err(|error| self.transport(place, error))?
+        {
+            add(&self.counters.bytes_received, chunk.len() as u64);
+            if (answer.body.len() + chunk.len()) as u64 > self.max_answer_bytes {
+                return Err(self.too_long(place));
+            }
+            answer.body.extend_from_slice(&chunk);
+        }
+        Ok(answer)
+    }
+
+    fn too_long(&self, place: &Place) -> Failure {
+        let limit = self.max_answer_bytes >> 20;
+        Failure::systemic(
+            Reason::Protocol,
+            format!(
+                "the answer of Odoo at {} is larger than {limit} MiB",
+                place.host()
+            ),
+        )
+        .advise("ask for fewer records or fields at once")
+    }
+
+    /// The failure of a call that got no whole answer. The address is not repeated from the error.
+    fn transport(&self, place: &Place, error: reqwest::Error) -> Failure {
+        let error = error.without_url();
+        let host = place.host();
+        let mut causes = String::new();
+        let mut cause = error.source();
+        while let Some(error) = cause {
+            causes.push_str(&error.to_string());
+            cause = error.source();
+        }
+        if causes.contains("certificate") {
+            return Failure::configuration(format!("the TLS certificate of {host} is not trusted"))
+                .because(error)
+                .advise("renew it, or add its authority to the trusted certificates of this machine");
+        }
+        if causes.contains("corrupt message") || causes.contains("InvalidContentType") {
+            return Failure::configuration(format!("{host} does not speak TLS on this port"))
+                .because(error)
+                .advise("set `url` to http://, or to the port that serves https");
+        }
+        if error.is_timeout() {
+            let what = if error.is_connect() {
+                format!("no connection to Odoo at {host} in time")
+            } else {
+                format!(
+                    "no answer of Odoo at {host} within {} s",
+                    self.timeout.as_secs_f32()
+                )
+            };
+            return Failure::transient(Reason::Timeout, what).because(error);
+        }
+        if error.is_builder() {
+            return Failure::configuration(format!("the request to {host} cannot be made")).because(error);
+        }
+        let what = if error.is_connect() {
+            format!("no connection to Odoo at {host}")
+        } else {
+            format!("the connection to Odoo at {host} broke")
+        };
+        Failure::transient(Reason::Unreachable, what)
+            .because(error)
+            .advise("check that the server is running and that `url` is right")
+    }
+}
+
+fn add(counter: &AtomicU64, amount: u64) {
+    counter.fetch_add(amount, Ordering::Relaxed);
+}
+
+fn headers(request: &Request) -> Result<HeaderMap, Failure> {
+    let mut headers = HeaderMap::new();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    for (name, value) in &request.headers {
+        let mut value = HeaderValue::from_str(value).map_err(|_| {
+            Failure::configuration(format!(
+                "the value for the header {name} has characters that no header may have"
+            ))
+            .advise("check the API key and the database name for line breaks and spaces")
+        })?;
+        value.set_sensitive(true);
+        headers.insert(HeaderName::from_static(lower_case(name)), value);
+    }
+    Ok(headers)
+}
+
+/// The names of our headers as the library wants them.
+fn lower_case(name: &'static str) -> &'static str {
+    match name {
+        "Authorization" => "authorization",
+        "X-Odoo-Database" => "x-odoo-database",
+        "Cookie" => "cookie",
+        other => other,
+    }
+}
+
+fn text(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
+    Some(headers.get(name)?.to_str().ok()?.to_owned())
+}
+
+/// The cookie `session_id`. Odoo may change it with any answer of a session.
+fn session(headers: &HeaderMap) -> Option<String> {
+    let cookies = headers
+        .get_all(SET_COOKIE)
+        .iter()
+        .filter_map(|value| value.to_str().ok());
+    let mut sessions = cookies.filter_map(|cookie| cookie.trim_start().strip_prefix("session_id="));
+    let value = sessions.next_back()?.split(';').next()?.trim();
+    (!value.is_empty()).then(|| value.to_owned())
+}
+
+fn http_date(text: &str) -> Option<Timestamp> {
+    DateTimeParser::new().parse_timestamp(text).ok()
+}
+
+/// Seconds, or a date.
+fn retry_after(text: &str) -> Option<Duration> {
+    if let Ok(seconds) = text.trim().parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let wait = http_date(text)?.as_second() - Timestamp::now().as_second();
+    Some(Duration::from_secs(u64::try_from(wait).unwrap_or(0)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn retry_after_is_seconds_or_a_date() {
+        assert_eq!(retry_after(" 7 "), Some(Duration::from_secs(7)));
+        assert_eq!(retry_after("Sat, 21 Nov 2020 22:39:23 GMT"), Some(Duration::ZERO));
+        assert_eq!(retry_after("soon"), None);
+        assert_eq!(retry_after("-3"), None);
+    }
+
+    #[test]
+    fn last_session_cookie_counts() {
+        let mut headers = HeaderMap::new();
+        assert_eq!(session(&headers), None);
+        for cookie in [
+            "frontend_lang=en_US; Path=/",
+            "session_id=; Path=/",
+            "session_id=abc-_1; HttpOnly; Path=/",
+        ] {
+            headers.append(SET_COOKIE, HeaderValue::from_static(cookie));
+        }
+        assert_eq!(session(&headers), Some("abc-_1".to_owned()));
+    }
+
+    #[test]
+    fn date_of_the_server_is_understood() {
+        assert_eq!(
+            http_date("Sat, 21 Nov 2026 22:39:23 GMT").map(|date| date.to_string()),
+            Some("2026-11-21T22:39:23Z".to_owned())
+        );
+    }
+}

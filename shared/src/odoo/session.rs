@@ -1,0 +1,92 @@
+//! The current login, renewed once for all callers that find it expired.
+
+use std::sync::Arc;
+
+use tokio::sync::Mutex;
+
+use super::dialect::Dialect;
+use super::http::Http;
+use super::login::Login;
+use crate::failure::Failure;
+
+#[derive(Debug)]
+pub(super) struct Session {
+    login: Login,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    dialect: Arc<Dialect>,
+    /// Grows with every login that was tried.
+    logins: u64,
+    /// Why the last one failed.
+    failed: Option<Failure>,
+}
+
+/// The login that a call was made with.
+#[derive(Debug, Clone)]
+pub(super) struct Ticket {
+    pub(super) dialect: Arc<Dialect>,
+    logins: u64,
+}
+
+impl Session {
+    pub(super) fn new(login: Login, dialect: Dialect) -> Self {
+        let dialect = Arc::new(dialect);
+        Self {
+            login,
+            state: Mutex::new(State {
+                dialect,
+                logins: 0,
+                failed: None,
+            }),
+        }
+    }
+
+    pub(super) fn login(&self) -> &Login {
+        &self.login
+    }
+
+    pub(super) async fn current(&self) -> Ticket {
+        self.state.lock().await.ticket()
+    }
+
+    /// Logs in again, unless another caller did so since this ticket was taken: then its outcome counts here too, so that a
+    /// password changed in Odoo is rejected once and not once per caller.
+    pub(super) async fn renew(&self, expired: &Ticket, http: &Http) -> Result<Ticket, Failure> {
+        let mut state = self.state.lock().await;
+        if state.logins == expired.logins {
+            state.logins += 1;
+            state.failed = None;
+            match self.login.open(http).await {
+                Ok(dialect) => state.dialect = Arc::new(dialect),
+                Err(failure) => state.failed = Some(failure),
+            }
+        }
+        match &state.failed {
+            Some(failure) => Err(failure.clone()),
+            None => Ok(state.ticket()),
+        }
+    }
+
+    /// Takes over a cookie that Odoo changed in an answer to this ticket; the old one is good for two more minutes (from the
+    /// source of Odoo 18).
+    pub(super) async fn adopt(&self, ticket: &Ticket, cookie: String) {
+        let mut state = self.state.lock().await;
+        if state.logins == ticket.logins {
+            state.dialect = Arc::new(Dialect::Session {
+                cookie: cookie.into(),
+            });
+        }
+    }
+}
+
+impl State {
+    fn ticket(&self) -> Ticket {
+        Ticket {
+            dialect: Arc::clone(&self.dialect),
+            logins: self.logins,
+        }
+    }
+}
