@@ -7,9 +7,10 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{JsonFormat, OdooColumn, OdooTransport, field_column, suggest};
+use super::{JsonFormat, OdooColumn, field_column, suggest};
 use crate::failure::Failure;
 use crate::mapping::{Column, Origin};
+use crate::odoo::Transport;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -29,7 +30,7 @@ pub(super) struct Odoo {
     pub(super) url: String,
     pub(super) database: String,
     pub(super) user: Option<String>,
-    pub(super) transport: Option<OdooTransport>,
+    pub(super) transport: Option<Transport>,
     pub(super) timeout: Option<Span>,
     #[serde(default)]
     pub(super) context: BTreeMap<String, toml::Value>,

@@ -11,11 +11,11 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use secrecy::SecretString;
 use serde_json::Value;
 
 use crate::failure::Failure;
 use crate::mapping::{Column, Origin};
+use crate::odoo::{OdooConfig, OdooSecret, Transport};
 use crate::record::{PipelineName, Values};
 
 pub use entity::EXAMPLE;
@@ -34,46 +34,42 @@ pub struct Config {
 /// An Odoo server and how to sign in.
 #[derive(Debug, Clone)]
 pub struct OdooServer {
+    /// Name of its table.
+    pub name: String,
     /// Base address.
     pub url: String,
     /// Database name.
     pub database: String,
     /// Login; not needed with an API key over JSON-2.
     pub user: Option<String>,
-    /// Password or API key.
-    pub secret: OdooSecret,
+    /// Password or API key, where one is set.
+    pub secret: Option<OdooSecret>,
     /// Which API is used.
-    pub transport: OdooTransport,
+    pub transport: Transport,
     /// Bound of one call.
-    pub timeout: Duration,
+    pub timeout: Option<Duration>,
     /// Sent with each call (`lang`, `allowed_company_ids`, ...).
     pub context: Values,
 }
 
-/// How to sign in to Odoo.
-#[derive(Debug, Clone)]
-pub enum OdooSecret {
-    /// The user's password.
-    Password(SecretString),
-    /// An API key.
-    ApiKey(SecretString),
-    /// None is set: the message says which variables were looked at.
-    Missing(String),
-}
-
-/// Which of Odoo's APIs is used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum OdooTransport {
-    /// By the server's version and the secret that is given.
-    Auto,
-    /// JSON-RPC with a session cookie; needs a password.
-    Session,
-    /// JSON-RPC, signing in with each call.
-    #[serde(rename = "execute_kw")]
-    ExecuteKw,
-    /// JSON-2, from Odoo 19 on; needs an API key.
-    Json2,
+impl OdooServer {
+    /// What the client needs.
+    ///
+    /// # Errors
+    /// `Reason::Configuration` where no secret is set, naming the variables.
+    pub fn connection(&self) -> Result<OdooConfig, Failure> {
+        let secret = self.secret.clone().ok_or_else(|| {
+            Failure::configuration(format!("no password or API key is set for [odoo.{}]", self.name)).advise(
+                format!("set {} in the environment", secret::variables(&self.name)),
+            )
+        })?;
+        let mut config = OdooConfig::new(&self.url, &self.database, secret);
+        config.user.clone_from(&self.user);
+        config.transport = self.transport;
+        config.timeout = self.timeout.unwrap_or(config.timeout);
+        config.context.clone_from(&self.context);
+        Ok(config)
+    }
 }
 
 /// A named (source entity -> sink entity) pair with a mapping.
@@ -260,17 +256,14 @@ impl Checker<'_> {
                 .wrong(format!("odoo.{name}.url is '{}'", server.url))
                 .advise("start it with https:// (or http:// on a trusted network)"));
         }
-        let secret = secret::odoo(name, self.environment)?;
-        let transport = server.transport.unwrap_or(OdooTransport::Auto);
         Ok(OdooServer {
+            name: name.to_owned(),
             url: server.url,
             database: server.database,
             user: server.user,
-            secret,
-            transport,
-            timeout: server
-                .timeout
-                .map_or(Duration::from_secs(120), |file::Span(span)| span),
+            secret: secret::odoo(name, self.environment)?,
+            transport: server.transport.unwrap_or_default(),
+            timeout: server.timeout.map(|file::Span(span)| span),
             context: server
                 .context
                 .into_iter()

@@ -2,23 +2,28 @@
 
 use secrecy::SecretString;
 
-use super::OdooSecret;
 use crate::failure::Failure;
+use crate::odoo::OdooSecret;
 
 /// The secret of `[odoo.NAME]`: `CATALOG_SYNC_ODOO_<NAME>_API_KEY` or `..._PASSWORD`, each also as `..._FILE`.
-pub(super) fn odoo(name: &str, environment: &dyn Fn(&str) -> Option<String>) -> Result<OdooSecret, Failure> {
-    let prefix = format!("CATALOG_SYNC_ODOO_{}", name.to_uppercase().replace('-', "_"));
-    let key = format!("{prefix}_API_KEY");
-    let password = format!("{prefix}_PASSWORD");
-    if let Some(secret) = read(&key, environment)? {
-        return Ok(OdooSecret::ApiKey(secret));
+pub(super) fn odoo(
+    name: &str,
+    environment: &dyn Fn(&str) -> Option<String>,
+) -> Result<Option<OdooSecret>, Failure> {
+    if let Some(secret) = read(&format!("{}_API_KEY", prefix(name)), environment)? {
+        return Ok(Some(OdooSecret::ApiKey(secret)));
     }
-    if let Some(secret) = read(&password, environment)? {
-        return Ok(OdooSecret::Password(secret));
-    }
-    Ok(OdooSecret::Missing(format!(
-        "{password} or {key} (or {password}_FILE, {key}_FILE)"
-    )))
+    Ok(read(&format!("{}_PASSWORD", prefix(name)), environment)?.map(OdooSecret::Password))
+}
+
+/// The variables that are looked at, in words.
+pub(super) fn variables(name: &str) -> String {
+    let prefix = prefix(name);
+    format!("{prefix}_PASSWORD or {prefix}_API_KEY (or the same with _FILE, naming a file that holds it)")
+}
+
+fn prefix(name: &str) -> String {
+    format!("CATALOG_SYNC_ODOO_{}", name.to_uppercase().replace('-', "_"))
 }
 
 fn read(name: &str, environment: &dyn Fn(&str) -> Option<String>) -> Result<Option<SecretString>, Failure> {

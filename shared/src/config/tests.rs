@@ -137,8 +137,10 @@ fn secrets_come_from_the_environment_or_a_file() {
         (name == "CATALOG_SYNC_ODOO_ERP_PASSWORD_FILE").then(|| file.clone())
     })
     .unwrap();
-    assert!(matches!(&config.odoo["erp"].secret, OdooSecret::Password(secret)
-        if secrecy::ExposeSecret::expose_secret(secret) == "geheim"));
+    assert!(
+        matches!(&config.odoo["erp"].secret, Some(OdooSecret::Password(secret))
+        if secrecy::ExposeSecret::expose_secret(secret) == "geheim")
+    );
     assert!(!format!("{config:?}").contains("geheim"));
 }
 

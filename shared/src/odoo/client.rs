@@ -80,6 +80,11 @@ impl OdooClient {
         }
     }
 
+    /// The Odoo context that goes with each call.
+    pub fn context(&self) -> &Row {
+        &self.context
+    }
+
     /// Version of the server.
     pub fn version(&self) -> &ServerVersion {
         &self.inner.version
