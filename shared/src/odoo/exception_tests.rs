@@ -404,8 +404,13 @@ proptest! {
     ) {
         let envelope = if is_rpc { Envelope::JsonRpc } else { Envelope::Bare };
         let answer = Answer { status, body, ..Answer::default() };
-        let _ = write(|purpose| classify(purpose, envelope, &answer).is_ok());
-        let _ = classify(Purpose::Version, envelope, &answer).is_ok();
+        let results = [
+            write(|purpose| classify(purpose, envelope, &answer)),
+            classify(Purpose::Version, envelope, &answer),
+        ];
+        for failure in results.into_iter().filter_map(Result::err) {
+            prop_assert!(!failure.what().is_empty());
+        }
     }
 
     #[test]

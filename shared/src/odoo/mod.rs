@@ -7,6 +7,8 @@
 mod answer;
 mod call;
 mod client;
+#[cfg(test)]
+mod client_tests;
 mod config;
 mod dialect;
 mod exception;
