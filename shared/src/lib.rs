@@ -6,3 +6,4 @@ pub mod failure;
 pub mod job;
 pub mod platform;
 pub mod record;
+pub mod state;
