@@ -5,5 +5,6 @@ pub mod checksum;
 pub mod failure;
 pub mod job;
 pub mod platform;
+pub mod queue;
 pub mod record;
 pub mod state;
