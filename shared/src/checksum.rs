@@ -103,7 +103,9 @@ fn hash_value(hasher: &mut Sha256, value: &Value) {
         Value::Array(items) => {
             hasher.update(b"a");
             hasher.update((items.len() as u64).to_be_bytes());
-            items.iter().for_each(|item| hash_value(hasher, item));
+            for item in items {
+                hash_value(hasher, item);
+            }
         }
         Value::Object(fields) => hash_object(hasher, fields),
     }

@@ -9,4 +9,6 @@ pub mod mapping;
 pub mod odoo;
 pub mod platform;
 pub mod progress;
+pub mod queue;
 pub mod record;
+pub mod state;

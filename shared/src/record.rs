@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// Mapped values of one record, in the order of the mapping. Numbers keep their decimal text: serde_json's
+/// Mapped values of one record, in the order of the mapping. Numbers keep their decimal text: `serde_json`'s
 /// `arbitrary_precision` is on, so no price ever goes through a float.
 pub type Values = serde_json::Map<String, serde_json::Value>;
 

@@ -6,9 +6,6 @@
 
 mod memory;
 
-#[cfg(test)]
-mod conformance;
-
 use std::time::Duration;
 
 use crate::failure::Failure;
@@ -22,6 +19,10 @@ pub enum Queue {
     Memory(memory::MemoryQueue),
 }
 
+#[expect(
+    clippy::unused_async,
+    reason = "the memory queue answers at once, a broker does not"
+)]
 impl Queue {
     /// A queue in this process that holds at most `capacity` jobs of each (pipeline, kind), in flight ones included.
     /// Jobs that wait for a retry hold their place.
@@ -31,7 +32,7 @@ impl Queue {
 
     /// Publishes a job; waits while the queue is full. The receipt tells when the job is *durable*: the cursor may
     /// pass it then. In the memory queue that is when it was settled, since the queue dies with its process; in
-    /// RabbitMQ when the broker has confirmed and routed it.
+    /// `RabbitMQ` when the broker has confirmed and routed it.
     ///
     /// # Errors
     /// `Class::Interrupted` where the queue was closed.
@@ -81,7 +82,9 @@ impl Receipt {
     /// # Errors
     /// `Class::Interrupted` where the queue ended first.
     pub async fn durable(self) -> Result<(), Failure> {
-        self.0.await.map_err(|_| Failure::interrupted("the queue was closed before the job was settled"))
+        self.0
+            .await
+            .map_err(|_| Failure::interrupted("the queue was closed before the job was settled"))
     }
 }
 
@@ -134,6 +137,10 @@ enum Handle {
     Memory(memory::MemoryHandle),
 }
 
+#[expect(
+    clippy::unused_async,
+    reason = "the memory queue answers at once, a broker does not"
+)]
 impl Delivery {
     /// The job is done, or dead and noted in the state. `false`: the acknowledgement came too late (the queue has
     /// given the job to somebody else), it will come again.

@@ -258,7 +258,8 @@ pub struct Ledger {
 impl Ledger {
     /// Jobs that have not ended.
     pub fn outstanding(&self) -> u64 {
-        self.enqueued.saturating_sub(self.created + self.updated + self.unchanged + self.superseded + self.dead)
+        self.enqueued
+            .saturating_sub(self.created + self.updated + self.unchanged + self.superseded + self.dead)
     }
 }
 
@@ -282,4 +283,3 @@ pub struct RunSummary {
     /// What became of its records.
     pub ledger: Ledger,
 }
-

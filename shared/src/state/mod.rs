@@ -8,9 +8,6 @@
 mod kinds;
 mod sqlite;
 
-#[cfg(test)]
-mod conformance;
-
 use std::path::Path;
 
 use crate::failure::Failure;
@@ -41,7 +38,12 @@ impl State {
     /// `Reason::File` where the file cannot be opened, `Reason::Configuration` where it is no state of ours or of a
     /// newer layout: each says what to do.
     pub async fn open_file(path: &Path) -> Result<Self, Failure> {
-        Ok(Self::Sqlite(sqlite::SqliteState::open(path).await?))
+        Ok(Self::Sqlite(sqlite::SqliteState::open(Some(path)).await?))
+    }
+
+    /// A state that ends with its last clone: for tests and for runs that only look.
+    pub async fn open_memory() -> Result<Self, Failure> {
+        Ok(Self::Sqlite(sqlite::SqliteState::open(None).await?))
     }
 
     /// The lock that keeps two enumerations over one state apart. It is the operating system's: a killed process
@@ -138,7 +140,11 @@ impl State {
     }
 
     /// Dead letters of a pipeline, newest first, at most `limit`.
-    pub async fn dead_letters(&self, pipeline: &PipelineName, limit: usize) -> Result<Vec<DeadLetter>, Failure> {
+    pub async fn dead_letters(
+        &self,
+        pipeline: &PipelineName,
+        limit: usize,
+    ) -> Result<Vec<DeadLetter>, Failure> {
         forward!(self.dead_letters(pipeline, limit))
     }
 
@@ -148,7 +154,11 @@ impl State {
     }
 
     /// The newest runs, newest first, of one pipeline or of all.
-    pub async fn runs(&self, pipeline: Option<&PipelineName>, limit: usize) -> Result<Vec<RunSummary>, Failure> {
+    pub async fn runs(
+        &self,
+        pipeline: Option<&PipelineName>,
+        limit: usize,
+    ) -> Result<Vec<RunSummary>, Failure> {
         forward!(self.runs(pipeline, limit))
     }
 

@@ -1,0 +1,136 @@
+//! The lock that keeps two enumerations over one state apart.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{self, Read, Seek, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use tokio::sync::{Mutex, OwnedMutexGuard};
+
+use crate::failure::{Failure, Reason};
+
+/// Longest holder's note that is read, in bytes.
+const NOTE_LIMIT: u64 = 200;
+
+/// Held while a process enumerates; dropping it lets the next one in. The operating system drops it with the process,
+/// however that ends.
+#[derive(Debug)]
+pub struct EnumerationLock(#[expect(dead_code, reason = "held for its Drop alone")] Held);
+
+#[derive(Debug)]
+#[expect(dead_code, reason = "held for its Drop alone")]
+enum Held {
+    File(File),
+    Memory(OwnedMutexGuard<()>),
+}
+
+/// Locks `<state>.lock`, a file of its own: `SQLite`'s locks on the state must not be touched.
+pub(super) fn lock_file(state: &Path) -> Result<EnumerationLock, Failure> {
+    let mut path = state.as_os_str().to_owned();
+    path.push(".lock");
+    let path = PathBuf::from(path);
+    let failed = |error: io::Error| {
+        Failure::systemic(
+            Reason::File,
+            format!("the lock {} cannot be taken", path.display()),
+        )
+        .because(error)
+        .advise("check that this user may write to its folder")
+    };
+    // Not truncated: until the lock is ours, the note in it is another process's.
+    let mut file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(&path)
+        .map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => return Err(held_by(&note(&mut file), state)),
+        Err(TryLockError::Error(error)) => return Err(failed(error)),
+    }
+    write_note(&mut file).map_err(failed)?;
+    Ok(EnumerationLock(Held::File(file)))
+}
+
+/// The same for a state in memory, which only this process can see.
+pub(super) fn lock_memory(lock: &Arc<Mutex<()>>) -> Result<EnumerationLock, Failure> {
+    let guard = Arc::clone(lock)
+        .try_lock_owned()
+        .map_err(|_| held_by("this process", Path::new("in memory")))?;
+    Ok(EnumerationLock(Held::Memory(guard)))
+}
+
+fn write_note(file: &mut File) -> io::Result<()> {
+    let now = Timestamp::now().strftime("%Y-%m-%d %H:%M:%S UTC");
+    file.set_len(0)?;
+    file.rewind()?;
+    file.write_all(format!("process {} since {now}\n", std::process::id()).as_bytes())
+}
+
+/// What the holder wrote about itself. Where locks forbid reading (Windows) or the holder has not written yet, "another
+/// process".
+fn note(file: &mut File) -> String {
+    let mut text = String::new();
+    match file.take(NOTE_LIMIT).read_to_string(&mut text) {
+        Ok(_) if !text.trim().is_empty() => text.trim().to_owned(),
+        Ok(_) | Err(_) => "another process".to_owned(),
+    }
+}
+
+fn held_by(holder: &str, state: &Path) -> Failure {
+    Failure::systemic(
+        Reason::Locked,
+        format!("the state {} is in use by {holder}", state.display()),
+    )
+    .advise("wait until it ends or stop it; two at a time would enqueue everything twice")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::failure::Class;
+
+    #[test]
+    fn the_second_is_told_who_holds_it_and_since_when() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = folder.path().join("state.db");
+        let first = lock_file(&state).unwrap();
+        let failure = lock_file(&state).unwrap_err();
+        assert_eq!((failure.class, failure.reason), (Class::Systemic, Reason::Locked));
+        let pid = std::process::id().to_string();
+        assert!(
+            failure.what().contains(&format!("process {pid} since 20")),
+            "{failure}"
+        );
+        drop(first);
+        lock_file(&state).unwrap();
+    }
+
+    #[test]
+    fn a_note_left_by_a_killed_process_locks_nobody_out() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(
+            folder.path().join("state.db.lock"),
+            "process 1 since 2020-01-01 and more text",
+        )
+        .unwrap();
+        drop(lock_file(&folder.path().join("state.db")).unwrap());
+        let note = std::fs::read_to_string(folder.path().join("state.db.lock")).unwrap();
+        assert!(
+            note.starts_with(&format!("process {}", std::process::id())) && !note.contains("2020"),
+            "{note}"
+        );
+    }
+
+    #[test]
+    fn a_state_in_memory_is_locked_within_its_process() {
+        let lock = Arc::default();
+        let first = lock_memory(&lock).unwrap();
+        assert_eq!(lock_memory(&lock).unwrap_err().reason, Reason::Locked);
+        drop(first);
+        lock_memory(&lock).unwrap();
+    }
+}

@@ -1,0 +1,108 @@
+//! The worker's side of records: claim, release, settle.
+
+use jiff::Timestamp;
+use rusqlite::Transaction;
+
+use super::dead_letter;
+use super::failure::StoreError;
+use super::pipeline::Pipeline;
+use super::record::{Noted, Record};
+use super::tally::Tally;
+use crate::record::{Outcome, PipelineName, RecordKey};
+use crate::state::{Claim, Claimed, Settled};
+
+/// See [`crate::state::State::claim`].
+pub(super) fn claim(
+    transaction: &Transaction<'_>,
+    name: &PipelineName,
+    claims: &[Claim],
+) -> Result<Vec<Claimed>, StoreError> {
+    let mut pipeline = Pipeline::get(transaction, name)?;
+    let mut answers = Vec::with_capacity(claims.len());
+    for Claim { key, version } in claims {
+        let before = Record::load(transaction, pipeline.id, key)?;
+        let newer_wanted = before.wanted.is_some_and(|wanted| wanted.version > *version);
+        if newer_wanted || pipeline.is_foreign(*version) {
+            answers.push(Claimed::Superseded);
+            continue;
+        }
+        if before
+            .applied
+            .as_ref()
+            .is_some_and(|applied| applied.version >= *version)
+        {
+            answers.push(Claimed::Applied);
+            continue;
+        }
+        let marks = match before.started {
+            Some((marked, count)) if marked == *version => count,
+            _ => 0,
+        };
+        let mut after = before.clone();
+        after.started = Some((*version, marks.saturating_add(1)));
+        pipeline.replace(transaction, key, &before, &after)?;
+        let sink_id = before.applied.and_then(|applied| applied.sink_id);
+        answers.push(Claimed::Go { marks, sink_id });
+    }
+    Ok(answers)
+}
+
+/// See [`crate::state::State::release`].
+pub(super) fn release(
+    transaction: &Transaction<'_>,
+    name: &PipelineName,
+    keys: &[RecordKey],
+) -> Result<(), StoreError> {
+    let Some(mut pipeline) = Pipeline::find(transaction, name)? else {
+        return Ok(());
+    };
+    for key in keys {
+        let before = Record::load(transaction, pipeline.id, key)?;
+        let after = Record {
+            started: None,
+            ..before.clone()
+        };
+        pipeline.replace(transaction, key, &before, &after)?;
+    }
+    Ok(())
+}
+
+/// See [`crate::state::State::settle`].
+pub(super) fn settle(
+    transaction: &Transaction<'_>,
+    name: &PipelineName,
+    settled: &[Settled],
+) -> Result<(), StoreError> {
+    let mut pipeline = Pipeline::get(transaction, name)?;
+    let mut tally = Tally::default();
+    let now = Timestamp::now();
+    for job in settled
+        .iter()
+        .filter(|job| job.version.epoch >= pipeline.floor)
+        .collect::<Vec<_>>()
+    {
+        let before = Record::load(transaction, pipeline.id, &job.key)?;
+        let mut after = before.clone();
+        after.unmark(job.version);
+        let wrote = matches!(job.outcome, Outcome::Created | Outcome::Updated);
+        let succeeded = wrote || job.outcome == Outcome::Unchanged;
+        if succeeded {
+            let noted = Noted {
+                version: job.version,
+                checksum: job.checksum,
+                run: job.run,
+                place: job.place,
+                since: Some(now),
+            };
+            after.apply(noted, job.sink_id.clone(), wrote, now);
+            dead_letter::clear(transaction, &mut pipeline, &job.key, job.version)?;
+        }
+        // Where the run gave the place again to a newer version, that one's end is the one to count.
+        if succeeded || !after.place_goes_on(job.run, job.place, job.version) {
+            tally.count(transaction, job.run, job.place, job.outcome)?;
+        }
+        pipeline.replace(transaction, &job.key, &before, &after)?;
+    }
+    tally.save(transaction)?;
+    pipeline.save(transaction)
+}
