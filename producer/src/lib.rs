@@ -1,1 +1,8 @@
-//! producer
+//! The producer: reads what changed in a source and enqueues one job per record.
+//!
+//! In the order in which a record passes: [`source`] reads pages, [`start`] decides what a run enumerates,
+//! [`enumerate`] maps, compares with what is wanted, enqueues and moves the cursor.
+
+pub mod enumerate;
+pub mod source;
+pub mod start;

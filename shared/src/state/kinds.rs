@@ -177,13 +177,16 @@ pub struct Claim {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Claimed {
     /// Go on. `marks` counts the earlier tries of this version whose started mark was never taken back: each is a
-    /// worker that died over it, or over a neighbour in its batch.
+    /// worker that died over it, the first perhaps over a neighbour in its batch.
     Go {
         /// Unreleased started marks before this claim.
         marks: u32,
         /// What the sink called the record when it was applied last.
         sink_id: Option<String>,
     },
+    /// A worker died over it, or over a neighbour in its batch, and it is in a batch again: it was not marked. To be
+    /// claimed again by itself, so that the next death is its own.
+    Alone,
     /// A newer version is wanted.
     Superseded,
     /// This version, or a newer one, is applied already.
@@ -253,6 +256,20 @@ pub struct Ledger {
     pub superseded: u64,
     /// Given up.
     pub dead: u64,
+}
+
+impl std::ops::AddAssign for Ledger {
+    fn add_assign(&mut self, other: Self) {
+        self.seen += other.seen;
+        self.unchanged_at_source += other.unchanged_at_source;
+        self.dead_at_source += other.dead_at_source;
+        self.enqueued += other.enqueued;
+        self.created += other.created;
+        self.updated += other.updated;
+        self.unchanged += other.unchanged;
+        self.superseded += other.superseded;
+        self.dead += other.dead;
+    }
 }
 
 impl Ledger {

@@ -117,7 +117,8 @@ impl State {
     }
 
     /// Claims jobs before their work: the answers are in the order of `claims`. What may go on gets a started mark in
-    /// the same transaction.
+    /// the same transaction. In a batch of more than one, a job with unreleased marks is not marked again: its answer
+    /// is [`Claimed::Alone`]. The same values wanted again under a new version keep their marks.
     pub async fn claim(&self, pipeline: &PipelineName, claims: &[Claim]) -> Result<Vec<Claimed>, Failure> {
         forward!(self.claim(pipeline, claims))
     }

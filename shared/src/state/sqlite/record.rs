@@ -71,8 +71,14 @@ impl Record {
         }
     }
 
-    /// The values are wanted under a new version; it repairs whatever made the record dirty.
+    /// The values are wanted under a new version; it repairs whatever made the record dirty. The same values enqueued
+    /// again keep their started marks: a record that kills its workers must not be innocent again with each restart.
     pub(super) fn want(&mut self, noted: Noted) {
+        let same = self.wanted.filter(|wanted| wanted.checksum == noted.checksum);
+        self.started = match (same, self.started) {
+            (Some(wanted), Some((marked, count))) if marked == wanted.version => Some((noted.version, count)),
+            (_, started) => started,
+        };
         self.wanted = Some(noted);
         self.dead = false;
         self.dirty = false;

@@ -38,6 +38,10 @@ pub(super) fn claim(
             Some((marked, count)) if marked == *version => count,
             _ => 0,
         };
+        if marks > 0 && claims.len() > 1 {
+            answers.push(Claimed::Alone);
+            continue;
+        }
         let mut after = before.clone();
         after.started = Some((*version, marks.saturating_add(1)));
         pipeline.replace(transaction, key, &before, &after)?;

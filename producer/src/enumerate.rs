@@ -1,0 +1,273 @@
+//! The producer's loop: page by page, mapped, compared with what is wanted, enqueued; the cursor follows what is
+//! durable. Memory is bounded by a few pages, whatever the number of records.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use shared::checksum::Checksum;
+use shared::failure::{Failure, Reason};
+use shared::job::{Attempt, FORMAT, Job, JobKind};
+use shared::progress::Progress;
+use shared::queue::{Queue, Receipt};
+use shared::record::{RecordKey, Values, Version};
+use shared::state::{DeadLetter, Page, Run, State, Want, Wanted};
+use tokio_util::sync::CancellationToken;
+
+use crate::source::{Source, SourcePage, SourceRow};
+
+/// Pages whose jobs are on their way while the next ones are read.
+const PAGES_IN_FLIGHT: usize = 4;
+
+/// Records asked for at once when outstanding work is read again by key.
+const KEYS_PER_CALL: usize = 500;
+
+/// What one run works with.
+#[derive(Debug)]
+pub struct Enumeration<'a> {
+    /// Where what is wanted is kept.
+    pub state: &'a State,
+    /// Where jobs go.
+    pub queue: &'a Queue,
+    /// Where records come from.
+    pub source: &'a Source,
+    /// Counts for whoever watches.
+    pub progress: Arc<Progress>,
+    /// Cancelled when the run is to stop: after the page at hand.
+    pub stop: CancellationToken,
+}
+
+/// A page whose jobs are enqueued and not yet all durable.
+struct PageInFlight {
+    page: Page,
+    receipts: Vec<Receipt>,
+}
+
+/// What became of the rows of a page.
+#[derive(Default)]
+struct Noted {
+    unchanged: u64,
+    dead: u64,
+    receipts: Vec<Receipt>,
+}
+
+impl Enumeration<'_> {
+    /// Enumerates the run's window to its end; when it returns, every job of it is durable.
+    ///
+    /// # Errors
+    /// What the source, the state or the queue reported; `Class::Interrupted` where it was stopped. The run stays open
+    /// and is gone on with from its position.
+    pub async fn run(&self, run: &Run) -> Result<(), Failure> {
+        let result = self.walk(run).await;
+        if let (Err(failure), Source::Odoo(source)) = (&result, self.source)
+            && failure.reason == Reason::Field
+        {
+            crate::source::odoo::forget_fields(source, self.state).await?;
+        }
+        result
+    }
+
+    async fn walk(&self, run: &Run) -> Result<(), Failure> {
+        let lost = self.requeue_lost(run).await?;
+        let mut in_flight: VecDeque<PageInFlight> = VecDeque::new();
+        let mut number = run.pages;
+        let mut reading = Some(self.read(run, run.position.clone()));
+        while let Some(task) = reading.take() {
+            let page = task.await?;
+            reading = page.next.clone().map(|position| self.read(run, Some(position)));
+            number += 1;
+            let position = page
+                .next
+                .clone()
+                .or_else(|| page.rows.last().map(|row| row.key.to_string()));
+            let noted = self.note(run, page.rows, false).await?;
+            if let Some(position) = position {
+                let page = Page {
+                    number,
+                    position,
+                    unchanged: noted.unchanged,
+                    dead: noted.dead,
+                };
+                in_flight.push_back(PageInFlight {
+                    page,
+                    receipts: noted.receipts,
+                });
+            }
+            if in_flight.len() >= PAGES_IN_FLIGHT {
+                self.advance(run, in_flight.pop_front()).await?;
+            }
+        }
+        while let Some(page) = in_flight.pop_front() {
+            self.advance(run, Some(page)).await?;
+        }
+        for receipt in lost {
+            receipt.durable().await?;
+        }
+        Ok(())
+    }
+
+    /// Starts to read a page while the one before is worked on.
+    fn read(
+        &self,
+        run: &Run,
+        position: Option<String>,
+    ) -> impl Future<Output = Result<SourcePage, Failure>> + use<> {
+        let (source, window, stop) = (self.source.clone(), run.window, self.stop.clone());
+        let task = tokio::spawn(async move {
+            tokio::select! {
+                () = stop.cancelled() => Err(Failure::interrupted("stopped before the end")),
+                page = source.page(window, position.as_deref()) => page,
+            }
+        });
+        async move {
+            task.await.unwrap_or_else(|error| {
+                Err(Failure::systemic(Reason::Crashed, "reading a page crashed").because(error))
+            })
+        }
+    }
+
+    /// Outstanding work whose jobs died with an earlier process: read again by key and enqueued anew. What the source
+    /// no longer has is withdrawn.
+    async fn requeue_lost(&self, run: &Run) -> Result<Vec<Receipt>, Failure> {
+        let before = Version {
+            epoch: run.epoch,
+            sequence: 0,
+        };
+        let mut receipts = Vec::new();
+        loop {
+            let lost = self
+                .state
+                .outstanding(&run.pipeline, before, KEYS_PER_CALL)
+                .await?;
+            if lost.is_empty() {
+                return Ok(receipts);
+            }
+            tracing::info!(pipeline = %run.pipeline, records = lost.len(), "enqueueing outstanding work again");
+            let keys: Vec<RecordKey> = lost.into_iter().map(|record| record.key).collect();
+            let rows = self.source.by_key(&keys).await?;
+            let found: std::collections::HashSet<&RecordKey> = rows.iter().map(|row| &row.key).collect();
+            let gone: Vec<RecordKey> = keys.iter().filter(|key| !found.contains(key)).cloned().collect();
+            self.state.withdraw(&run.pipeline, &gone).await?;
+            receipts.extend(self.note(run, rows, true).await?.receipts);
+            self.stopped()?;
+        }
+    }
+
+    fn stopped(&self) -> Result<(), Failure> {
+        if self.stop.is_cancelled() {
+            Err(Failure::interrupted("stopped before the end"))
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Maps rows, notes what is wanted of them and enqueues what is new.
+    async fn note(&self, run: &Run, rows: Vec<SourceRow>, lost: bool) -> Result<Noted, Failure> {
+        let read = rows.len() as u64;
+        let mapping = self.source.mapping();
+        let mapped: Vec<(SourceRow, Result<Values, Failure>, Checksum)> = rows
+            .into_iter()
+            .map(|row| {
+                let values = mapping.apply(&row.values);
+                let checksum =
+                    Checksum::of_values(mapping.checksum(), values.as_ref().unwrap_or(&row.values));
+                (row, values, checksum)
+            })
+            .collect();
+        let wants: Vec<Want> = mapped
+            .iter()
+            .map(|(row, _, checksum)| Want {
+                key: row.key.clone(),
+                checksum: *checksum,
+            })
+            .collect();
+        let answers = self.state.want(run, &wants, lost).await?;
+        let mut noted = Noted::default();
+        for ((row, values, checksum), answer) in mapped.into_iter().zip(answers) {
+            match answer {
+                Wanted::Unchanged => noted.unchanged += 1,
+                Wanted::Dead => noted.dead += 1,
+                Wanted::Already => {}
+                Wanted::Enqueue { version, place } => {
+                    let SourceRow {
+                        key,
+                        values: row,
+                        time,
+                    } = row;
+                    let made = Made {
+                        key,
+                        time,
+                        checksum,
+                        version,
+                        place,
+                    };
+                    match values {
+                        Ok(values) => noted.receipts.push(self.enqueue(made.job(run, values)).await?),
+                        Err(failure) => {
+                            self.state
+                                .bury(&[dead_letter(made.job(run, row), &failure)])
+                                .await?
+                        }
+                    }
+                }
+            }
+        }
+        self.progress.add_read(read);
+        Ok(noted)
+    }
+
+    async fn enqueue(&self, job: Job) -> Result<Receipt, Failure> {
+        self.progress.add_enqueued(1);
+        tokio::select! {
+            () = self.stop.cancelled() => Err(Failure::interrupted("stopped before the end")),
+            receipt = self.queue.publish(job) => receipt,
+        }
+    }
+
+    /// The cursor passes a page once all of its jobs are durable.
+    async fn advance(&self, run: &Run, page: Option<PageInFlight>) -> Result<(), Failure> {
+        let Some(PageInFlight { page, receipts }) = page else {
+            return Ok(());
+        };
+        for receipt in receipts {
+            tokio::select! {
+                () = self.stop.cancelled() => return Err(Failure::interrupted("stopped before the end")),
+                durable = receipt.durable() => durable?,
+            }
+        }
+        self.state.advance(run, &page).await
+    }
+}
+
+/// A job in the making: all but its values.
+struct Made {
+    key: RecordKey,
+    time: Option<String>,
+    checksum: Checksum,
+    version: Version,
+    place: u64,
+}
+
+impl Made {
+    fn job(self, run: &Run, values: Values) -> Job {
+        Job {
+            format: FORMAT,
+            kind: JobKind::Record,
+            pipeline: run.pipeline.clone(),
+            key: self.key,
+            version: self.version,
+            checksum: self.checksum,
+            run: run.id,
+            place: self.place,
+            attempt: 1,
+            values,
+            source_time: self.time,
+            failures: Vec::new(),
+        }
+    }
+}
+
+fn dead_letter(job: Job, failure: &Failure) -> DeadLetter {
+    let failure = Attempt::of(failure);
+    tracing::error!(pipeline = %job.pipeline, record = %job.key, reason = failure.reason.label(), "{}", failure.message);
+    DeadLetter { job, failure }
+}

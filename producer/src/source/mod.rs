@@ -1,0 +1,89 @@
+//! Where records come from. One closed set of sources behind one contract.
+
+pub mod odoo;
+
+use jiff::Timestamp;
+use shared::failure::Failure;
+use shared::mapping::Mapping;
+use shared::record::{RecordKey, Values};
+use shared::state::{Binding, Window};
+
+pub use odoo::OdooSource;
+
+/// A source that was opened for one pipeline. Cheap to clone.
+#[derive(Debug, Clone)]
+pub enum Source {
+    /// Records of an Odoo model.
+    Odoo(OdooSource),
+}
+
+/// One record as the source gave it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SourceRow {
+    /// Its key.
+    pub key: RecordKey,
+    /// Its fields.
+    pub values: Values,
+    /// When the source says that it changed.
+    pub time: Option<String>,
+}
+
+/// One page of a window.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SourcePage {
+    /// The records, in the source's order.
+    pub rows: Vec<SourceRow>,
+    /// Where the next page begins; `None` after the last page.
+    pub next: Option<String>,
+}
+
+impl Source {
+    /// Names the system that the records come from, so that another one is recognised.
+    pub fn identity(&self) -> String {
+        match self {
+            Self::Odoo(source) => source.identity(),
+        }
+    }
+
+    /// The mapping, resolved against what this source has.
+    pub fn mapping(&self) -> &Mapping {
+        match self {
+            Self::Odoo(source) => source.mapping(),
+        }
+    }
+
+    /// What a run of this source into a sink is about.
+    pub fn binding(&self, sink: &str) -> Binding {
+        match self {
+            Self::Odoo(source) => source.binding(sink),
+        }
+    }
+
+    /// The source's clock, in whole seconds: window ends are taken from it, never from ours.
+    pub fn clock(&self) -> Timestamp {
+        match self {
+            Self::Odoo(source) => source.clock(),
+        }
+    }
+
+    /// About how many records a full run will read.
+    pub async fn count(&self) -> Result<u64, Failure> {
+        match self {
+            Self::Odoo(source) => source.count().await,
+        }
+    }
+
+    /// The page of `window` that begins at `position` (`None`: the first).
+    pub async fn page(&self, window: Window, position: Option<&str>) -> Result<SourcePage, Failure> {
+        match self {
+            Self::Odoo(source) => source.page(window, position).await,
+        }
+    }
+
+    /// Records by key; those that the source no longer has are left out.
+    pub async fn by_key(&self, keys: &[RecordKey]) -> Result<Vec<SourceRow>, Failure> {
+        match self {
+            Self::Odoo(source) => source.by_key(keys).await,
+        }
+    }
+}
