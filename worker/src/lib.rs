@@ -1,1 +1,3 @@
-//! worker
+//! Consuming jobs, writing them into sinks, settling them.
+
+pub mod sink;
