@@ -1,1 +1,3 @@
-//! e2e
+//! End-to-end tests, one file per behaviour.
+
+mod odoo_client;

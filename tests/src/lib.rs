@@ -1,1 +1,3 @@
-//! tests
+//! What several end-to-end tests use.
+
+pub mod recordings;

@@ -465,7 +465,10 @@ async fn refused_row_of_a_load_is_an_answer_and_no_failure() {
     let answer = client.load("product.template", &fields, &rows).await.unwrap();
     assert_eq!(answer.ids, None);
     assert_eq!(answer.messages[0].record, Some(1));
-    assert_eq!(answer.messages[0].failure.class, Class::Permanent);
+    assert_eq!(
+        answer.messages[0].failure.clone().unwrap().class,
+        Class::Permanent
+    );
 }
 
 /// A server that reads a request, sends these bytes, goes on with spaces for ever if asked to, and hangs up.
@@ -481,7 +484,7 @@ async fn raw_server(
             if stream.read(&mut request).await.is_err() || stream.write_all(head).await.is_err() {
                 continue;
             }
-            while is_endless && stream.write_all(&[b' '; 65_536]).await.is_ok() {}
+            while is_endless && stream.write_all(&[b' '; 4096]).await.is_ok() {}
         }
     });
     (address, server)

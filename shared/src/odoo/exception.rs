@@ -203,9 +203,10 @@ impl Exception {
             return None;
         };
         let (model, method) = (call.model, call.operation.method());
-        let no_model = self.says(&[&format!("Object {model} doesn't exist"), "the model '"])
-            && self.names(model)
-            || self.is_named(&["KeyError"]) && self.message.trim_matches('\'') == model;
+        let no_model = self.says(&[
+            &format!("Object {model} doesn't exist"),
+            &format!("the model '{model}' does not exist"),
+        ]) || self.is_named(&["KeyError"]) && self.message.trim_matches('\'') == model;
         let no_method = self.says(&["The method '"]) && self.says(&["does not exist"])
             || self.says(&["Private methods (such as"])
             || self.is_named(&["AttributeError"]) && self.says(&[&format!("has no attribute '{method}'")]);
@@ -218,10 +219,6 @@ impl Exception {
             Failure::systemic(Reason::Model, format!("Odoo at {} {what}", expected.place.host()))
                 .advise("install the module it belongs to, or correct the pipeline's entity"),
         )
-    }
-
-    fn names(&self, word: &str) -> bool {
-        self.message.contains(word)
     }
 
     fn field(&self, expected: &Expected<'_>) -> Option<Failure> {
@@ -255,7 +252,10 @@ impl Exception {
         }
         if let Some(rest) = message.strip_prefix("Cannot convert ") {
             let (path, _) = rest.split_once(" to SQL because it is not stored")?;
-            return Some((unprefixed(path), "Odoo cannot search or sort by the computed"));
+            return Some((
+                unprefixed(path),
+                "nothing can be searched or sorted by the computed",
+            ));
         }
         // From the source: a field that belongs to groups the user is not in.
         if self.is_named(&["AccessError"]) && self.says(&["enough rights to access the field"]) {
@@ -303,8 +303,7 @@ impl Exception {
             return Some(refusal::too_large(expected));
         }
         if self.is_named(&["MissingError"]) {
-            let what = format!("the record does not exist (any more): {}", self.words());
-            return Some(Failure::permanent(Reason::Missing, what));
+            return Some(Failure::permanent(Reason::Missing, self.words()));
         }
         self.name.starts_with("werkzeug.exceptions.").then(|| {
             Failure::systemic(

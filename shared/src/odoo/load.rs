@@ -24,23 +24,13 @@ pub struct LoadMessage {
     /// Index of the row in the batch, from 0; `None` for a remark on the whole batch. Not always exact: of two rows with
     /// the same barcode Odoo 17 names the second, 18 and 19 both.
     pub record: Option<usize>,
-    /// Whether the row was refused.
-    pub severity: Severity,
     /// Technical name of the field, where it is one field's fault.
     pub field: Option<String>,
     /// What Odoo says, on one line.
     pub text: String,
-    /// The failure it is: a serialization conflict is transient, a missing right systemic, everything else the record's.
-    pub failure: Failure,
-}
-
-/// How bad a remark is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Severity {
-    /// The row was refused, and with it the batch.
-    Error,
-    /// The row was taken, such as when a name matched several records.
-    Warning,
+    /// Why the row was refused: a serialization conflict is transient, a missing right systemic, everything else the
+    /// record's fault. `None` for a warning, such as that a name matched several records: the row was taken.
+    pub failure: Option<Failure>,
 }
 
 impl LoadAnswer {
@@ -71,17 +61,16 @@ impl LoadMessage {
     fn from_json(message: &Value, expected: &Expected<'_>) -> Option<Self> {
         let text = message.get("message")?.as_str()?;
         let record = message.get("record").and_then(Value::as_u64);
-        let severity = match message.get("type").and_then(Value::as_str) {
-            Some("warning" | "info") => Severity::Warning,
-            _ => Severity::Error,
-        };
+        let is_warning = matches!(
+            message.get("type").and_then(Value::as_str),
+            Some("warning" | "info")
+        );
         let field = message.get("field").and_then(Value::as_str).map(str::to_owned);
         Some(Self {
             record: record.and_then(|record| usize::try_from(record).ok()),
-            severity,
             field,
             text: sentence(text),
-            failure: Exception::of_row(text).into_failure(expected),
+            failure: (!is_warning).then(|| Exception::of_row(text).into_failure(expected)),
         })
     }
 }
@@ -123,8 +112,9 @@ mod tests {
             let answer = parse(&json!({"ids": false, "messages": messages, "nextrow": 0})).unwrap();
             assert!(answer.ids.is_none());
             let message = answer.messages[0].clone();
-            assert_eq!((message.record, message.severity), (Some(3), Severity::Error));
-            (message.failure.class, message.failure.reason)
+            assert_eq!(message.record, Some(3));
+            let failure = message.failure.unwrap();
+            (failure.class, failure.reason)
         };
         assert_eq!(
             class("could not serialize access due to concurrent update\n"),
@@ -148,10 +138,8 @@ mod tests {
         let answer = parse(&json!({"ids": [1, 2], "messages": messages, "nextrow": 4})).unwrap();
         assert_eq!(answer.ids, Some(vec![1, 2]));
         assert_eq!(answer.nextrow, 4);
-        assert_eq!(
-            (answer.messages[0].record, answer.messages[0].severity),
-            (None, Severity::Warning)
-        );
+        assert_eq!(answer.messages[0].record, None);
+        assert!(answer.messages[0].failure.is_none());
     }
 
     #[test]

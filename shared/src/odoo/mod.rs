@@ -30,6 +30,6 @@ pub use client::OdooClient;
 pub use config::{OdooConfig, OdooSecret, Transport};
 pub use dialect::{Dialect, Request};
 pub use http::CallCounts;
-pub use load::{LoadAnswer, LoadMessage, Severity};
+pub use load::{LoadAnswer, LoadMessage};
 pub use place::Place;
 pub use version::ServerVersion;
