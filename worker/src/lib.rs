@@ -1,3 +1,9 @@
-//! Consuming jobs, writing them into sinks, settling them.
+//! The worker: takes jobs in batches, writes them to a sink and settles them.
+//!
+//! In the order in which a job passes: [`batch`] gathers deliveries, [`consume`] claims them, [`sink`] writes them,
+//! [`consume`] records and settles how they ended; [`retry`] says when a failed attempt is due again.
 
+pub mod batch;
+pub mod consume;
+pub mod retry;
 pub mod sink;

@@ -1,0 +1,72 @@
+//! The JSON sink as the worker uses it: blocking work off the runtime's own threads, and one bad record kept from
+//! taking the process with it.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use shared::failure::{Class, Failure, Reason};
+use shared::job::Job;
+
+use super::Upserted;
+use super::json::{Flushed, JsonRow, JsonSettings, JsonSink};
+
+/// The answers to a batch, in its order.
+type Answers = Vec<Result<Upserted, Failure>>;
+
+/// A JSON file under the worker's hand. Needs tokio's multi-thread runtime.
+#[derive(Debug)]
+pub struct JsonWriter {
+    settings: JsonSettings,
+    sink: Option<JsonSink>,
+}
+
+impl JsonWriter {
+    /// Takes an opened sink; `settings` are kept to open it again.
+    pub fn new(settings: JsonSettings, sink: JsonSink) -> Self {
+        Self { settings, sink: Some(sink) }
+    }
+
+    /// See [`super::Sink::upsert`]. A batch over which the code panics is taken apart: only the record that panics by
+    /// itself is refused.
+    pub(super) fn upsert(&mut self, jobs: &[&Job]) -> Result<Answers, Failure> {
+        if let Some(answers) = tokio::task::block_in_place(|| self.try_upsert(jobs))? {
+            return Ok(answers);
+        }
+        if jobs.len() <= 1 {
+            let failure = Failure::new(Class::Poison, Reason::Crashed, "writing this record crashed")
+                .advise("report it with the record: this is a defect of catalog-sync");
+            return Ok(jobs.iter().map(|_| Err(failure.clone())).collect());
+        }
+        let mut answers = Vec::with_capacity(jobs.len());
+        for job in jobs {
+            answers.extend(self.upsert(&[*job])?);
+        }
+        Ok(answers)
+    }
+
+    /// `None`: the code panicked, and the sink was given up.
+    fn try_upsert(&mut self, jobs: &[&Job]) -> Result<Option<Answers>, Failure> {
+        let sink = self.opened()?;
+        let rows: Vec<JsonRow<'_>> =
+            jobs.iter().map(|job| JsonRow { key: &job.key, values: &job.values }).collect();
+        // Nothing of the sink is looked at after a panic: it is dropped and opened anew from its files.
+        let Ok(outcomes) = catch_unwind(AssertUnwindSafe(|| sink.upsert(&rows))) else {
+            self.sink = None;
+            return Ok(None);
+        };
+        let upserted = |outcome| Upserted { outcome, sink_id: None };
+        Ok(Some(outcomes?.into_iter().map(|answer| answer.map(upserted)).collect()))
+    }
+
+    /// See [`super::Sink::flush`].
+    pub(super) fn flush(&mut self) -> Result<Flushed, Failure> {
+        tokio::task::block_in_place(|| self.opened()?.flush())
+    }
+
+    fn opened(&mut self) -> Result<&mut JsonSink, Failure> {
+        if self.sink.is_none() {
+            let (sink, _) = JsonSink::open(self.settings.clone())?;
+            self.sink = Some(sink);
+        }
+        self.sink.as_mut().ok_or_else(|| Failure::systemic(Reason::File, "the JSON file is not open"))
+    }
+}
