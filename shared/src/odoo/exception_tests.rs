@@ -265,6 +265,57 @@ fn bad_value_is_the_records_and_bad_search_the_pipelines() {
 }
 
 #[test]
+fn values_that_sound_like_trouble_are_still_the_records() {
+    for (name, message) in [
+        (
+            "odoo.exceptions.ValidationError",
+            "Barcode already assigned to: Over the time limit exceeded clock",
+        ),
+        (
+            "odoo.exceptions.ValidationError",
+            "Invalid field 'colour' of this product",
+        ),
+        (
+            "odoo.exceptions.UserError",
+            "The book 'database \"x\" does not exist' is sold out",
+        ),
+        (
+            "builtins.OSError",
+            "image file is truncated (12 bytes not processed)",
+        ),
+    ] {
+        assert_eq!(
+            class_of_write(name, message),
+            (Class::Permanent, Reason::BadRecord),
+            "{message}"
+        );
+    }
+    assert_eq!(
+        class_of_write("builtins.OSError", "[Errno 5] Input/output error"),
+        (Class::Transient, Reason::ServerError)
+    );
+}
+
+#[test]
+fn refused_login_is_the_users() {
+    let failure = raised(
+        Purpose::Login,
+        "odoo.exceptions.UserError",
+        "Logins are closed today.",
+    );
+    assert_eq!(
+        (failure.class, failure.reason),
+        (Class::Systemic, Reason::Credentials)
+    );
+    assert!(
+        failure
+            .to_string()
+            .contains("user 'admin': Logins are closed today;"),
+        "{failure}"
+    );
+}
+
+#[test]
 fn unknown_field_is_named() {
     for message in [
         "Invalid field 'nofield' on model 'product.template'",

@@ -21,6 +21,9 @@ use crate::failure::{Failure, Reason};
 /// no call is written into a connection that is just being closed.
 const IDLE: Duration = Duration::from_secs(4);
 
+/// A server that asks for more is asked again all the same.
+const LONGEST_WAIT: Duration = Duration::from_hours(24);
+
 /// What a client has done so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct CallCounts {
@@ -257,13 +260,15 @@ fn http_date(text: &str) -> Option<Timestamp> {
     DateTimeParser::new().parse_timestamp(text).ok()
 }
 
-/// Seconds, or a date.
+/// Seconds, or a date; no more than a day, whatever is asked for.
 fn retry_after(text: &str) -> Option<Duration> {
-    if let Ok(seconds) = text.trim().parse() {
-        return Some(Duration::from_secs(seconds));
-    }
-    let wait = http_date(text)?.as_second() - Timestamp::now().as_second();
-    Some(Duration::from_secs(u64::try_from(wait).unwrap_or(0)))
+    let seconds = if let Ok(seconds) = text.trim().parse() {
+        seconds
+    } else {
+        let wait = http_date(text)?.as_second() - Timestamp::now().as_second();
+        u64::try_from(wait).unwrap_or(0)
+    };
+    Some(Duration::from_secs(seconds).min(LONGEST_WAIT))
 }
 
 #[cfg(test)]
@@ -274,6 +279,7 @@ mod tests {
     fn retry_after_is_seconds_or_a_date() {
         assert_eq!(retry_after(" 7 "), Some(Duration::from_secs(7)));
         assert_eq!(retry_after("Sat, 21 Nov 2020 22:39:23 GMT"), Some(Duration::ZERO));
+        assert_eq!(retry_after("18446744073709551615"), Some(LONGEST_WAIT));
         assert_eq!(retry_after("soon"), None);
         assert_eq!(retry_after("-3"), None);
     }

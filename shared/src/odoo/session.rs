@@ -57,9 +57,11 @@ impl Session {
     pub(super) async fn renew(&self, expired: &Ticket, http: &Http) -> Result<Ticket, Failure> {
         let mut state = self.state.lock().await;
         if state.logins == expired.logins {
+            // Counted only when it is over: whoever drops this future half-way leaves the login to the next caller.
+            let opened = self.login.open(http).await;
             state.logins += 1;
             state.failed = None;
-            match self.login.open(http).await {
+            match opened {
                 Ok(dialect) => state.dialect = Arc::new(dialect),
                 Err(failure) => state.failed = Some(failure),
             }
