@@ -260,34 +260,6 @@ async fn password_changed_meanwhile_is_rejected_once_for_all_callers() {
 }
 
 #[tokio::test]
-async fn login_dropped_half_way_is_made_by_the_next_caller() {
-    let server = MockServer::start().await;
-    mount(&server, VERSION, version(17)).await;
-    mount_once(&server, LOGIN, logged_in("old")).await;
-    mount_once(
-        &server,
-        LOGIN,
-        logged_in("lost").set_delay(Duration::from_mins(1)),
-    )
-    .await;
-    mount(&server, LOGIN, logged_in("new")).await;
-    mount_for_session(&server, CALL, "old", expired()).await;
-    mount_for_session(&server, CALL, "new", result(&json!(7))).await;
-    let client = OdooClient::connect(config(&server.uri())).await.unwrap();
-    let login_is_on_its_way = async {
-        while requests(&server, LOGIN).await < 2 {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::select! {
-        _ = count(&client) => panic!("the login never ends"),
-        () = login_is_on_its_way => {}
-    }
-    assert_eq!(count(&client).await.unwrap(), 7);
-    assert_eq!(requests(&server, LOGIN).await, 3);
-}
-
-#[tokio::test]
 async fn session_that_is_never_known_fails_after_one_login() {
     let server = MockServer::start().await;
     mount(&server, VERSION, version(17)).await;
