@@ -417,22 +417,26 @@ fn wait_that_was_told_is_kept() {
 
 #[test]
 fn anything_but_odoo_is_told_at_the_version() {
-    for answer in [
-        html(404),
-        html(403),
-        html(200),
-        Answer {
-            status: 200,
-            body: b"[]".to_vec(),
-            ..Answer::default()
-        },
-    ] {
-        let failure = classify(Purpose::Version, Envelope::JsonRpc, &answer).unwrap_err();
+    let judged = |answer: &Answer| classify(Purpose::Version, Envelope::JsonRpc, answer).unwrap_err();
+    let page = |status| Answer {
+        body: b"<html>".to_vec(),
+        ..html(status)
+    };
+    let list = Answer {
+        status: 200,
+        body: b"[]".to_vec(),
+        ..Answer::default()
+    };
+    for answer in [page(404), page(400), page(200), list] {
         assert!(
-            failure.reason == Reason::Configuration || failure.reason == Reason::Database,
-            "{failure}"
+            judged(&answer)
+                .what()
+                .contains("does not look like an Odoo server")
         );
     }
+    assert_eq!(judged(&page(401)).reason, Reason::Credentials);
+    assert_eq!(judged(&page(403)).reason, Reason::Rights);
+    assert_eq!(judged(&page(502)).class, Class::Transient);
 }
 
 #[test]
