@@ -6,6 +6,9 @@
 
 mod memory;
 
+#[cfg(test)]
+mod conformance;
+
 use std::time::Duration;
 
 use crate::failure::Failure;
