@@ -25,6 +25,7 @@ mod lock;
 mod merge;
 mod meta;
 mod meter;
+mod opening;
 mod place;
 mod record_text;
 mod segment;

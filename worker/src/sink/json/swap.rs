@@ -48,7 +48,7 @@ pub(super) enum Base {
     /// The visible file is ours.
     Ours,
     /// The visible file is somebody else's; these are its records.
-    Imported(Journal),
+    Imported(Box<Journal>),
     /// There is no visible file (any more).
     Nothing,
 }
@@ -71,7 +71,7 @@ impl JsonSink {
                 _ if over == known => (Base::Ours, over),
                 None => (Base::Nothing, None),
                 Some(_) => match self.import()? {
-                    Ok(import) => (Base::Imported(import), over),
+                    Ok(import) => (Base::Imported(Box::new(import)), over),
                     Err(why) => {
                         self.put_aside(&why)?;
                         (Base::Nothing, None)
@@ -98,7 +98,7 @@ impl JsonSink {
                 let records = import
                     .count_added(None)
                     .map_err(|error| file_failure("read", &self.place.sidecar, error))?;
-                self.replace(Base::Imported(import), over)?;
+                self.replace(Base::Imported(Box::new(import)), over)?;
                 Ok(Found::TakenOver { records })
             }
             Err(why) => {
