@@ -16,6 +16,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+mod capped;
 mod entry;
 mod fault;
 mod foreign;
@@ -27,6 +28,7 @@ mod meta;
 mod meter;
 mod opening;
 mod place;
+mod record_list;
 mod record_text;
 mod segment;
 mod sink;
