@@ -15,7 +15,7 @@ use shared::failure::{Failure, Reason};
 use super::capped::{Allowance, Capped};
 use super::fault::file_failure;
 use super::record_list::{Fields, FieldsVisitor, RecordList, Wrapper};
-use super::record_text::{MAX_RECORD_BYTES, RecordText};
+use super::record_text::MAX_RECORD_BYTES;
 
 /// Why a file was not read to its end.
 #[derive(Debug)]
@@ -26,12 +26,29 @@ pub(super) enum Unreadable {
     Failed(Failure),
 }
 
-/// What is done with each record.
-type Take<'a> = &'a mut dyn FnMut(RecordText) -> Result<(), Failure>;
+/// Why a record is not taken.
+#[derive(Debug)]
+pub(super) enum Refused {
+    /// It is no record, and so the file is broken.
+    Bad(String),
+    /// What was done with it failed.
+    Failed(Failure),
+}
 
-/// Counts the records of a JSON file without opening it for writing; 0 when there is no such file. Constant memory.
+/// What is done with the text of each record, which is valid JSON.
+type Take<'a> = &'a mut dyn FnMut(&str) -> Result<(), Refused>;
+
+/// Counts the records of a JSON file, of any form that is taken over, without opening it for writing; 0 when there is
+/// no such file. Memory is constant. Systemic failure when it cannot be read or is no list of JSON objects; whether
+/// each has an id is not looked at.
 pub fn count_records(path: &Path) -> Result<u64, Failure> {
-    match read_records(path, &mut |_| Ok(())) {
+    let mut check = |text: &str| {
+        let object = text.starts_with('{');
+        object
+            .then_some(())
+            .ok_or_else(|| Refused::Bad("it is no object".to_owned()))
+    };
+    match read_records(path, &mut check) {
         Ok(records) => Ok(records),
         Err(Unreadable::Failed(failure)) => Err(failure),
         Err(Unreadable::Broken(why)) => Err(Failure::systemic(
@@ -112,9 +129,10 @@ fn read_lines(
         serde_json::from_str::<IgnoredAny>(text).map_err(|error| {
             Unreadable::Broken(format!("it is no JSON at {}: {error}", at(error.column())))
         })?;
-        let record = RecordText::of_text(text.trim_ascii())
-            .map_err(|why| Unreadable::Broken(format!("record at {}: {why}", at(1))))?;
-        (records.take)(record).map_err(Unreadable::Failed)?;
+        (records.take)(text.trim_ascii()).map_err(|refused| match refused {
+            Refused::Bad(why) => Unreadable::Broken(format!("record at {}: {why}", at(1))),
+            Refused::Failed(failure) => Unreadable::Failed(failure),
+        })?;
         records.count += 1;
     }
     Ok(records.count)
@@ -193,11 +211,12 @@ pub(super) struct Records<'a> {
 impl Records<'_> {
     pub(super) fn take<E: serde::de::Error>(&mut self, text: &RawValue) -> Result<(), E> {
         self.allowance.renew();
-        let record = RecordText::of_text(text.get())
-            .map_err(|why| E::custom(format!("record {} of the list: {why}", self.count + 1)))?;
-        (self.take)(record).map_err(|failure| {
-            self.failure = Some(failure);
-            E::custom("stopped")
+        (self.take)(text.get()).map_err(|refused| match refused {
+            Refused::Bad(why) => E::custom(format!("record {} of the list: {why}", self.count + 1)),
+            Refused::Failed(failure) => {
+                self.failure = Some(failure);
+                E::custom("stopped")
+            }
         })?;
         self.count += 1;
         Ok(())
