@@ -3,7 +3,7 @@
 mod arguments;
 mod check;
 mod counts;
-//DEMO mod demo;
+mod demo;
 mod exit;
 mod output;
 mod status;
@@ -43,7 +43,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
 async fn command(arguments: &Arguments, stop: &CancellationToken) -> Result<Exit, Failure> {
     let config = || Config::load(&arguments.config);
     match &arguments.command {
-        Command::Demo(_) => unreachable!(),
+        Command::Demo(demo) => demo::run(demo, stop).await,
         Command::Sync(sync) => {
             let output = Output::new(sync.json);
             let reports = sync::run(&config()?, &sync.pipelines, sync.full, &output, stop).await?;

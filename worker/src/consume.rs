@@ -82,8 +82,13 @@ impl Worker {
     /// The jobs that may go on. Those over which a worker died go into `alone`; those over which too many died are
     /// buried; those that are overtaken are settled.
     async fn claim(&self, works: Vec<Work>, alone: &mut Vec<Work>) -> Result<Vec<Work>, Failure> {
-        let claims: Vec<Claim> =
-            works.iter().map(|work| Claim { key: work.job.key.clone(), version: work.job.version }).collect();
+        let claims: Vec<Claim> = works
+            .iter()
+            .map(|work| Claim {
+                key: work.job.key.clone(),
+                version: work.job.version,
+            })
+            .collect();
         let answers = self.state.claim(&self.pipeline, &claims).await?;
         let mut go = Vec::with_capacity(works.len());
         let mut ended = Vec::new();
@@ -99,8 +104,12 @@ impl Worker {
         }
         self.settle(ended).await?;
         for work in poison {
-            let failure = Failure::new(Class::Poison, Reason::Crashed, format!("{MARKS_MAX} workers died over this record"))
-                .advise("look for memory or disk limits in the logs of those workers, then redrive it");
+            let failure = Failure::new(
+                Class::Poison,
+                Reason::Crashed,
+                format!("{MARKS_MAX} workers died over this record"),
+            )
+            .advise("look for memory or disk limits in the logs of those workers, then redrive it");
             self.bury(work, &failure).await?;
         }
         Ok(go)
@@ -141,7 +150,8 @@ impl Worker {
                 Ok(())
             }
             _ => {
-                self.release(works.iter().map(|work| work.job.key.clone()).collect()).await?;
+                self.release(works.iter().map(|work| work.job.key.clone()).collect())
+                    .await?;
                 for work in works {
                     work.delivery.give_back().await?;
                 }
@@ -191,7 +201,12 @@ impl Worker {
             pipeline = %self.pipeline, record = %job.key, attempt = job.attempt, reason = failure.reason.label(),
             "{failure:#}"
         );
-        self.state.bury(&[DeadLetter { job, failure: Attempt::of(failure) }]).await?;
+        self.state
+            .bury(&[DeadLetter {
+                job,
+                failure: Attempt::of(failure),
+            }])
+            .await?;
         self.progress.add_settled(1);
         acked(&self.pipeline, delivery.ack().await?);
         Ok(())
@@ -228,7 +243,10 @@ impl Worker {
 }
 
 fn ended_as(outcome: Outcome) -> Upserted {
-    Upserted { outcome, sink_id: None }
+    Upserted {
+        outcome,
+        sink_id: None,
+    }
 }
 
 fn acked(pipeline: &PipelineName, in_time: bool) {

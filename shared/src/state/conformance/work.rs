@@ -91,7 +91,11 @@ pub(super) async fn started_marks_go_on_when_the_same_values_are_enqueued_again(
         run = state.resume_run(&products()).await.unwrap().unwrap();
         job = made(&run, 1, 1, want_lost(&state, &run, 1, 1).await);
     }
-    assert_eq!(marks(&job.claim(&state).await), 3, "whoever kills its workers is found out");
+    assert_eq!(
+        marks(&job.claim(&state).await),
+        3,
+        "whoever kills its workers is found out"
+    );
 }
 
 pub(super) async fn a_marked_job_in_a_batch_is_to_be_claimed_alone(store: impl Fixture) {
@@ -107,7 +111,11 @@ pub(super) async fn a_marked_job_in_a_batch_is_to_be_claimed_alone(store: impl F
     let answers = state.claim(&products(), &claims).await.unwrap();
     assert_eq!(answers[0], Claimed::Alone);
     assert_eq!(marks(&answers[1]), 0);
-    assert_eq!(marks(&deadly.claim(&state).await), 1, "the batch has not marked it again");
+    assert_eq!(
+        marks(&deadly.claim(&state).await),
+        1,
+        "the batch has not marked it again"
+    );
 }
 
 pub(super) async fn a_job_that_the_state_does_not_know_goes_on(mut store: impl Fixture) {
