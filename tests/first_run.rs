@@ -144,7 +144,7 @@ async fn an_empty_odoo_gives_empty_files() {
 async fn any_other_model_is_read_by_configuration_alone() {
     let sandbox = sandbox_of(OdooVersion::V18).await;
     let place = Place::new(&sandbox);
-    let configuration = place.usual_configuration(&sandbox.url(), sandbox.database(), sandbox.login());
+    let configuration = Place::usual_configuration(&sandbox.url(), sandbox.database(), sandbox.login());
     place.configure(&format!(
         "{configuration}[pipeline.countries]\nsource = \"odoo.erp\"\nsink = \"json.files\"\nmodel = \"res.country\"\n\
          file = \"countries.jsonl\"\nformat = \"jsonl\"\n[pipeline.countries.mapping]\niso = \"code\"\ntitle = \"name\"\n\

@@ -32,7 +32,7 @@ async fn synced_an_hour_ago(version: OdooVersion) -> (OdooSandbox, Place) {
     let sandbox = sandbox_of(version).await;
     let place = Place::new(&sandbox);
     place.sync().await;
-    sandbox.control().advance_clock(Duration::from_secs(3_600));
+    sandbox.control().advance_clock(Duration::from_hours(1));
     (sandbox, place)
 }
 
@@ -64,7 +64,7 @@ async fn seven_hundred_records_of_one_second_and_a_late_one_all_arrive() {
         assert_eq!(second.count("customers", "seen"), 700, "{version:?}");
 
         control.commit(late).unwrap();
-        control.advance_clock(Duration::from_secs(60));
+        control.advance_clock(Duration::from_mins(1));
         let third = place.sync().await;
         assert_eq!(
             third.count("customers", "created"),
@@ -93,7 +93,7 @@ async fn records_written_later_in_a_second_that_was_read_already_arrive() {
             place.sync().await;
         }
         control.reset_clock();
-        control.advance_clock(Duration::from_secs(7_200));
+        control.advance_clock(Duration::from_hours(2));
         place.sync().await;
         assert_files_hold_the_source(&place, &sandbox);
     }
@@ -107,7 +107,7 @@ async fn a_write_of_the_same_values_moves_write_date_and_only_that_is_written() 
         "model = \"res.partner\"\nfile = \"odoo_customers.json\"\nfields = [\"name\"]",
     );
     place.sync().await;
-    sandbox.control().advance_clock(Duration::from_secs(3_600));
+    sandbox.control().advance_clock(Duration::from_hours(1));
     let id = sandbox.control().ids("res.partner").unwrap()[5];
     let name = sandbox
         .control()
@@ -225,7 +225,7 @@ async fn a_changed_mapping_makes_the_next_run_full() {
 async fn a_clock_that_went_back_makes_the_next_run_full() {
     let sandbox = sandbox_of(OdooVersion::V19).await;
     let place = Place::new(&sandbox);
-    sandbox.control().advance_clock(Duration::from_secs(86_400));
+    sandbox.control().advance_clock(Duration::from_hours(24));
     place.sync().await;
     sandbox.control().reset_clock();
     assert!(place.sync().await.is_full("customers"));

@@ -87,7 +87,7 @@ async fn an_incremental_sync_that_is_killed_loses_nothing() {
     let mut dice = Dice::new();
     let ids = sandbox.control().ids("res.partner").unwrap();
     for round in 0..kills() * 3 {
-        sandbox.control().advance_clock(Duration::from_secs(1_800));
+        sandbox.control().advance_clock(Duration::from_mins(30));
         // Not the name: other records show it as `[id, name]`, and their own write_date does not move with it.
         let comment = serde_json::json!({ "comment": format!("round {round}") });
         let edits = ids

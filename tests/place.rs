@@ -39,11 +39,15 @@ impl Place {
             folder: tempfile::tempdir().unwrap(),
             secret: (variable, secret.to_owned()),
         };
-        place.configure(&place.usual_configuration(&sandbox.url(), sandbox.database(), sandbox.login()));
+        place.configure(&Self::usual_configuration(
+            &sandbox.url(),
+            sandbox.database(),
+            sandbox.login(),
+        ));
         place
     }
 
-    pub(crate) fn usual_configuration(&self, url: &str, database: &str, login: &str) -> String {
+    pub(crate) fn usual_configuration(url: &str, database: &str, login: &str) -> String {
         format!(
             "[odoo.erp]\nurl = \"{url}\"\ndatabase = \"{database}\"\nuser = \"{login}\"\ntimeout = \"20s\"\n\
              [json.files]\nfolder = \"out\"\n\

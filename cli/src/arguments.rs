@@ -20,7 +20,7 @@ pub struct Arguments {
         value_name = "FILE"
     )]
     pub(crate) config: PathBuf,
-    /// Tell more on standard error: -v what happens, -vv details. CATALOG_SYNC_LOG sets a filter instead.
+    /// Tell more on standard error: -v what happens, -vv details. `CATALOG_SYNC_LOG` sets a filter instead.
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
     #[command(subcommand)]

@@ -68,9 +68,7 @@ pub(crate) async fn run(config: &Config, output: &Output) -> Result<Exit, Failur
         findings.note(&format!("pipeline.{name} sink"), sink(&pipeline.sink.path));
     }
     findings.note("state", state(&config.state).await);
-    if output.is_json() {
-        output.object(&json!({ "findings": findings.all }));
-    }
+    output.object(&json!({ "findings": findings.all }));
     Ok(findings
         .all
         .iter()
@@ -91,9 +89,7 @@ async fn server(systems: &Systems<'_>, name: &str) -> Result<String, Failure> {
         Some(clock) => {
             let off = clock.duration_since(jiff::Timestamp::now()).as_secs();
             if off.abs() > CLOCK_OFF_SECONDS {
-                says.push_str(&format!(
-                    "; its clock is {off} s off this machine's (windows use its own)"
-                ));
+                says += &format!("; its clock is {off} s off this machine's (windows use its own)");
             }
         }
     }
@@ -109,10 +105,10 @@ async fn source(client: &OdooClient, pipeline: &Pipeline) -> Result<String, Fail
         pipeline.source.model
     );
     if !checked.left_out.is_empty() {
-        says.push_str(&format!(
+        says += &format!(
             " ({} left out: this server has no such field)",
             checked.left_out.join(", ")
-        ));
+        );
     }
     Ok(says)
 }

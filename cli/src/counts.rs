@@ -52,9 +52,7 @@ pub(crate) async fn run(config: &Config, output: &Output) -> Result<Exit, Failur
         });
     }
     output.text(&text(&all));
-    if output.is_json() {
-        output.object(&json!({ "pipelines": all }));
-    }
+    output.object(&json!({ "pipelines": all }));
     Ok(exit)
 }
 

@@ -23,7 +23,7 @@ use output::Output;
 
 /// Runs one command to its end and gives the process's exit code: 0 done, 1 some records failed, 2 usage or
 /// configuration, 3 a system was unreachable, 130 stopped by a signal.
-pub fn run(arguments: Arguments) -> ExitCode {
+pub fn run(arguments: &Arguments) -> ExitCode {
     start_log(arguments.verbose);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -32,7 +32,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
     let exit = runtime.block_on(async {
         let stop = CancellationToken::new();
         tokio::spawn(stop_on_signal(stop.clone()));
-        match command(&arguments, &stop).await {
+        match command(arguments, &stop).await {
             Ok(exit) => exit,
             Err(failure) => Exit::of_failure(&failure),
         }
@@ -48,9 +48,7 @@ async fn command(arguments: &Arguments, stop: &CancellationToken) -> Result<Exit
             let output = Output::new(sync.json);
             let reports = sync::run(&config()?, &sync.pipelines, sync.full, &output, stop).await?;
             output.text(&sync::summary::text(&reports));
-            if sync.json {
-                output.object(&sync::summary::object(&reports));
-            }
+            output.object(&sync::summary::object(&reports));
             Ok(sync::exit(&reports))
         }
         Command::Status(look) => status::run(&config()?, &Output::new(look.json)).await,

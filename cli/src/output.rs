@@ -17,11 +17,6 @@ impl Output {
         Self { json }
     }
 
-    /// Whether one JSON object is wanted.
-    pub(crate) fn is_json(self) -> bool {
-        self.json
-    }
-
     /// Whether somebody watches, so that a progress bar makes sense.
     pub(crate) fn is_watched(self) -> bool {
         !self.json && std::io::stderr().is_terminal()
@@ -41,8 +36,11 @@ impl Output {
         });
     }
 
-    /// The object of `--json`.
+    /// The object of `--json`; nothing without it.
     pub(crate) fn object(self, object: &impl Serialize) {
+        if !self.json {
+            return;
+        }
         if let Ok(mut text) = serde_json::to_string_pretty(object) {
             text.push('\n');
             drop(std::io::stdout().write_all(text.as_bytes()));

@@ -52,12 +52,10 @@ pub(crate) async fn run(config: &Config, output: &Output) -> Result<Exit, Failur
     for status in &pipelines {
         output.text(&text(status));
     }
-    if output.is_json() {
-        output.object(&StatusJson {
-            state: config.state.clone(),
-            pipelines,
-        });
-    }
+    output.object(&StatusJson {
+        state: config.state.clone(),
+        pipelines,
+    });
     Ok(Exit::Done)
 }
 

@@ -217,7 +217,7 @@ impl Enumeration<'_> {
                         Err(failure) => {
                             self.state
                                 .bury(&[dead_letter(made.job(run, row), &failure)])
-                                .await?
+                                .await?;
                         }
                     }
                 }

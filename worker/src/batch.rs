@@ -39,15 +39,16 @@ pub async fn gather(consumer: &mut Consumer, limits: BatchLimits, stop: &Cancell
     let mut bytes = size(&first);
     let mut batch = vec![first];
     while batch.len() < limits.records && bytes < limits.bytes {
-        let next = match consumer.try_next() {
-            Some(delivery) => delivery,
-            None => tokio::select! {
+        let next = if let Some(delivery) = consumer.try_next() {
+            delivery
+        } else {
+            tokio::select! {
                 () = stop.cancelled() => break,
                 next = timeout_at(due, consumer.next()) => match next {
                     Ok(Some(delivery)) => delivery,
                     Ok(None) | Err(_) => break,
                 },
-            },
+            }
         };
         bytes += size(&next);
         batch.push(next);

@@ -11,6 +11,7 @@ use shared::state::{Claim, Claimed, DeadLetter, Settled, State};
 use tokio_util::sync::CancellationToken;
 
 use crate::batch::{BatchLimits, gather};
+use crate::breaker::Breaker;
 use crate::retry;
 use crate::sink::{Sink, Upserted};
 
@@ -32,6 +33,7 @@ pub struct Worker {
     pub limits: BatchLimits,
     /// Counts for whoever watches.
     pub progress: Arc<Progress>,
+    breaker: Breaker,
 }
 
 /// A delivery with its job, unpacked.
@@ -41,6 +43,26 @@ struct Work {
 }
 
 impl Worker {
+    /// A worker for one pipeline, with the usual batches.
+    pub fn new(
+        pipeline: PipelineName,
+        state: State,
+        queue: Queue,
+        sink: Sink,
+        progress: Arc<Progress>,
+    ) -> Self {
+        let (limits, breaker) = (BatchLimits::default(), Breaker::default());
+        Self {
+            pipeline,
+            state,
+            queue,
+            sink,
+            limits,
+            progress,
+            breaker,
+        }
+    }
+
     /// Works until `drain` is cancelled (what is in hand is ended first, the rest stays in the queue), the queue is
     /// closed, or the sink or the state is sick. The sink is given back in either case, so that it can be flushed.
     ///
@@ -133,8 +155,12 @@ impl Worker {
                 Err(failure) => failed.push((work, failure)),
             }
         }
+        self.breaker.succeeded(ended.len());
         self.settle(ended).await?;
         for (work, failure) in failed {
+            if let Some(sick) = self.breaker.failed(&failure) {
+                return self.batch_failed(vec![work], sick).await;
+            }
             self.job_failed(work, failure).await?;
         }
         Ok(())

@@ -8,8 +8,8 @@ pub const TIERS: [Duration; 5] = [
     Duration::from_secs(1),
     Duration::from_secs(5),
     Duration::from_secs(30),
-    Duration::from_secs(120),
-    Duration::from_secs(600),
+    Duration::from_mins(2),
+    Duration::from_mins(10),
 ];
 
 /// The delay after attempt number `attempt` (from 1) has failed; `None` when it was the last.

@@ -71,9 +71,7 @@ pub(crate) async fn run(demo: &Demo, stop: &CancellationToken) -> Result<Exit, F
         }
     }
     output.text(&report.text());
-    if demo.json {
-        output.object(&report);
-    }
+    output.object(&report);
     Ok(Exit::Done)
 }
 

@@ -38,7 +38,9 @@ impl RunReport {
         reports: &[PipelineReport],
     ) -> Self {
         let mut outcomes = Ledger::default();
-        reports.iter().for_each(|report| outcomes += report.ledger);
+        for report in reports {
+            outcomes += report.ledger;
+        }
         Self {
             name,
             seconds: (seconds * 1000.0).round() / 1000.0,

@@ -9,7 +9,6 @@ use shared::progress::Progress;
 use shared::queue::Queue;
 use shared::state::{Run, State};
 use tokio_util::sync::CancellationToken;
-use worker::batch::BatchLimits;
 use worker::consume::Worker;
 use worker::sink::Sink;
 
@@ -30,14 +29,13 @@ impl OneRun<'_> {
     pub(super) async fn run(&self, sink: Sink) -> (Sink, Result<(), Failure>) {
         let queue = Queue::memory(QUEUE_CAPACITY);
         let (drain, stop) = (CancellationToken::new(), self.stop.child_token());
-        let worker = Worker {
-            pipeline: self.run.pipeline.clone(),
-            state: self.state.clone(),
-            queue: queue.clone(),
+        let worker = Worker::new(
+            self.run.pipeline.clone(),
+            self.state.clone(),
+            queue.clone(),
             sink,
-            limits: BatchLimits::default(),
-            progress: Arc::clone(&self.progress),
-        };
+            Arc::clone(&self.progress),
+        );
         let enumeration = Enumeration {
             state: self.state,
             queue: &queue,

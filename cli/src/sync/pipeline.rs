@@ -103,7 +103,7 @@ impl Sync<'_> {
         Ok((Sink::Json(JsonWriter::new(settings, sink)), identity))
     }
 
-    /// Deleting last_sync.json asks for a full run.
+    /// Deleting `last_sync.json` asks for a full run.
     async fn marker_gone(&self, marker: &LastSync) -> Result<Option<String>, Failure> {
         let completed = self
             .state

@@ -60,20 +60,18 @@ fn sentence(report: &PipelineReport) -> String {
     let ledger = &report.ledger;
     let mut lines = format!("{name} synced: {}.", ledger.created + ledger.updated);
     if let Some(total) = report.records_total {
-        lines.push_str(&format!(" Total {} after merge: {total}.", report.pipeline));
+        lines += &format!(" Total {} after merge: {total}.", report.pipeline);
     }
     lines.push('\n');
     let failed = ledger.dead + ledger.dead_at_source;
     if failed > 0 {
-        lines.push_str(&format!(
-            "{name} failed: {failed}; `catalog-sync status` says why.\n"
-        ));
+        lines += &format!("{name} failed: {failed}; `catalog-sync status` says why.\n");
     }
     if let Some(start) = report.next_start {
-        lines.push_str(&format!(
+        lines += &format!(
             "Next sync will fetch records modified after: {}\n",
             start.strftime("%Y-%m-%d %H:%M:%S UTC")
-        ));
+        );
     }
     lines
 }

@@ -1,7 +1,7 @@
 //! Records of one Odoo model.
 //!
 //! What changed since a point in time is walked by id (`id > last`, `order id asc`), which has no ties. All rows of one
-//! transaction share one write_date to the microsecond, so paging by write_date loops on Odoo 17 and 18 and skips rows
+//! transaction share one `write_date` to the microsecond, so paging by `write_date` loops on Odoo 17 and 18 and skips rows
 //! on 19; and a `write_date >` cursor loses rows on 19, where it is rewritten to the next whole second (measured).
 
 use jiff::Timestamp;
@@ -105,7 +105,7 @@ impl OdooSource {
     }
 
     /// Domain and context are part of what the mapping checksum stands for: with another language or restriction,
-    /// records that no write_date moved are different all the same.
+    /// records that no `write_date` moved are different all the same.
     pub(super) fn binding(&self, sink: &str) -> Binding {
         let mapping = Checksum::of_value(&json!([
             self.mapping.checksum(),
@@ -164,9 +164,9 @@ impl OdooSource {
 
     /// The domain's terms for a window. There is no upper bound: walking by id needs none, and a record that was written
     /// in the second in which the run began is not to wait for the next one. A product's cost and barcode live on its
-    /// variant, and writing them there does not move the template's write_date (measured on 17, 18 and 19): products
+    /// variant, and writing them there does not move the template's `write_date` (measured on 17, 18 and 19): products
     /// are read by both. A full run has no bounds at all: rows that something other than Odoo wrote may have no
-    /// write_date.
+    /// `write_date`.
     fn changed_in(&self, window: Window) -> Vec<Value> {
         let Some(start) = window.start.map(odoo_time) else {
             return Vec::new();
