@@ -38,11 +38,9 @@ impl MemoryConsumer {
             Err(_) => self.free_slot().await?,
         };
         loop {
-            // Listens before it looks, so that nothing that happens in between is missed.
+            // Listens before it looks: a notification to all reaches it from here on, one to a single consumer is kept.
             let lane = Arc::clone(&self.lane);
             let changed = lane.changed.notified();
-            tokio::pin!(changed);
-            changed.as_mut().enable();
             let due = match self.take(slot) {
                 Ok(delivery) => return Some(delivery),
                 Err(Nothing::Closed) => return None,

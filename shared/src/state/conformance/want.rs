@@ -203,7 +203,11 @@ pub(super) async fn a_place_taken_over_by_a_later_run_is_superseded_in_its_own(s
         enqueue(&state, &later, 1, 2).await,
         made(&later, 2, 1, want_lost(&state, &later, 2, 1).await),
     ];
-    // The older jobs still arrive.
+    assert_eq!(
+        ledger(&state, run.id).await.superseded,
+        2,
+        "whether their jobs ever arrive or not"
+    );
     changed.settle(&state, Outcome::Superseded).await;
     lost.settle(&state, Outcome::Superseded).await;
     for job in jobs {
