@@ -205,3 +205,59 @@ async fn a_file_that_is_no_state_of_ours_is_refused_and_kept() {
     let kept = std::fs::read_to_string(place.path("catalog-sync.db")).unwrap();
     assert!(kept.starts_with("a letter"));
 }
+
+/// A small file system of its own for the sink's folder, where the machine lets us make one (Linux with user
+/// namespaces): the first sync finds it full, then it grows.
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk_is_exit_3_and_with_space_the_next_sync_goes_on() {
+    let sandbox = sandbox_of(OdooVersion::V19).await;
+    let place = Place::new(&sandbox);
+    std::fs::create_dir(place.path("out")).unwrap();
+    let script = format!(
+        "mount -t tmpfs -o size=256k tmpfs out || exit 99\n\
+         \"$0\" sync; echo \"first exit $?\"; ls -a out\n\
+         mount -o remount,size=64m out || exit 99\n\
+         \"$0\" sync; echo \"second exit $?\"; cp out/*.json {}",
+        place.path("").display()
+    );
+    let program = env!("CARGO_BIN_EXE_catalog-sync-under-test");
+    let ran = place
+        .command_of("unshare", &["-r", "-m", "sh", "-c", &script, program])
+        .await;
+    if ran.code() == 99 || ran.stderr.contains("unshare") {
+        assert!(
+            std::env::var_os("CI").is_none(),
+            "no small file system can be made here: {ran:?}"
+        );
+        println!(
+            "SKIPPED: this machine lets us make no file system, a full disk was NOT tested: {}",
+            ran.stderr
+        );
+        return;
+    }
+    ran.expect(0, &["first exit 3", "disk", "second exit 0"]);
+    for file in ["odoo_customers.json", "odoo_products.json"] {
+        std::fs::rename(place.path(file), place.path("out").join(file)).unwrap();
+    }
+    assert_files_hold_the_source(&place, &sandbox);
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_that_cannot_be_written_is_said_so() {
+    let sandbox = sandbox_of(OdooVersion::V19).await;
+    let place = Place::new(&sandbox);
+    // A folder below /proc takes no files from anybody, root included.
+    place.reconfigure("folder = \"out\"", "folder = \"/proc/self\"");
+    let ran = place.run(&["sync"]).await;
+    assert!([2, 3].contains(&ran.code()), "{ran:?}");
+    assert!(
+        ran.stdout.contains("/proc/self") && ran.stdout.contains("Customers NOT synced"),
+        "{ran:?}"
+    );
+    place
+        .run(&["check"])
+        .await
+        .expect(2, &["cannot write in the folder /proc/self"]);
+}

@@ -86,7 +86,16 @@ impl Place {
 
     /// The program with these arguments, to be started; killed when dropped.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_catalog-sync-under-test"));
+        self.prepared(env!("CARGO_BIN_EXE_catalog-sync-under-test"), arguments)
+    }
+
+    /// Runs another program here, with the same environment.
+    pub(crate) async fn command_of(&self, program: &str, arguments: &[&str]) -> Ran {
+        ended(self.prepared(program, arguments)).await
+    }
+
+    fn prepared(&self, program: &str, arguments: &[&str]) -> Command {
+        let mut command = Command::new(program);
         command
             .env_clear()
             .envs(std::env::var_os("PATH").map(|path| ("PATH", path)))
@@ -105,12 +114,7 @@ impl Place {
     }
 
     pub(crate) async fn run(&self, arguments: &[&str]) -> Ran {
-        let output = self.command(arguments).output().await.unwrap();
-        Ran {
-            status: output.status,
-            stdout: String::from_utf8(output.stdout).unwrap(),
-            stderr: String::from_utf8(output.stderr).unwrap(),
-        }
+        ended(self.command(arguments)).await
     }
 
     /// `sync --json`, which must end with code 0: its object.
@@ -118,6 +122,15 @@ impl Place {
         let ran = self.run(&["sync", "--json"]).await;
         assert_eq!(ran.code(), 0, "{ran:?}");
         Synced(ran.json())
+    }
+}
+
+async fn ended(mut command: Command) -> Ran {
+    let output = command.output().await.unwrap();
+    Ran {
+        status: output.status,
+        stdout: String::from_utf8(output.stdout).unwrap(),
+        stderr: String::from_utf8(output.stderr).unwrap(),
     }
 }
 

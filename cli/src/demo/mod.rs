@@ -160,13 +160,14 @@ async fn start_sandbox(demo: &Demo) -> Result<OdooSandbox, Failure> {
     let (part, of) = CUSTOMERS_OF;
     let records = demo.records as usize;
     let customers = records * part / of;
+    let version = match demo.odoo {
+        DemoVersion::V17 => OdooVersion::V17,
+        DemoVersion::V18 => OdooVersion::V18,
+        DemoVersion::V19 => OdooVersion::V19,
+    };
     let settings = OdooSettings {
-        version: match demo.odoo {
-            DemoVersion::V17 => OdooVersion::V17,
-            DemoVersion::V18 => OdooVersion::V18,
-            DemoVersion::V19 => OdooVersion::V19,
-        },
-        customers,
+        version,
+        customers: customers.saturating_sub(version.built_in_customers()),
         products: records - customers,
         port: 0,
         call_delay: Duration::ZERO,

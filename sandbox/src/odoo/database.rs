@@ -45,11 +45,7 @@ pub(crate) struct Database {
 impl Database {
     pub(crate) fn new(settings: &OdooSettings) -> Self {
         let schema = Arc::new(Schema::of(settings.version));
-        let base_partners = if settings.version == OdooVersion::V17 {
-            7
-        } else {
-            6
-        };
+        let base_partners = i64::try_from(settings.version.built_in_customers()).unwrap_or(0);
         let run = |model, first: i64, count: usize| {
             let end = first + i64::try_from(count).unwrap_or(0);
             (Seed { model, first, end }, if count == 0 { first } else { end })

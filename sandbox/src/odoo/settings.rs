@@ -14,6 +14,14 @@ pub enum OdooVersion {
 }
 
 impl OdooVersion {
+    /// `res.partner` rows that every database has before anybody adds one: the company and the built-in users.
+    pub fn built_in_customers(self) -> usize {
+        match self {
+            Self::V17 => 7,
+            Self::V18 | Self::V19 => 6,
+        }
+    }
+
     /// The major release number: 17, 18 or 19.
     pub fn major(self) -> u8 {
         match self {
