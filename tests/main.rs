@@ -14,5 +14,6 @@ mod incremental;
 mod killed;
 mod odoo_client;
 mod place;
+mod secrets;
 mod stopped;
 mod truth;
