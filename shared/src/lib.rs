@@ -4,6 +4,7 @@
 pub mod checksum;
 pub mod config;
 pub mod failure;
+mod http;
 pub mod job;
 pub mod mapping;
 pub mod odoo;
