@@ -1,3 +1,18 @@
 //! End-to-end tests, one file per behaviour.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "all of this crate is tests"
+)]
 
+mod bad_input;
+mod deleted_and_broken_files;
+mod faults;
+mod first_run;
+mod incremental;
+mod killed;
 mod odoo_client;
+mod place;
+mod stopped;
+mod truth;

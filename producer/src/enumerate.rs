@@ -68,7 +68,23 @@ impl Enumeration<'_> {
 
     async fn walk(&self, run: &Run) -> Result<(), Failure> {
         let lost = self.requeue_lost(run).await?;
-        let mut in_flight: VecDeque<PageInFlight> = VecDeque::new();
+        let mut in_flight = VecDeque::new();
+        let read = self.read_pages(run, &mut in_flight).await;
+        // Where the source failed, what it had given is brought to its end all the same, so that the next run goes on
+        // behind it. Where we were stopped, it is not waited for.
+        while let Some(page) = in_flight.pop_front() {
+            if let Err(failure) = self.advance(run, page).await {
+                return read.and(Err(failure));
+            }
+        }
+        read?;
+        for receipt in lost {
+            receipt.durable().await?;
+        }
+        Ok(())
+    }
+
+    async fn read_pages(&self, run: &Run, in_flight: &mut VecDeque<PageInFlight>) -> Result<(), Failure> {
         let mut number = run.pages;
         let mut reading = Some(self.read(run, run.position.clone()));
         while let Some(task) = reading.take() {
@@ -92,15 +108,11 @@ impl Enumeration<'_> {
                     receipts: noted.receipts,
                 });
             }
-            if in_flight.len() >= PAGES_IN_FLIGHT {
-                self.advance(run, in_flight.pop_front()).await?;
+            if in_flight.len() >= PAGES_IN_FLIGHT
+                && let Some(oldest) = in_flight.pop_front()
+            {
+                self.advance(run, oldest).await?;
             }
-        }
-        while let Some(page) = in_flight.pop_front() {
-            self.advance(run, Some(page)).await?;
-        }
-        for receipt in lost {
-            receipt.durable().await?;
         }
         Ok(())
     }
@@ -205,7 +217,7 @@ impl Enumeration<'_> {
                         Err(failure) => {
                             self.state
                                 .bury(&[dead_letter(made.job(run, row), &failure)])
-                                .await?
+                                .await?;
                         }
                     }
                 }
@@ -224,10 +236,8 @@ impl Enumeration<'_> {
     }
 
     /// The cursor passes a page once all of its jobs are durable.
-    async fn advance(&self, run: &Run, page: Option<PageInFlight>) -> Result<(), Failure> {
-        let Some(PageInFlight { page, receipts }) = page else {
-            return Ok(());
-        };
+    async fn advance(&self, run: &Run, page: PageInFlight) -> Result<(), Failure> {
+        let PageInFlight { page, receipts } = page;
         for receipt in receipts {
             tokio::select! {
                 () = self.stop.cancelled() => return Err(Failure::interrupted("stopped before the end")),

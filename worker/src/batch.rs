@@ -19,7 +19,11 @@ pub struct BatchLimits {
 
 impl Default for BatchLimits {
     fn default() -> Self {
-        Self { records: 500, bytes: 8 * 1024 * 1024, age: Duration::from_millis(50) }
+        Self {
+            records: 500,
+            bytes: 8 * 1024 * 1024,
+            age: Duration::from_millis(50),
+        }
     }
 }
 
@@ -35,15 +39,16 @@ pub async fn gather(consumer: &mut Consumer, limits: BatchLimits, stop: &Cancell
     let mut bytes = size(&first);
     let mut batch = vec![first];
     while batch.len() < limits.records && bytes < limits.bytes {
-        let next = match consumer.try_next() {
-            Some(delivery) => delivery,
-            None => tokio::select! {
+        let next = if let Some(delivery) = consumer.try_next() {
+            delivery
+        } else {
+            tokio::select! {
                 () = stop.cancelled() => break,
                 next = timeout_at(due, consumer.next()) => match next {
                     Ok(Some(delivery)) => delivery,
                     Ok(None) | Err(_) => break,
                 },
-            },
+            }
         };
         bytes += size(&next);
         batch.push(next);
@@ -53,14 +58,22 @@ pub async fn gather(consumer: &mut Consumer, limits: BatchLimits, stop: &Cancell
 
 /// Bytes of a delivery's texts: an estimate that costs no encoding.
 fn size(delivery: &Delivery) -> usize {
-    delivery.job.as_ref().map_or(0, |job| job.values.iter().map(|(name, value)| name.len() + weight(value)).sum())
+    delivery.job.as_ref().map_or(0, |job| {
+        job.values
+            .iter()
+            .map(|(name, value)| name.len() + weight(value))
+            .sum()
+    })
 }
 
 fn weight(value: &serde_json::Value) -> usize {
     match value {
         serde_json::Value::String(text) => text.len() + 2,
         serde_json::Value::Array(items) => items.iter().map(weight).sum::<usize>() + 2,
-        serde_json::Value::Object(fields) => fields.iter().map(|(name, value)| name.len() + weight(value)).sum(),
+        serde_json::Value::Object(fields) => fields
+            .iter()
+            .map(|(name, value)| name.len() + weight(value))
+            .sum(),
         serde_json::Value::Number(number) => number.as_str().len(),
         serde_json::Value::Null | serde_json::Value::Bool(_) => 5,
     }

@@ -11,6 +11,7 @@ use shared::state::{Claim, Claimed, DeadLetter, Settled, State};
 use tokio_util::sync::CancellationToken;
 
 use crate::batch::{BatchLimits, gather};
+use crate::breaker::Breaker;
 use crate::retry;
 use crate::sink::{Sink, Upserted};
 
@@ -32,6 +33,7 @@ pub struct Worker {
     pub limits: BatchLimits,
     /// Counts for whoever watches.
     pub progress: Arc<Progress>,
+    breaker: Breaker,
 }
 
 /// A delivery with its job, unpacked.
@@ -41,6 +43,26 @@ struct Work {
 }
 
 impl Worker {
+    /// A worker for one pipeline, with the usual batches.
+    pub fn new(
+        pipeline: PipelineName,
+        state: State,
+        queue: Queue,
+        sink: Sink,
+        progress: Arc<Progress>,
+    ) -> Self {
+        let (limits, breaker) = (BatchLimits::default(), Breaker::default());
+        Self {
+            pipeline,
+            state,
+            queue,
+            sink,
+            limits,
+            progress,
+            breaker,
+        }
+    }
+
     /// Works until `drain` is cancelled (what is in hand is ended first, the rest stays in the queue), the queue is
     /// closed, or the sink or the state is sick. The sink is given back in either case, so that it can be flushed.
     ///
@@ -82,8 +104,13 @@ impl Worker {
     /// The jobs that may go on. Those over which a worker died go into `alone`; those over which too many died are
     /// buried; those that are overtaken are settled.
     async fn claim(&self, works: Vec<Work>, alone: &mut Vec<Work>) -> Result<Vec<Work>, Failure> {
-        let claims: Vec<Claim> =
-            works.iter().map(|work| Claim { key: work.job.key.clone(), version: work.job.version }).collect();
+        let claims: Vec<Claim> = works
+            .iter()
+            .map(|work| Claim {
+                key: work.job.key.clone(),
+                version: work.job.version,
+            })
+            .collect();
         let answers = self.state.claim(&self.pipeline, &claims).await?;
         let mut go = Vec::with_capacity(works.len());
         let mut ended = Vec::new();
@@ -99,8 +126,12 @@ impl Worker {
         }
         self.settle(ended).await?;
         for work in poison {
-            let failure = Failure::new(Class::Poison, Reason::Crashed, format!("{MARKS_MAX} workers died over this record"))
-                .advise("look for memory or disk limits in the logs of those workers, then redrive it");
+            let failure = Failure::new(
+                Class::Poison,
+                Reason::Crashed,
+                format!("{MARKS_MAX} workers died over this record"),
+            )
+            .advise("look for memory or disk limits in the logs of those workers, then redrive it");
             self.bury(work, &failure).await?;
         }
         Ok(go)
@@ -124,8 +155,12 @@ impl Worker {
                 Err(failure) => failed.push((work, failure)),
             }
         }
+        self.breaker.succeeded(ended.len());
         self.settle(ended).await?;
         for (work, failure) in failed {
+            if let Some(sick) = self.breaker.failed(&failure) {
+                return self.batch_failed(vec![work], sick).await;
+            }
             self.job_failed(work, failure).await?;
         }
         Ok(())
@@ -141,7 +176,8 @@ impl Worker {
                 Ok(())
             }
             _ => {
-                self.release(works.iter().map(|work| work.job.key.clone()).collect()).await?;
+                self.release(works.iter().map(|work| work.job.key.clone()).collect())
+                    .await?;
                 for work in works {
                     work.delivery.give_back().await?;
                 }
@@ -191,7 +227,12 @@ impl Worker {
             pipeline = %self.pipeline, record = %job.key, attempt = job.attempt, reason = failure.reason.label(),
             "{failure:#}"
         );
-        self.state.bury(&[DeadLetter { job, failure: Attempt::of(failure) }]).await?;
+        self.state
+            .bury(&[DeadLetter {
+                job,
+                failure: Attempt::of(failure),
+            }])
+            .await?;
         self.progress.add_settled(1);
         acked(&self.pipeline, delivery.ack().await?);
         Ok(())
@@ -228,7 +269,10 @@ impl Worker {
 }
 
 fn ended_as(outcome: Outcome) -> Upserted {
-    Upserted { outcome, sink_id: None }
+    Upserted {
+        outcome,
+        sink_id: None,
+    }
 }
 
 fn acked(pipeline: &PipelineName, in_time: bool) {

@@ -1,9 +1,11 @@
 //! The worker: takes jobs in batches, writes them to a sink and settles them.
 //!
 //! In the order in which a job passes: [`batch`] gathers deliveries, [`consume`] claims them, [`sink`] writes them,
-//! [`consume`] records and settles how they ended; [`retry`] says when a failed attempt is due again.
+//! [`consume`] records and settles how they ended; [`retry`] says when a failed attempt is due again, `breaker` when so
+//! many records fail alike that it is not the records.
 
 pub mod batch;
+mod breaker;
 pub mod consume;
 pub mod retry;
 pub mod sink;

@@ -8,8 +8,8 @@ pub const TIERS: [Duration; 5] = [
     Duration::from_secs(1),
     Duration::from_secs(5),
     Duration::from_secs(30),
-    Duration::from_secs(120),
-    Duration::from_secs(600),
+    Duration::from_mins(2),
+    Duration::from_mins(10),
 ];
 
 /// The delay after attempt number `attempt` (from 1) has failed; `None` when it was the last.
@@ -24,7 +24,11 @@ mod tests {
     #[test]
     fn delays_grow_and_end() {
         let delays: Vec<_> = (1..=6).map(delay_after).collect();
-        assert!(delays.windows(2).all(|pair| pair[1].is_none() || pair[0] < pair[1]));
+        assert!(
+            delays
+                .windows(2)
+                .all(|pair| pair[1].is_none() || pair[0] < pair[1])
+        );
         assert_eq!(delays.last(), Some(&None));
         assert_eq!(delay_after(0), None);
     }

@@ -1,7 +1,7 @@
 //! Records of one Odoo model.
 //!
-//! Windows are closed in time and walked by id (`id > last`, `order id asc`), which has no ties. All rows of one
-//! transaction share one write_date to the microsecond, so paging by write_date loops on Odoo 17 and 18 and skips rows
+//! What changed since a point in time is walked by id (`id > last`, `order id asc`), which has no ties. All rows of one
+//! transaction share one `write_date` to the microsecond, so paging by `write_date` loops on Odoo 17 and 18 and skips rows
 //! on 19; and a `write_date >` cursor loses rows on 19, where it is rewritten to the next whole second (measured).
 
 use jiff::Timestamp;
@@ -88,7 +88,12 @@ impl OdooSource {
             fields.push("write_date".to_owned());
         }
         let client = client.with_context(archived_too());
-        Ok(Self { client, entity: entity.clone(), mapping, fields })
+        Ok(Self {
+            client,
+            entity: entity.clone(),
+            mapping,
+            fields,
+        })
     }
 
     pub(super) fn identity(&self) -> String {
@@ -100,7 +105,7 @@ impl OdooSource {
     }
 
     /// Domain and context are part of what the mapping checksum stands for: with another language or restriction,
-    /// records that no write_date moved are different all the same.
+    /// records that no `write_date` moved are different all the same.
     pub(super) fn binding(&self, sink: &str) -> Binding {
         let mapping = Checksum::of_value(&json!([
             self.mapping.checksum(),
@@ -157,27 +162,24 @@ impl OdooSource {
         self.read(domain, None).await
     }
 
-    /// The domain's terms for a window. A product's cost and barcode live on its variant, and writing them there does
-    /// not move the template's write_date (measured on 17, 18 and 19): products are read by both. A full run has no
-    /// bounds: rows that something other than Odoo wrote may have no write_date at all.
+    /// The domain's terms for a window. There is no upper bound: walking by id needs none, and a record that was written
+    /// in the second in which the run began is not to wait for the next one. A product's cost and barcode live on its
+    /// variant, and writing them there does not move the template's `write_date` (measured on 17, 18 and 19): products
+    /// are read by both. A full run has no bounds at all: rows that something other than Odoo wrote may have no
+    /// `write_date`.
     fn changed_in(&self, window: Window) -> Vec<Value> {
-        let Some(start) = window.start else {
+        let Some(start) = window.start.map(odoo_time) else {
             return Vec::new();
         };
-        let between = |field: &str| {
-            vec![
-                json!([field, ">=", odoo_time(start)]),
-                json!([field, "<", odoo_time(window.end)]),
-            ]
-        };
+        let own = json!(["write_date", ">=", start]);
         if self.entity.model != "product.template" {
-            return between("write_date");
+            return vec![own];
         }
-        let mut terms = vec![json!("|"), json!("&")];
-        terms.extend(between("write_date"));
-        terms.push(json!("&"));
-        terms.extend(between("product_variant_ids.write_date"));
-        terms
+        vec![
+            json!("|"),
+            own,
+            json!(["product_variant_ids.write_date", ">=", start]),
+        ]
     }
 
     async fn read(&self, domain: Vec<Value>, limit: Option<usize>) -> Result<Vec<SourceRow>, Failure> {
@@ -212,7 +214,10 @@ pub async fn check(client: &OdooClient, entity: &OdooEntity) -> Result<Checked, 
     let fields = known_fields(client, entity).await?;
     let source = OdooSource::resolve(client, entity, &fields)?;
     let kept = source.mapping.columns();
-    let left_out = entity.columns.iter().filter(|column| !kept.contains(&column.column));
+    let left_out = entity
+        .columns
+        .iter()
+        .filter(|column| !kept.contains(&column.column));
     Ok(Checked {
         columns: kept.len(),
         left_out: left_out.map(|column| column.column.name.clone()).collect(),
@@ -222,11 +227,19 @@ pub async fn check(client: &OdooClient, entity: &OdooEntity) -> Result<Checked, 
 
 /// How many records of `entity` the server has, archived ones included.
 pub async fn count(client: &OdooClient, entity: &OdooEntity) -> Result<u64, Failure> {
-    client.with_context(archived_too()).search_count(&entity.model, &entity.domain.clone().into()).await
+    client
+        .with_context(archived_too())
+        .search_count(&entity.model, &entity.domain.clone().into())
+        .await
 }
 
 async fn known_fields(client: &OdooClient, entity: &OdooEntity) -> Result<Vec<String>, Failure> {
-    Ok(client.fields_get(&entity.model, &["type".to_owned()]).await?.keys().cloned().collect())
+    Ok(client
+        .fields_get(&entity.model, &["type".to_owned()])
+        .await?
+        .keys()
+        .cloned()
+        .collect())
 }
 
 /// Forgets what was learnt of a model's fields: the server has just said that one of them does not exist.

@@ -324,7 +324,7 @@ impl Checker<'_> {
                 domain: pipeline.domain.into_iter().map(file::json).collect(),
                 overlap: pipeline
                     .overlap
-                    .map_or(Duration::from_secs(900), |file::Span(span)| span),
+                    .map_or(Duration::from_mins(15), |file::Span(span)| span),
                 page_size,
             },
             sink: JsonFile {

@@ -41,7 +41,7 @@ fn the_example_is_a_configuration_with_both_entities() {
             .ends_with("odoo_database/odoo_customers.json")
     );
     assert_eq!(config.pipelines[0].source.columns[0].column.name, "id");
-    assert_eq!(config.pipelines[0].source.overlap, Duration::from_secs(900));
+    assert_eq!(config.pipelines[0].source.overlap, Duration::from_mins(15));
 }
 
 #[test]

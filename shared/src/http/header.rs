@@ -16,13 +16,18 @@ pub(crate) fn http_date(text: &str) -> Option<Timestamp> {
     DateTimeParser::new().parse_timestamp(text).ok()
 }
 
-/// The value of `Retry-After`, seconds or a date, as a time from now.
+/// A server that asks for more is asked again all the same.
+const LONGEST_WAIT: Duration = Duration::from_hours(24);
+
+/// The value of `Retry-After`, seconds or a date, as a time from now; no more than a day, whatever is asked for.
 pub(crate) fn retry_after(text: &str) -> Option<Duration> {
-    if let Ok(seconds) = text.trim().parse() {
-        return Some(Duration::from_secs(seconds));
-    }
-    let wait = http_date(text)?.as_second() - Timestamp::now().as_second();
-    Some(Duration::from_secs(u64::try_from(wait).unwrap_or(0)))
+    let seconds = if let Ok(seconds) = text.trim().parse() {
+        seconds
+    } else {
+        let wait = http_date(text)?.as_second() - Timestamp::now().as_second();
+        u64::try_from(wait).unwrap_or(0)
+    };
+    Some(Duration::from_secs(seconds).min(LONGEST_WAIT))
 }
 
 #[cfg(test)]
@@ -33,6 +38,7 @@ mod tests {
     fn retry_after_is_seconds_or_a_date() {
         assert_eq!(retry_after(" 7 "), Some(Duration::from_secs(7)));
         assert_eq!(retry_after("Sat, 21 Nov 2020 22:39:23 GMT"), Some(Duration::ZERO));
+        assert_eq!(retry_after("18446744073709551615"), Some(LONGEST_WAIT));
         assert_eq!(retry_after("soon"), None);
         assert_eq!(retry_after("-3"), None);
     }

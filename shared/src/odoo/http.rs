@@ -175,27 +175,21 @@ fn add(counter: &AtomicU64, amount: u64) {
 fn headers(request: &Request) -> Result<HeaderMap, Failure> {
     let mut headers = HeaderMap::new();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    for (name, value) in &request.headers {
-        let mut value = HeaderValue::from_str(value).map_err(|_| {
-            Failure::configuration(format!(
-                "the value for the header {name} has characters that no header may have"
-            ))
-            .advise("check the API key and the database name for line breaks and spaces")
-        })?;
+    for (name, text) in &request.headers {
+        let pair = (
+            HeaderName::from_bytes(name.as_bytes()),
+            HeaderValue::from_str(text),
+        );
+        let (Ok(name), Ok(mut value)) = pair else {
+            let what = format!("the value for the header {name} has characters that no header may have");
+            return Err(Failure::configuration(what).advise(
+                "check the API key and the database name for line breaks and letters outside ASCII",
+            ));
+        };
         value.set_sensitive(true);
-        headers.insert(HeaderName::from_static(lower_case(name)), value);
+        headers.insert(name, value);
     }
     Ok(headers)
-}
-
-/// The names of our headers as the library wants them.
-fn lower_case(name: &'static str) -> &'static str {
-    match name {
-        "Authorization" => "authorization",
-        "X-Odoo-Database" => "x-odoo-database",
-        "Cookie" => "cookie",
-        other => other,
-    }
 }
 
 /// The cookie `session_id`. Odoo may change it with any answer of a session.
@@ -225,5 +219,21 @@ mod tests {
             headers.append(SET_COOKIE, HeaderValue::from_static(cookie));
         }
         assert_eq!(session(&headers), Some("abc-_1".to_owned()));
+    }
+
+    #[test]
+    fn secret_that_no_header_can_hold_is_told_without_its_text() {
+        let headers_of = |key: &str| {
+            let request = Request {
+                path: "/json/2/res.partner/read".to_owned(),
+                headers: vec![("Authorization", format!("Bearer {key}"))],
+                body: Vec::new(),
+            };
+            headers(&request)
+        };
+        assert!(headers_of("k3y").unwrap()["authorization"].is_sensitive());
+        let failure = headers_of("k3y\n").unwrap_err();
+        assert!(failure.reason.is_configuration());
+        assert!(!format!("{failure:#}").contains("k3y"), "{failure:#}");
     }
 }

@@ -17,12 +17,12 @@ pub enum RunKind {
     Incremental,
 }
 
-/// A closed window `[start, end)` of source time.
+/// The span of source time that a run reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Window {
     /// Inclusive; `None` for a full run.
     pub start: Option<Timestamp>,
-    /// Exclusive, from the source's clock: the cursor after the run.
+    /// The source's clock when the run began: the cursor after it.
     pub end: Timestamp,
 }
 

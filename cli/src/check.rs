@@ -1,0 +1,156 @@
+//! `check`: connection, credentials, rights, fields, folders and state, without changing anything.
+
+use std::path::Path;
+
+use serde::Serialize;
+use serde_json::json;
+use shared::config::{Config, Pipeline};
+use shared::failure::{Failure, Reason};
+use shared::odoo::OdooClient;
+use shared::state::State;
+
+use crate::exit::Exit;
+use crate::output::Output;
+use crate::systems::Systems;
+
+/// A clock that is off by more is worth a word: windows are in the server's time, so it harms nothing but reading logs.
+const CLOCK_OFF_SECONDS: i64 = 60;
+
+#[derive(Serialize)]
+struct Finding {
+    what: String,
+    ok: bool,
+    says: String,
+    #[serde(skip)]
+    exit: Exit,
+}
+
+/// Collects findings and shows each as it comes.
+struct Findings {
+    output: Output,
+    all: Vec<Finding>,
+}
+
+impl Findings {
+    fn note(&mut self, what: &str, result: Result<String, Failure>) {
+        let (ok, says, exit) = match result {
+            Ok(says) => (true, says, Exit::Done),
+            Err(failure) => (false, format!("{failure:#}"), Exit::after(&failure)),
+        };
+        self.output
+            .line(format!("{} {what}: {says}", if ok { "ok    " } else { "FAILED" }));
+        self.all.push(Finding {
+            what: what.to_owned(),
+            ok,
+            says,
+            exit,
+        });
+    }
+}
+
+pub(crate) async fn run(config: &Config, output: &Output) -> Result<Exit, Failure> {
+    let systems = Systems::new(config);
+    let mut findings = Findings {
+        output: *output,
+        all: Vec::new(),
+    };
+    for name in config.odoo.keys() {
+        findings.note(&format!("odoo.{name}"), server(&systems, name).await);
+    }
+    for pipeline in &config.pipelines {
+        let name = &pipeline.name;
+        if let Ok(client) = systems.odoo(&pipeline.source.server).await {
+            findings.note(
+                &format!("pipeline.{name} source"),
+                source(&client, pipeline).await,
+            );
+        }
+        findings.note(&format!("pipeline.{name} sink"), sink(&pipeline.sink.path));
+    }
+    findings.note("state", state(&config.state).await);
+    output.object(&json!({ "findings": findings.all }));
+    Ok(findings
+        .all
+        .iter()
+        .map(|finding| finding.exit)
+        .max()
+        .unwrap_or(Exit::Done))
+}
+
+async fn server(systems: &Systems<'_>, name: &str) -> Result<String, Failure> {
+    let client = systems.odoo(name).await?;
+    let mut says = format!(
+        "{} answers as Odoo {}, signed in",
+        client.identity(),
+        client.version().text
+    );
+    match client.server_clock() {
+        None => says.push_str("; it sends no Date header, so this machine's clock will be used for windows"),
+        Some(clock) => {
+            let off = clock.duration_since(jiff::Timestamp::now()).as_secs();
+            if off.abs() > CLOCK_OFF_SECONDS {
+                says += &format!("; its clock is {off} s off this machine's (windows use its own)");
+            }
+        }
+    }
+    Ok(says)
+}
+
+/// The model may be read, and the fields exist.
+async fn source(client: &OdooClient, pipeline: &Pipeline) -> Result<String, Failure> {
+    let checked = producer::source::odoo::check(client, &pipeline.source).await?;
+    let (records, columns) = (checked.records, checked.columns);
+    let mut says = format!(
+        "{} is readable: {records} records, {columns} columns",
+        pipeline.source.model
+    );
+    if !checked.left_out.is_empty() {
+        says += &format!(
+            " ({} left out: this server has no such field)",
+            checked.left_out.join(", ")
+        );
+    }
+    Ok(says)
+}
+
+/// The folder takes files. It is tried with a file of our own name that is removed at once.
+fn sink(path: &Path) -> Result<String, Failure> {
+    let shown = path.display();
+    if path.is_dir() {
+        return Err(
+            Failure::systemic(Reason::Configuration, format!("{shown} is a folder"))
+                .advise("set `file` to a file name"),
+        );
+    }
+    let existing = path
+        .ancestors()
+        .skip(1)
+        .find(|folder| folder.as_os_str().is_empty() || folder.is_dir());
+    let folder = existing
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
+    let probe = folder.join(format!(".catalog-sync-check-{}", std::process::id()));
+    std::fs::write(&probe, b"")
+        .and_then(|()| std::fs::remove_file(&probe))
+        .map_err(|error| {
+            Failure::systemic(
+                Reason::Configuration,
+                format!("cannot write in the folder {}", folder.display()),
+            )
+            .advise("give this user the right to write there, or set another folder")
+            .because(error)
+        })?;
+    Ok(if path.exists() {
+        format!("{shown} exists, its folder is writable")
+    } else {
+        format!("{shown} will be made")
+    })
+}
+
+async fn state(path: &Path) -> Result<String, Failure> {
+    if !path.exists() {
+        return Ok(format!("{} will be made by the first sync", path.display()));
+    }
+    State::open_file(path).await?;
+    Ok(format!("{} is readable", path.display()))
+}

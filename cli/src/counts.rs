@@ -1,0 +1,89 @@
+//! `counts`: records in source, sink and state, side by side.
+
+use serde::Serialize;
+use serde_json::json;
+use shared::config::{Config, Pipeline};
+use shared::failure::Failure;
+use shared::state::{Counts, State};
+use worker::sink::json::count_records;
+
+use crate::exit::Exit;
+use crate::output::{Output, table};
+use crate::systems::Systems;
+
+#[derive(Serialize)]
+struct PipelineCounts {
+    pipeline: String,
+    source: Option<u64>,
+    sink: Option<u64>,
+    state: Counts,
+    errors: Vec<String>,
+}
+
+pub(crate) async fn run(config: &Config, output: &Output) -> Result<Exit, Failure> {
+    let systems = Systems::new(config);
+    let state = if config.state.exists() {
+        Some(State::open_file(&config.state).await?)
+    } else {
+        None
+    };
+    let mut all = Vec::new();
+    let mut exit = Exit::Done;
+    for pipeline in &config.pipelines {
+        let mut errors = Vec::new();
+        let mut note = |failure: Failure| {
+            exit = exit.max(Exit::after(&failure));
+            errors.push(format!("{}: {failure:#}", pipeline.name));
+        };
+        let source = source_count(&systems, pipeline).await.map_err(&mut note).ok();
+        let sink = tokio::task::block_in_place(|| count_records(&pipeline.sink.path))
+            .map_err(&mut note)
+            .ok();
+        let known = match &state {
+            Some(state) => state.counts(&pipeline.name).await?,
+            None => Counts::default(),
+        };
+        all.push(PipelineCounts {
+            pipeline: pipeline.name.to_string(),
+            source,
+            sink,
+            state: known,
+            errors,
+        });
+    }
+    output.text(&text(&all));
+    output.object(&json!({ "pipelines": all }));
+    Ok(exit)
+}
+
+async fn source_count(systems: &Systems<'_>, pipeline: &Pipeline) -> Result<u64, Failure> {
+    let client = systems.odoo(&pipeline.source.server).await?;
+    producer::source::odoo::count(&client, &pipeline.source).await
+}
+
+fn text(all: &[PipelineCounts]) -> String {
+    let heading = ["", "source", "sink", "known", "applied", "outstanding", "failed"];
+    let mut rows = vec![heading.map(str::to_owned).to_vec()];
+    let number = |count: Option<u64>| count.map_or_else(|| "?".to_owned(), |count| count.to_string());
+    for counts in all {
+        let Counts {
+            wanted,
+            applied,
+            outstanding,
+            dead,
+        } = counts.state;
+        let mut row = vec![
+            counts.pipeline.clone(),
+            number(counts.source),
+            number(counts.sink),
+        ];
+        row.extend([wanted, applied, outstanding, dead].map(|count| count.to_string()));
+        rows.push(row);
+    }
+    let mut text = table(&rows);
+    for error in all.iter().flat_map(|counts| &counts.errors) {
+        text.push_str(error);
+        text.push('\n');
+    }
+    text
+}

@@ -1,0 +1,148 @@
+//! `status`: what the last runs did, what is outstanding and what failed. Reads the state only.
+
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+use shared::config::{Config, Pipeline};
+use shared::failure::Failure;
+use shared::job::Attempt;
+use shared::record::RecordKey;
+use shared::state::{Counts, RunEnd, RunSummary, State};
+
+use crate::exit::Exit;
+use crate::output::Output;
+
+/// Dead letters shown of each pipeline.
+const LETTERS_SHOWN: usize = 5;
+
+#[derive(Serialize)]
+struct StatusJson {
+    state: std::path::PathBuf,
+    pipelines: Vec<PipelineStatus>,
+}
+
+#[derive(Serialize)]
+struct PipelineStatus {
+    pipeline: String,
+    last_run: Option<RunSummary>,
+    next_start: Option<Timestamp>,
+    records: Counts,
+    dead_letters: Vec<Dead>,
+}
+
+#[derive(Serialize)]
+struct Dead {
+    key: RecordKey,
+    attempts: u32,
+    failure: Attempt,
+}
+
+pub(crate) async fn run(config: &Config, output: &Output) -> Result<Exit, Failure> {
+    let mut pipelines = Vec::new();
+    if config.state.exists() {
+        let state = State::open_file(&config.state).await?;
+        for pipeline in &config.pipelines {
+            pipelines.push(look(&state, pipeline).await?);
+        }
+    } else {
+        output.line(format!(
+            "no sync has been run yet: there is no {}",
+            config.state.display()
+        ));
+    }
+    for status in &pipelines {
+        output.text(&text(status));
+    }
+    output.object(&StatusJson {
+        state: config.state.clone(),
+        pipelines,
+    });
+    Ok(Exit::Done)
+}
+
+async fn look(state: &State, pipeline: &Pipeline) -> Result<PipelineStatus, Failure> {
+    let known = state.pipeline(&pipeline.name).await?;
+    let overlap = SignedDuration::try_from(pipeline.source.overlap).unwrap_or(SignedDuration::MAX);
+    let letters = state.dead_letters(&pipeline.name, LETTERS_SHOWN).await?;
+    let dead = |letter: shared::state::DeadLetter| Dead {
+        key: letter.job.key,
+        attempts: letter.job.attempt,
+        failure: letter.failure,
+    };
+    Ok(PipelineStatus {
+        pipeline: pipeline.name.to_string(),
+        last_run: state.runs(Some(&pipeline.name), 1).await?.into_iter().next(),
+        next_start: known
+            .and_then(|known| known.cursor)
+            .and_then(|cursor| cursor.checked_sub(overlap).ok()),
+        records: state.counts(&pipeline.name).await?,
+        dead_letters: letters.into_iter().map(dead).collect(),
+    })
+}
+
+fn text(status: &PipelineStatus) -> String {
+    let mut lines = vec![format!("{}:", status.pipeline)];
+    match &status.last_run {
+        None => lines.push("  never run".to_owned()),
+        Some(run) => lines.extend(run_lines(run)),
+    }
+    if let Some(start) = status.next_start {
+        lines.push(format!("  next run reads what changed after {}", time(start)));
+    }
+    let Counts {
+        wanted,
+        applied,
+        outstanding,
+        dead,
+    } = status.records;
+    lines.push(format!(
+        "  {wanted} records known, {applied} in the sink, {outstanding} outstanding, {dead} failed"
+    ));
+    for letter in &status.dead_letters {
+        lines.push(format!(
+            "  failed: record {} after {} attempts: {}",
+            letter.key, letter.attempts, letter.failure.message
+        ));
+    }
+    if dead > LETTERS_SHOWN as u64 {
+        lines.push(format!("  ... and {} more", dead - LETTERS_SHOWN as u64));
+    }
+    format!("{}\n", lines.join("\n"))
+}
+
+fn run_lines(run: &RunSummary) -> Vec<String> {
+    let ledger = run.ledger;
+    let ended = match (&run.end, run.ended) {
+        (Some(RunEnd::Complete), Some(ended)) => {
+            let took = ended.duration_since(run.started).as_secs_f64();
+            format!("complete after {took:.1} s")
+        }
+        (Some(RunEnd::Failed(why)), _) => format!("FAILED: {why}"),
+        (Some(RunEnd::Interrupted), _) => "stopped before its end; the next run goes on with it".to_owned(),
+        _ => "under way, or killed; the next run goes on with it".to_owned(),
+    };
+    let kind = match run.window.start {
+        None => "full".to_owned(),
+        Some(start) => format!("changes since {}", time(start)),
+    };
+    vec![
+        format!(
+            "  last run #{} at {} ({kind}): {ended}",
+            run.id,
+            time(run.started)
+        ),
+        format!(
+            "  {} read: {} created, {} updated, {} unchanged, {} superseded, {} failed, {} outstanding",
+            ledger.seen,
+            ledger.created,
+            ledger.updated,
+            ledger.unchanged + ledger.unchanged_at_source,
+            ledger.superseded,
+            ledger.dead + ledger.dead_at_source,
+            ledger.outstanding()
+        ),
+    ]
+}
+
+fn time(time: Timestamp) -> String {
+    time.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
+}

@@ -1,0 +1,66 @@
+//! `sync`: producer and worker in one process, pipeline after pipeline.
+
+mod one;
+mod pipeline;
+mod progress;
+mod report;
+pub(crate) mod summary;
+
+use shared::config::{Config, Pipeline};
+use shared::failure::Failure;
+use shared::state::State;
+use tokio_util::sync::CancellationToken;
+
+use crate::exit::Exit;
+use crate::output::Output;
+use crate::systems::Systems;
+
+pub(crate) use report::PipelineReport;
+
+/// Syncs the named pipelines (none named: all). One that fails does not stop the others.
+///
+/// # Errors
+/// Only what concerns all of them: an unknown name, a state that cannot be opened, another sync under way.
+pub(crate) async fn run(
+    config: &Config,
+    names: &[String],
+    full: bool,
+    output: &Output,
+    stop: &CancellationToken,
+) -> Result<Vec<PipelineReport>, Failure> {
+    let chosen = config.choose(names)?;
+    let state = State::open_file(&config.state).await?;
+    let _lock = state.lock_enumeration().await?;
+    let systems = Systems::new(config);
+    let mut reports = Vec::with_capacity(chosen.len());
+    for pipeline in chosen {
+        let work = pipeline::Sync {
+            state: &state,
+            systems: &systems,
+            pipeline,
+            full,
+            output,
+            stop,
+        };
+        let report = work.run().await;
+        reports.push(report);
+        if stop.is_cancelled() {
+            break;
+        }
+    }
+    Ok(reports)
+}
+
+/// The exit code after these pipelines.
+pub(crate) fn exit(reports: &[PipelineReport]) -> Exit {
+    reports
+        .iter()
+        .map(PipelineReport::exit)
+        .max()
+        .unwrap_or(Exit::Done)
+}
+
+/// The folder's marker of the last sync stands beside the file.
+fn marker_of(pipeline: &Pipeline) -> std::path::PathBuf {
+    pipeline.sink.path.with_file_name("last_sync.json")
+}

@@ -1,0 +1,178 @@
+//! One pipeline's sync: opens source and sink, runs what is due, and once more where that was the rest of a broken run.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use jiff::SignedDuration;
+use producer::source::{OdooSource, Source};
+use producer::start::{Started, Wish, start};
+use shared::config::{JsonFormat, Pipeline};
+use shared::failure::{Failure, Reason};
+use shared::progress::Progress;
+use shared::state::{RunEnd, RunSummary, State};
+use tokio_util::sync::CancellationToken;
+use worker::sink::json::last_sync::LastSync;
+use worker::sink::json::{Found, JsonSettings, JsonSink};
+use worker::sink::{JsonWriter, Sink};
+
+use super::one::OneRun;
+use super::progress::watch;
+use super::report::PipelineReport;
+use crate::output::Output;
+use crate::systems::Systems;
+
+/// What a pipeline's sync works with.
+pub(super) struct Sync<'a> {
+    pub(super) state: &'a State,
+    pub(super) systems: &'a Systems<'a>,
+    pub(super) pipeline: &'a Pipeline,
+    pub(super) full: bool,
+    pub(super) output: &'a Output,
+    pub(super) stop: &'a CancellationToken,
+}
+
+impl Sync<'_> {
+    pub(super) async fn run(&self) -> PipelineReport {
+        let began = Instant::now();
+        let mut report = PipelineReport::new(self.pipeline.name.clone());
+        if let Err(failure) = self.sync(&mut report).await {
+            report.failure = Some(failure);
+        }
+        report.took = began.elapsed();
+        report
+    }
+
+    async fn sync(&self, report: &mut PipelineReport) -> Result<(), Failure> {
+        let client = self.systems.odoo(&self.pipeline.source.server).await?;
+        let source = OdooSource::open(&client, &self.pipeline.source, self.state, self.full).await?;
+        let source = Source::Odoo(source);
+        let (mut sink, identity) = self.open_sink()?;
+        let marker = LastSync::new(super::marker_of(self.pipeline));
+        let mut wish = Wish {
+            full: self.full,
+            sink_asks: self.marker_gone(&marker).await?,
+        };
+        loop {
+            let started = start(self.state, self.pipeline, &source, &identity, &wish).await?;
+            self.output
+                .line(format!("{}: {}", self.pipeline.name, announcement(&started)));
+            let (given_back, result) = self.run_once(&started, &source, sink).await;
+            sink = given_back;
+            let flushed = sink.flush();
+            let result = result.and_then(|()| {
+                let flushed = flushed?;
+                report.records_total = Some(flushed.records_total);
+                report.bytes_written += flushed.bytes_written;
+                marker.record(&self.pipeline.name, started.run.window.end)
+            });
+            self.finish(report, &started, result).await?;
+            if !started.resumed {
+                return Ok(());
+            }
+            wish = Wish::default();
+        }
+    }
+
+    /// Takes the JSON file, saying so where it is not the one that we wrote.
+    fn open_sink(&self) -> Result<(Sink, String), Failure> {
+        let file = &self.pipeline.sink;
+        let format = match file.format {
+            JsonFormat::Json => worker::sink::json::JsonFormat::Array,
+            JsonFormat::Jsonl => worker::sink::json::JsonFormat::Lines,
+        };
+        let settings = JsonSettings {
+            format,
+            ..JsonSettings::new(file.path.clone())
+        };
+        let (sink, found) = tokio::task::block_in_place(|| JsonSink::open(settings.clone()))?;
+        let (name, path) = (&self.pipeline.name, file.path.display());
+        match found {
+            Found::Nothing | Found::Ours => {}
+            Found::TakenOver { records } => {
+                self.output
+                    .line(format!("{name}: {path} is taken over with its {records} records"));
+            }
+            Found::SetAside { to, why } => {
+                let to = to.display();
+                self.output.line(format!(
+                    "{name}: {path} is broken ({why}); it was moved to {to}, a new one is written"
+                ));
+            }
+        }
+        let identity = sink.identity().to_owned();
+        Ok((Sink::Json(JsonWriter::new(settings, sink)), identity))
+    }
+
+    /// Deleting `last_sync.json` asks for a full run.
+    async fn marker_gone(&self, marker: &LastSync) -> Result<Option<String>, Failure> {
+        let completed = self
+            .state
+            .pipeline(&self.pipeline.name)
+            .await?
+            .is_some_and(|known| known.cursor.is_some());
+        let gone = completed && marker.time_of(&self.pipeline.name)?.is_none();
+        Ok(gone.then(|| {
+            format!(
+                "{} has no entry for it",
+                super::marker_of(self.pipeline).display()
+            )
+        }))
+    }
+
+    async fn run_once(&self, started: &Started, source: &Source, sink: Sink) -> (Sink, Result<(), Failure>) {
+        let progress = Arc::new(Progress::default());
+        if started.run.window.start.is_none()
+            && let Ok(records) = source.count().await
+        {
+            progress.expect(records);
+        }
+        let watcher = watch(self.pipeline.name.as_str(), &progress, *self.output);
+        let run = OneRun {
+            state: self.state,
+            source,
+            run: &started.run,
+            progress,
+            stop: self.stop,
+        };
+        let result = run.run(sink).await;
+        watcher.end().await;
+        result
+    }
+
+    /// Closes the run in the state and adds its ledger to the report.
+    async fn finish(
+        &self,
+        report: &mut PipelineReport,
+        started: &Started,
+        result: Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        let end = match &result {
+            Ok(()) => RunEnd::Complete,
+            Err(failure) if failure.reason == Reason::Stopped => RunEnd::Interrupted,
+            Err(failure) => RunEnd::Failed(format!("{failure:#}")),
+        };
+        // A state that is sick itself cannot note that; the first failure is the one to tell.
+        match self.state.finish_run(&started.run, &end).await {
+            Ok(summary) => self.add(report, started, &summary),
+            Err(failure) => return result.and(Err(failure)),
+        }
+        result
+    }
+
+    fn add(&self, report: &mut PipelineReport, started: &Started, summary: &RunSummary) {
+        report.kind = Some(summary.kind);
+        report.why.clone_from(&started.why);
+        report.ledger += summary.ledger;
+        let overlap = SignedDuration::try_from(self.pipeline.source.overlap).unwrap_or(SignedDuration::MAX);
+        if summary.end == Some(RunEnd::Complete) {
+            report.next_start = summary.window.end.checked_sub(overlap).ok();
+        }
+    }
+}
+
+fn announcement(started: &Started) -> String {
+    match started.run.window.start {
+        None => format!("full run ({})", started.why),
+        Some(_) => format!("incremental run ({})", started.why),
+    }
+}

@@ -1,0 +1,85 @@
+//! What a pipeline's sync did.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::Serialize;
+use shared::failure::Failure;
+use shared::record::PipelineName;
+use shared::state::{Ledger, RunKind};
+
+use crate::exit::Exit;
+
+/// What a pipeline's sync did. After a run that was broken off there are two runs; their ledgers are added up.
+#[derive(Debug)]
+pub(crate) struct PipelineReport {
+    pub(crate) pipeline: PipelineName,
+    /// Kind of the last run.
+    pub(crate) kind: Option<RunKind>,
+    /// Why it was that kind.
+    pub(crate) why: String,
+    pub(crate) ledger: Ledger,
+    pub(crate) took: Duration,
+    /// Records in the sink afterwards, where that is known.
+    pub(crate) records_total: Option<u64>,
+    /// Bytes that the sink wrote.
+    pub(crate) bytes_written: u64,
+    /// The next incremental run reads what changed from here on.
+    pub(crate) next_start: Option<Timestamp>,
+    /// What ended it early.
+    pub(crate) failure: Option<Failure>,
+}
+
+/// The form in `--json`.
+#[derive(Debug, Serialize)]
+pub(crate) struct PipelineJson<'a> {
+    pipeline: &'a PipelineName,
+    kind: Option<RunKind>,
+    why: &'a str,
+    seconds: f64,
+    outcomes: Ledger,
+    outstanding: u64,
+    records_total: Option<u64>,
+    bytes_written: u64,
+    next_start: Option<Timestamp>,
+    error: Option<String>,
+}
+
+impl PipelineReport {
+    pub(crate) fn new(pipeline: PipelineName) -> Self {
+        Self {
+            pipeline,
+            kind: None,
+            why: String::new(),
+            ledger: Ledger::default(),
+            took: Duration::ZERO,
+            records_total: None,
+            bytes_written: 0,
+            next_start: None,
+            failure: None,
+        }
+    }
+
+    pub(crate) fn exit(&self) -> Exit {
+        match &self.failure {
+            Some(failure) => Exit::after(failure),
+            None if self.ledger.dead + self.ledger.dead_at_source > 0 => Exit::RecordsFailed,
+            None => Exit::Done,
+        }
+    }
+
+    pub(crate) fn json(&self) -> PipelineJson<'_> {
+        PipelineJson {
+            pipeline: &self.pipeline,
+            kind: self.kind,
+            why: &self.why,
+            seconds: (self.took.as_secs_f64() * 1000.0).round() / 1000.0,
+            outcomes: self.ledger,
+            outstanding: self.ledger.outstanding(),
+            records_total: self.records_total,
+            bytes_written: self.bytes_written,
+            next_start: self.next_start,
+            error: self.failure.as_ref().map(|failure| format!("{failure:#}")),
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! The summary at the end of a sync.
+
+use serde::Serialize;
+
+use super::report::{PipelineJson, PipelineReport};
+use crate::output::table;
+
+#[derive(Serialize)]
+struct SyncJson<'a> {
+    pipelines: Vec<PipelineJson<'a>>,
+}
+
+/// The form in `--json`.
+pub(crate) fn object(reports: &[PipelineReport]) -> impl Serialize {
+    SyncJson {
+        pipelines: reports.iter().map(PipelineReport::json).collect(),
+    }
+}
+
+/// A table and a sentence or two for each pipeline.
+pub(crate) fn text(reports: &[PipelineReport]) -> String {
+    let heading = [
+        "",
+        "read",
+        "created",
+        "updated",
+        "unchanged",
+        "failed",
+        "total after merge",
+        "seconds",
+    ];
+    let mut rows = vec![heading.map(str::to_owned).to_vec()];
+    for report in reports {
+        let ledger = &report.ledger;
+        rows.push(vec![
+            report.pipeline.to_string(),
+            ledger.seen.to_string(),
+            ledger.created.to_string(),
+            ledger.updated.to_string(),
+            (ledger.unchanged + ledger.unchanged_at_source + ledger.superseded).to_string(),
+            (ledger.dead + ledger.dead_at_source).to_string(),
+            report
+                .records_total
+                .map_or_else(|| "-".to_owned(), |total| total.to_string()),
+            format!("{:.2}", report.took.as_secs_f64()),
+        ]);
+    }
+    let mut text = format!("\n{}\n", table(&rows));
+    for report in reports {
+        text.push_str(&sentence(report));
+    }
+    text
+}
+
+fn sentence(report: &PipelineReport) -> String {
+    let name = capitalised(report.pipeline.as_str());
+    if let Some(failure) = &report.failure {
+        return format!("{name} NOT synced: {failure:#}\n");
+    }
+    let ledger = &report.ledger;
+    let mut lines = format!("{name} synced: {}.", ledger.created + ledger.updated);
+    if let Some(total) = report.records_total {
+        lines += &format!(" Total {} after merge: {total}.", report.pipeline);
+    }
+    lines.push('\n');
+    let failed = ledger.dead + ledger.dead_at_source;
+    if failed > 0 {
+        lines += &format!("{name} failed: {failed}; `catalog-sync status` says why.\n");
+    }
+    if let Some(start) = report.next_start {
+        lines += &format!(
+            "Next sync will fetch records modified after: {}\n",
+            start.strftime("%Y-%m-%d %H:%M:%S UTC")
+        );
+    }
+    lines
+}
+
+fn capitalised(name: &str) -> String {
+    let mut letters = name.chars();
+    letters
+        .next()
+        .map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
