@@ -1,1 +1,16 @@
-//! sandbox
+//! Stand-in servers for the demo, the end-to-end tests and the benches.
+//!
+//! They speak the wire protocols of the real systems and are wrong in the same ways, computing every answer
+//! from their own state. A server listens on the loopback interface alone and stops when it is dropped.
+
+mod zoho;
+
+pub use zoho::change::ZohoChange;
+pub use zoho::control::ZohoControl;
+pub use zoho::counters::ZohoCounts;
+pub use zoho::fault::{ZohoFault, ZohoFaultRule};
+pub use zoho::picture::ImageKind;
+pub use zoho::route::Endpoint;
+pub use zoho::settings::ZohoSettings;
+pub use zoho::world::ZohoSnapshot;
+pub use zoho::{ZohoSandbox, serve as serve_zoho};
