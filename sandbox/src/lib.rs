@@ -5,9 +5,19 @@
 
 mod http;
 mod odoo;
+mod zoho;
 
 pub use odoo::control::{Control, Edit, EditError, TransactionId, WriteDate};
 pub use odoo::counters::{CallCount, Counts};
 pub use odoo::fault::{Fault, FaultRule};
 pub use odoo::settings::{OdooSettings, OdooVersion};
 pub use odoo::{Account, OdooSandbox};
+pub use zoho::change::ZohoChange;
+pub use zoho::control::ZohoControl;
+pub use zoho::counters::ZohoCounts;
+pub use zoho::fault::{ZohoFault, ZohoFaultRule};
+pub use zoho::picture::ImageKind;
+pub use zoho::route::Endpoint;
+pub use zoho::settings::ZohoSettings;
+pub use zoho::world::ZohoSnapshot;
+pub use zoho::{ZohoSandbox, serve as serve_zoho};

@@ -4,6 +4,7 @@
 pub mod checksum;
 pub mod config;
 pub mod failure;
+mod http;
 pub mod job;
 pub mod mapping;
 pub mod odoo;
@@ -12,3 +13,4 @@ pub mod progress;
 pub mod queue;
 pub mod record;
 pub mod state;
+pub mod zoho;

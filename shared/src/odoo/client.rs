@@ -2,9 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
-use backon::{ExponentialBuilder, Retryable};
 use jiff::Timestamp;
 use secrecy::ExposeSecret;
 use serde_json::Value;
@@ -18,7 +16,11 @@ use super::login::Login;
 use super::place::Place;
 use super::session::{Session, Ticket};
 use super::version::ServerVersion;
-use crate::failure::{Class, Failure, Reason};
+use crate::failure::Failure;
+use crate::http::repeat::repeated;
+
+/// As logs name it.
+const SYSTEM: &str = "Odoo";
 
 /// A logged-in client of one Odoo database. Clones share the login and the counters.
 #[derive(Clone)]
@@ -49,7 +51,7 @@ impl OdooClient {
     pub async fn connect(config: OdooConfig) -> Result<Self, Failure> {
         let place = Place::new(&config.url, &config.database, config.user.as_deref())?;
         let http = Http::new(&config)?;
-        let version = repeated(|| find_version(&http, &place)).await?;
+        let version = repeated(SYSTEM, || find_version(&http, &place)).await?;
         let transport = config.transport_for(&version)?;
         let secret = config.secret.text().clone();
         let login = Login {
@@ -57,7 +59,7 @@ impl OdooClient {
             secret,
             transport,
         };
-        let dialect = repeated(|| login.open(&http)).await?;
+        let dialect = repeated(SYSTEM, || login.open(&http)).await?;
         let session = Session::new(login, dialect);
         Ok(Self {
             inner: Arc::new(Inner {
@@ -127,7 +129,7 @@ impl OdooClient {
             context,
         };
         if operation.is_read() {
-            repeated(|| self.once(&call)).await
+            repeated(SYSTEM, || self.once(&call)).await
         } else {
             self.once(&call).await
         }
@@ -204,21 +206,4 @@ async fn find_version(http: &Http, place: &Place) -> Result<ServerVersion, Failu
     };
     let info = expected.classify(&answer)?;
     ServerVersion::from_info(&info).ok_or_else(|| not_odoo(place))
-}
-
-/// Up to three tries in about a second. A call that ran into its time limit is not repeated: it would again.
-async fn repeated<T, F, Fut>(attempt: F) -> Result<T, Failure>
-where
-    F: FnMut() -> Fut,
-    Fut: Future<Output = Result<T, Failure>>,
-{
-    let backoff = ExponentialBuilder::default()
-        .with_min_delay(Duration::from_millis(200))
-        .with_max_times(2)
-        .with_jitter();
-    attempt
-        .retry(backoff)
-        .when(|failure| failure.class == Class::Transient && failure.reason != Reason::Timeout)
-        .notify(|failure, wait| tracing::debug!(%failure, ?wait, "Odoo call is repeated"))
-        .await
 }

@@ -1,11 +1,9 @@
 //! One HTTP POST: its limits, its counters and its transport errors.
 
-use std::error::Error as _;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use jiff::fmt::rfc2822::DateTimeParser;
 use reqwest::header::{
     CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER, SET_COOKIE,
 };
@@ -16,13 +14,14 @@ use super::config::OdooConfig;
 use super::dialect::Request;
 use super::place::Place;
 use crate::failure::{Failure, Reason};
+use crate::http::USER_AGENT;
+use crate::http::body::{BodyError, read_capped};
+use crate::http::header::{http_date, retry_after, text};
+use crate::http::peer::Peer;
 
 /// Odoo closes every connection; a proxy in front may keep them. Ours are dropped before usual proxies drop theirs, so that
 /// no call is written into a connection that is just being closed.
 const IDLE: Duration = Duration::from_secs(4);
-
-/// A server that asks for more is asked again all the same.
-const LONGEST_WAIT: Duration = Duration::from_hours(24);
 
 /// What a client has done so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -73,7 +72,7 @@ impl Http {
             .connect_timeout(config.connect_timeout)
             .timeout(config.timeout)
             .pool_idle_timeout(IDLE)
-            .user_agent(concat!("catalog-sync/", env!("CARGO_PKG_VERSION")))
+            .user_agent(USER_AGENT)
             .build()
             .map_err(|error| Failure::configuration("the HTTP client cannot be set up").because(error))?;
         Ok(Self {
@@ -136,21 +135,13 @@ impl Http {
         if let Some(date) = text(response.headers(), &DATE).and_then(|value| http_date(&value)) {
             self.clock.store(date.as_second(), Ordering::Relaxed);
         }
-        let told = response.content_length().unwrap_or(0);
-        if told > self.max_answer_bytes {
-            return Err(self.too_long(place));
-        }
-        while let Some(chunk) = response
-            .chunk()
+        let received = &self.counters.bytes_received;
+        answer.body = read_capped(&mut response, self.max_answer_bytes, |bytes| add(received, bytes))
             .await
-            .map_err(|error| self.transport(place, error))?
-        {
-            add(&self.counters.bytes_received, chunk.len() as u64);
-            if (answer.body.len() + chunk.len()) as u64 > self.max_answer_bytes {
-                return Err(self.too_long(place));
-            }
-            answer.body.extend_from_slice(&chunk);
-        }
+            .map_err(|error| match error {
+                BodyError::TooLong => self.too_long(place),
+                BodyError::Broken(error) => self.transport(place, error),
+            })?;
         Ok(answer)
     }
 
@@ -166,48 +157,14 @@ impl Http {
         .advise("ask for fewer records or fields at once")
     }
 
-    /// The failure of a call that got no whole answer. The address is not repeated from the error.
     fn transport(&self, place: &Place, error: reqwest::Error) -> Failure {
-        let error = error.without_url();
-        let host = place.host();
-        let mut causes = String::new();
-        let mut cause = error.source();
-        while let Some(error) = cause {
-            causes.push_str(&error.to_string());
-            cause = error.source();
-        }
-        if causes.contains("certificate") {
-            return Failure::configuration(format!("the TLS certificate of {host} is not trusted"))
-                .because(error)
-                .advise("renew it, or add its authority to the trusted certificates of this machine");
-        }
-        if causes.contains("corrupt message") || causes.contains("InvalidContentType") {
-            return Failure::configuration(format!("{host} does not speak TLS on this port"))
-                .because(error)
-                .advise("set `url` to http://, or to the port that serves https");
-        }
-        if error.is_timeout() {
-            let what = if error.is_connect() {
-                format!("no connection to Odoo at {host} in time")
-            } else {
-                format!(
-                    "no answer of Odoo at {host} within {} s",
-                    self.timeout.as_secs_f32()
-                )
-            };
-            return Failure::transient(Reason::Timeout, what).because(error);
-        }
-        if error.is_builder() {
-            return Failure::configuration(format!("the request to {host} cannot be made")).because(error);
-        }
-        let what = if error.is_connect() {
-            format!("no connection to Odoo at {host}")
-        } else {
-            format!("the connection to Odoo at {host} broke")
+        let peer = Peer {
+            system: "Odoo",
+            host: &place.host(),
+            setting: "url",
+            timeout: self.timeout,
         };
-        Failure::transient(Reason::Unreachable, what)
-            .because(error)
-            .advise("check that the server is running and that `url` is right")
+        peer.transport(error)
     }
 }
 
@@ -235,10 +192,6 @@ fn headers(request: &Request) -> Result<HeaderMap, Failure> {
     Ok(headers)
 }
 
-fn text(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
-    Some(headers.get(name)?.to_str().ok()?.to_owned())
-}
-
 /// The cookie `session_id`. Odoo may change it with any answer of a session.
 fn session(headers: &HeaderMap) -> Option<String> {
     let cookies = headers
@@ -250,33 +203,9 @@ fn session(headers: &HeaderMap) -> Option<String> {
     (!value.is_empty()).then(|| value.to_owned())
 }
 
-fn http_date(text: &str) -> Option<Timestamp> {
-    DateTimeParser::new().parse_timestamp(text).ok()
-}
-
-/// Seconds, or a date; no more than a day, whatever is asked for.
-fn retry_after(text: &str) -> Option<Duration> {
-    let seconds = if let Ok(seconds) = text.trim().parse() {
-        seconds
-    } else {
-        let wait = http_date(text)?.as_second() - Timestamp::now().as_second();
-        u64::try_from(wait).unwrap_or(0)
-    };
-    Some(Duration::from_secs(seconds).min(LONGEST_WAIT))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn retry_after_is_seconds_or_a_date() {
-        assert_eq!(retry_after(" 7 "), Some(Duration::from_secs(7)));
-        assert_eq!(retry_after("Sat, 21 Nov 2020 22:39:23 GMT"), Some(Duration::ZERO));
-        assert_eq!(retry_after("18446744073709551615"), Some(LONGEST_WAIT));
-        assert_eq!(retry_after("soon"), None);
-        assert_eq!(retry_after("-3"), None);
-    }
 
     #[test]
     fn last_session_cookie_counts() {
@@ -306,13 +235,5 @@ mod tests {
         let failure = headers_of("k3y\n").unwrap_err();
         assert!(failure.reason.is_configuration());
         assert!(!format!("{failure:#}").contains("k3y"), "{failure:#}");
-    }
-
-    #[test]
-    fn date_of_the_server_is_understood() {
-        assert_eq!(
-            http_date("Sat, 21 Nov 2026 22:39:23 GMT").map(|date| date.to_string()),
-            Some("2026-11-21T22:39:23Z".to_owned())
-        );
     }
 }

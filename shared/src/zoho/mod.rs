@@ -1,0 +1,53 @@
+//! The client of Zoho Inventory v1 and Zoho Books v3: tokens, lists, details, images, and what Zoho's answers mean. It knows
+//! nothing of pipelines.
+//!
+//! Building a request ([`Request::url`]), judging an answer ([`Expected::classify`], [`read_token`]) and turning a page
+//! ([`Position::turn`]) do no I/O.
+
+mod answer;
+#[cfg(test)]
+mod answer_tests;
+mod client;
+#[cfg(test)]
+mod client_tests;
+mod config;
+mod data_center;
+#[cfg(test)]
+mod download_tests;
+mod entity;
+mod http;
+mod image;
+#[cfg(test)]
+mod image_tests;
+mod kind;
+mod limiter;
+mod operations;
+mod paging;
+mod place;
+mod quota;
+mod redirect;
+mod refusal;
+mod request;
+mod row;
+mod session;
+pub mod time;
+mod token;
+#[cfg(test)]
+mod token_tests;
+
+pub use answer::{Answer, Expected};
+pub use client::ZohoClient;
+pub use config::{ImageRoute, ZohoConfig, ZohoSecret};
+pub use data_center::{DataCenter, UnknownDataCenter};
+pub use entity::{ZohoColumn, ZohoEntity};
+pub use http::CallCounts;
+pub use image::{Image, ImageFormat};
+pub use kind::{Api, Kind};
+pub use operations::Details;
+pub use paging::{Distrust, Page, Position};
+pub use place::Place;
+pub use quota::{Limits, Quota};
+pub use refusal::Refusal;
+pub use request::{CallKind, Order, Request};
+pub use row::{ImageReference, Row};
+pub use token::{Granted, Token, read_token};
