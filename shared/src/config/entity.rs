@@ -1,18 +1,79 @@
-//! The entities that have a model, fields and a file by default, and the example file that shows them.
+//! The entities that have fields, a mapping and a file by default, and the example file that shows them.
 
-/// A model with its default fields. A field with `?` is left out where the server's version has none of that name.
+use super::pipeline::OdooColumn;
+use crate::mapping::{Column, Origin};
+
+/// What a source calls a kind of record. A field with `?` is left out where the source has none of that name.
 #[derive(Debug)]
 pub(super) struct Entity {
     pub(super) name: &'static str,
+    /// The Odoo model that it is read from; nothing for Zoho.
     pub(super) model: &'static str,
+    /// The source field that is the record's key.
+    pub(super) id_field: &'static str,
+    /// Its JSON file.
     pub(super) file: &'static str,
+    /// What goes into the file.
     pub(super) fields: &'static [&'static str],
+    /// The Odoo model that it is written to.
+    pub(super) target: Option<&'static str>,
+    /// One record of it, in external ids.
+    pub(super) record: &'static str,
+    /// Column and source field in Odoo.
+    mapping: &'static [(&'static str, &'static str)],
 }
 
-static ENTITIES: [Entity; 2] = [
+impl Entity {
+    /// The usual columns: those of the file, or those of Odoo.
+    pub(super) fn columns(&self, to_odoo: bool) -> Vec<OdooColumn> {
+        if !to_odoo {
+            return self.fields.iter().map(|field| OdooColumn::kept(field)).collect();
+        }
+        let mut columns: Vec<OdooColumn> = self
+            .mapping
+            .iter()
+            .map(|(column, field)| OdooColumn::renamed(column, field))
+            .collect();
+        if self.name == "items" {
+            columns.push(status_as_active());
+            columns.extend(["sale_ok", "purchase_ok"].map(|name| OdooColumn {
+                column: Column {
+                    name: name.to_owned(),
+                    origin: Origin::Constant(true.into()),
+                },
+                optional: false,
+            }));
+        }
+        columns
+    }
+}
+
+/// An inactive item is an archived product.
+fn status_as_active() -> OdooColumn {
+    let values = [
+        ("active".to_owned(), true.into()),
+        ("inactive".to_owned(), false.into()),
+    ]
+    .into();
+    let origin = Origin::Field {
+        name: "status".to_owned(),
+        default: Some(true.into()),
+        values,
+    };
+    OdooColumn {
+        column: Column {
+            name: "active".to_owned(),
+            origin,
+        },
+        optional: false,
+    }
+}
+
+pub(super) static ODOO: &[Entity] = &[
     Entity {
         name: "customers",
         model: "res.partner",
+        id_field: "id",
         file: "odoo_customers.json",
         // Odoo 19 has neither mobile nor title.
         fields: &[
@@ -38,10 +99,14 @@ static ENTITIES: [Entity; 2] = [
             "create_date",
             "write_date",
         ],
+        target: None,
+        record: "customer",
+        mapping: &[],
     },
     Entity {
         name: "products",
         model: "product.template",
+        id_field: "id",
         file: "odoo_products.json",
         // Odoo 17 has no is_storable: there a storable product has the type 'product'.
         fields: &[
@@ -65,16 +130,82 @@ static ENTITIES: [Entity; 2] = [
             "create_date",
             "write_date",
         ],
+        target: None,
+        record: "product",
+        mapping: &[],
     },
 ];
 
-pub(super) fn find(name: &str) -> Option<&'static Entity> {
-    ENTITIES.iter().find(|entity| entity.name == name)
-}
-
-pub(super) fn names() -> Vec<&'static str> {
-    ENTITIES.iter().map(|entity| entity.name).collect()
-}
+pub(super) static ZOHO: &[Entity] = &[
+    Entity {
+        name: "items",
+        model: "",
+        id_field: "item_id",
+        file: "zoho_items.json",
+        fields: &[
+            "name",
+            "sku?",
+            "status",
+            "description?",
+            "rate",
+            "purchase_rate?",
+            "unit?",
+            "item_type?",
+            "product_type?",
+            "brand?",
+            "manufacturer?",
+            "upc?",
+            "ean?",
+            "tax_name?",
+            "tax_percentage?",
+            "group_name?",
+            "stock_on_hand?",
+            "image_document_id?",
+            "image_name?",
+            "created_time?",
+            "last_modified_time?",
+        ],
+        target: Some("product.product"),
+        record: "item",
+        mapping: &[
+            ("name", "name"),
+            ("description", "description?"),
+            ("list_price", "rate"),
+            ("standard_price", "purchase_rate?"),
+            ("uom_id", "unit?"),
+            ("default_code", "sku?"),
+        ],
+    },
+    Entity {
+        name: "contacts",
+        model: "",
+        id_field: "contact_id",
+        file: "zoho_contacts.json",
+        fields: &[
+            "contact_name",
+            "company_name?",
+            "contact_type?",
+            "status?",
+            "first_name?",
+            "last_name?",
+            "email?",
+            "phone?",
+            "mobile?",
+            "website?",
+            "currency_code?",
+            "created_time?",
+            "last_modified_time?",
+        ],
+        target: Some("res.partner"),
+        record: "contact",
+        mapping: &[
+            ("name", "contact_name"),
+            ("email", "email?"),
+            ("phone", "phone?"),
+            ("website", "website?"),
+        ],
+    },
+];
 
 /// A configuration with every key, commented: what `catalog-sync config example` prints.
 pub const EXAMPLE: &str = include_str!("example.toml");

@@ -7,10 +7,13 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{JsonFormat, OdooColumn, field_column, suggest};
+use super::pipeline::{JsonFormat, OdooColumn};
+use super::suggest;
 use crate::failure::Failure;
 use crate::mapping::{Column, Origin};
 use crate::odoo::Transport;
+use crate::record::Values;
+use crate::zoho::{Api, DataCenter};
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -18,6 +21,8 @@ pub(super) struct File {
     pub(super) state: Option<PathBuf>,
     #[serde(default)]
     pub(super) odoo: BTreeMap<String, Odoo>,
+    #[serde(default)]
+    pub(super) zoho: BTreeMap<String, Zoho>,
     #[serde(default)]
     pub(super) json: BTreeMap<String, Json>,
     #[serde(default)]
@@ -34,6 +39,23 @@ pub(super) struct Odoo {
     pub(super) timeout: Option<Span>,
     #[serde(default)]
     pub(super) context: BTreeMap<String, toml::Value>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Zoho {
+    pub(super) data_center: DataCenter,
+    pub(super) organization_id: String,
+    pub(super) client_id: String,
+    pub(super) api: Option<Api>,
+    pub(super) accounts_url: Option<String>,
+    pub(super) api_url: Option<String>,
+    pub(super) calls_per_minute: Option<usize>,
+    pub(super) concurrent_calls: Option<usize>,
+    #[serde(default)]
+    pub(super) redirect_hosts: Vec<String>,
+    #[serde(default)]
+    pub(super) private_hosts: Vec<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -59,6 +81,18 @@ pub(super) struct Pipeline {
     pub(super) format: Option<JsonFormat>,
     pub(super) overlap: Option<Span>,
     pub(super) page_size: Option<usize>,
+    /// The Odoo model that is written.
+    pub(super) target: Option<String>,
+    /// First part of external ids.
+    pub(super) prefix: Option<String>,
+    /// What one record is called in external ids.
+    pub(super) record: Option<String>,
+    #[serde(default)]
+    pub(super) match_by: Vec<String>,
+    #[serde(default)]
+    pub(super) context: BTreeMap<String, toml::Value>,
+    pub(super) storable: Option<bool>,
+    pub(super) images: Option<bool>,
 }
 
 /// A time span such as "90s", "15m", "6h" or "7d".
@@ -95,14 +129,26 @@ pub(super) fn parse(text: &str, path: &Path) -> Result<File, Failure> {
             None => path.display().to_string(),
         };
         let message = error.message();
-        let failure = Failure::configuration(format!("{place}: {}", message.lines().collect::<Vec<_>>().join(" ")));
+        let failure = Failure::configuration(format!(
+            "{place}: {}",
+            message.lines().collect::<Vec<_>>().join(" ")
+        ));
         match quoted(message).as_slice() {
             [unknown, known @ ..] if message.starts_with("unknown field") => {
                 let failure = Failure::configuration(format!("{place}: there is no key '{unknown}' here"));
-                if ["password", "api_key", "secret", "token"].contains(unknown) {
+                if [
+                    "password",
+                    "api_key",
+                    "secret",
+                    "token",
+                    "client_secret",
+                    "refresh_token",
+                ]
+                .contains(unknown)
+                {
                     failure.advise(
-                        "secrets come from the environment: CATALOG_SYNC_ODOO_<NAME>_PASSWORD or _API_KEY, or the same \
-                         with _FILE",
+                        "secrets come from the environment: CATALOG_SYNC_ODOO_<NAME>_PASSWORD or _API_KEY, \
+                         CATALOG_SYNC_ZOHO_<NAME>_CLIENT_SECRET and _REFRESH_TOKEN, or the same with _FILE",
                     )
                 } else {
                     failure.advise(suggest(unknown, known))
@@ -116,6 +162,14 @@ pub(super) fn parse(text: &str, path: &Path) -> Result<File, Failure> {
 /// The parts of a message that stand between backquotes.
 fn quoted(message: &str) -> Vec<&str> {
     message.split('`').skip(1).step_by(2).collect()
+}
+
+/// A TOML table as JSON values.
+pub(super) fn values(table: &BTreeMap<String, toml::Value>) -> Values {
+    table
+        .iter()
+        .map(|(key, value)| (key.clone(), json(value.clone())))
+        .collect()
 }
 
 /// A TOML value as JSON; decimals keep the digits that were written as far as TOML's own float keeps them.
@@ -141,7 +195,7 @@ pub(super) fn column(name: &str, value: &toml::Value) -> Result<OdooColumn, Stri
                          or { constant = VALUE }";
     const KEYS: [&str; 4] = ["from", "default", "values", "constant"];
     let table = match value {
-        toml::Value::String(from) if !from.is_empty() => return Ok(renamed(name, field_column(from))),
+        toml::Value::String(from) if !from.is_empty() => return Ok(OdooColumn::renamed(name, from)),
         toml::Value::Table(table) => table,
         _ => return Err(FORMS.to_owned()),
     };
@@ -153,7 +207,7 @@ pub(super) fn column(name: &str, value: &toml::Value) -> Result<OdooColumn, Stri
         table.get("constant"),
     ) {
         (Some(from), None) => {
-            let mut column = renamed(name, field_column(from));
+            let mut column = OdooColumn::renamed(name, from);
             if let Origin::Field { default, values, .. } = &mut column.column.origin {
                 *default = table.get("default").cloned().map(json);
                 *values = match table.get("values") {
@@ -176,9 +230,4 @@ pub(super) fn column(name: &str, value: &toml::Value) -> Result<OdooColumn, Stri
         }),
         _ => Err(FORMS.to_owned()),
     }
-}
-
-fn renamed(name: &str, mut column: OdooColumn) -> OdooColumn {
-    name.clone_into(&mut column.column.name);
-    column
 }

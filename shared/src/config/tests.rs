@@ -33,15 +33,25 @@ fn the_example_is_a_configuration_with_both_entities() {
         .iter()
         .map(|pipeline| pipeline.name.as_str())
         .collect();
-    assert_eq!(names, ["customers", "products"]);
-    assert!(
-        config.pipelines[0]
-            .sink
-            .path
-            .ends_with("odoo_database/odoo_customers.json")
+    assert_eq!(names, ["customers", "items", "items-file", "products"]);
+    let (SourceConfig::Odoo(customers), SinkConfig::Json(file)) =
+        (&config.pipelines[0].source, &config.pipelines[0].sink)
+    else {
+        panic!("customers go from Odoo into a file")
+    };
+    assert!(file.path.ends_with("odoo_database/odoo_customers.json"));
+    assert_eq!(customers.columns[0].column.name, "id");
+    assert_eq!(customers.overlap, std::time::Duration::from_mins(15));
+    let (SourceConfig::Zoho(_), SinkConfig::Odoo(target)) =
+        (&config.pipelines[1].source, &config.pipelines[1].sink)
+    else {
+        panic!("items go from Zoho into Odoo")
+    };
+    assert_eq!(
+        (target.model.as_str(), target.entity.as_str()),
+        ("product.product", "item")
     );
-    assert_eq!(config.pipelines[0].source.columns[0].column.name, "id");
-    assert_eq!(config.pipelines[0].source.overlap, Duration::from_mins(15));
+    assert!(target.images && target.storable);
 }
 
 #[test]
@@ -59,7 +69,7 @@ fn the_example_with_every_line_uncommented_is_a_configuration_too() {
         .collect();
     let text = text.join("\n");
     let config = load(&text).unwrap();
-    assert_eq!(config.pipelines.len(), 4);
+    assert_eq!(config.pipelines.len(), 6);
 }
 
 #[test]
@@ -138,7 +148,7 @@ fn secrets_come_from_the_environment_or_a_file() {
     })
     .unwrap();
     assert!(
-        matches!(&config.odoo["erp"].secret, Some(OdooSecret::Password(secret))
+        matches!(&config.odoo["erp"].secret, Some(crate::odoo::OdooSecret::Password(secret))
         if secrecy::ExposeSecret::expose_secret(secret) == "geheim")
     );
     assert!(!format!("{config:?}").contains("geheim"));

@@ -1,0 +1,136 @@
+//! Pipelines: what is read, what it becomes and where it goes.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::mapping::{Column, Origin};
+use crate::record::{PipelineName, Values};
+use crate::zoho::ZohoEntity;
+
+/// A named (source entity -> sink entity) pair with a mapping.
+#[derive(Debug, Clone)]
+pub struct Pipeline {
+    /// Its name.
+    pub name: PipelineName,
+    /// Where its records come from.
+    pub source: SourceConfig,
+    /// Where they go.
+    pub sink: SinkConfig,
+}
+
+/// Where records come from.
+#[derive(Debug, Clone)]
+pub enum SourceConfig {
+    /// An Odoo model.
+    Odoo(OdooEntity),
+    /// Items or contacts of a Zoho organisation.
+    Zoho(ZohoEntity),
+}
+
+impl SourceConfig {
+    /// How far a window reaches back behind the cursor.
+    pub fn overlap(&self) -> Duration {
+        match self {
+            Self::Odoo(entity) => entity.overlap,
+            Self::Zoho(entity) => entity.overlap,
+        }
+    }
+}
+
+/// Where records go.
+#[derive(Debug, Clone, PartialEq)]
+pub enum SinkConfig {
+    /// A JSON file.
+    Json(JsonFile),
+    /// Records of an Odoo model.
+    Odoo(OdooTarget),
+}
+
+/// Records of one Odoo model.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OdooEntity {
+    /// Name of the server in [`Config::odoo`].
+    pub server: String,
+    /// The model.
+    pub model: String,
+    /// What is read and what it becomes.
+    pub columns: Vec<OdooColumn>,
+    /// Restricts the records, an Odoo domain.
+    pub domain: Vec<Value>,
+    /// How far a window reaches back behind the cursor.
+    pub overlap: Duration,
+    /// Rows in one call.
+    pub page_size: usize,
+}
+
+/// A sink column and whether its source field may be absent.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OdooColumn {
+    /// The column.
+    pub column: Column,
+    /// Left out where the server's version has no such field.
+    pub optional: bool,
+}
+
+impl OdooColumn {
+    /// A field kept under its own name; `field?` is left out where the source has none of that name.
+    pub(super) fn kept(field: &str) -> Self {
+        Self::renamed(field.trim_end_matches('?'), field)
+    }
+
+    /// A field under another name.
+    pub(super) fn renamed(name: &str, field: &str) -> Self {
+        let (field, optional) = field
+            .strip_suffix('?')
+            .map_or((field, false), |field| (field, true));
+        Self {
+            column: Column {
+                name: name.to_owned(),
+                origin: Origin::field(field),
+            },
+            optional,
+        }
+    }
+}
+
+/// A JSON file and its folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JsonFile {
+    /// The visible file.
+    pub path: PathBuf,
+    /// How records are laid out in it.
+    pub format: JsonFormat,
+}
+
+/// How records are laid out in a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum JsonFormat {
+    /// One JSON array.
+    Json,
+    /// One record a line.
+    Jsonl,
+}
+
+/// Records of an Odoo model that are kept in step with a source.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OdooTarget {
+    /// Name of the server in [`super::Config::odoo`].
+    pub server: String,
+    /// The model, such as `product.product`.
+    pub model: String,
+    /// First part of our external ids.
+    pub prefix: String,
+    /// What the source calls the records: external ids are `<prefix>.<entity>_<record key>`.
+    pub entity: String,
+    /// Columns by which a record without our external id is found, in this order.
+    pub match_by: Vec<String>,
+    /// Odoo context of each call over the server's own.
+    pub context: Values,
+    /// New products are storable, in the form of the server's version.
+    pub storable: bool,
+    /// Images of the records are kept in step too.
+    pub images: bool,
+}

@@ -1,0 +1,98 @@
+//! Remote systems and how to sign in to them.
+
+use std::time::Duration;
+
+use crate::failure::Failure;
+use crate::odoo::{OdooConfig, OdooSecret, Transport};
+use crate::record::Values;
+use crate::zoho::{DataCenter, ZohoConfig, ZohoSecret};
+
+use super::secret;
+
+/// An Odoo server and how to sign in.
+#[derive(Debug, Clone)]
+pub struct OdooServer {
+    /// Name of its table.
+    pub name: String,
+    /// Base address.
+    pub url: String,
+    /// Database name.
+    pub database: String,
+    /// Login; not needed with an API key over JSON-2.
+    pub user: Option<String>,
+    /// Password or API key, where one is set.
+    pub secret: Option<OdooSecret>,
+    /// Which API is used.
+    pub transport: Transport,
+    /// Bound of one call.
+    pub timeout: Option<Duration>,
+    /// Sent with each call (`lang`, `allowed_company_ids`, ...).
+    pub context: Values,
+}
+
+impl OdooServer {
+    /// What the client needs.
+    ///
+    /// # Errors
+    /// `Reason::Configuration` where no secret is set, naming the variables.
+    pub fn connection(&self) -> Result<OdooConfig, Failure> {
+        let secret = self.secret.clone().ok_or_else(|| {
+            Failure::configuration(format!("no password or API key is set for [odoo.{}]", self.name)).advise(
+                format!("set {} in the environment", secret::variables(&self.name)),
+            )
+        })?;
+        let mut config = OdooConfig::new(&self.url, &self.database, secret);
+        config.user.clone_from(&self.user);
+        config.transport = self.transport;
+        config.timeout = self.timeout.unwrap_or(config.timeout);
+        config.context.clone_from(&self.context);
+        Ok(config)
+    }
+}
+
+/// A Zoho organisation and how to sign in.
+#[derive(Debug, Clone)]
+pub struct ZohoAccount {
+    /// Name of its table.
+    pub name: String,
+    /// Where the account lives.
+    pub data_center: DataCenter,
+    /// Id of the organisation.
+    pub organization_id: String,
+    /// Client id, client secret and refresh token, where all are set.
+    pub secret: Option<ZohoSecret>,
+    /// Instead of the data centre's address for tokens.
+    pub accounts_url: Option<String>,
+    /// Instead of the data centre's API address.
+    pub api_url: Option<String>,
+    /// Calls in any minute.
+    pub calls_per_minute: Option<usize>,
+    /// Calls at the same time.
+    pub concurrent_calls: Option<usize>,
+    /// Hosts that an image may be redirected to.
+    pub redirect_hosts: Vec<String>,
+    /// Those of them that may be plain http or have a private address.
+    pub private_hosts: Vec<String>,
+}
+
+impl ZohoAccount {
+    /// What the client needs.
+    ///
+    /// # Errors
+    /// `Reason::Configuration` where a secret is missing, naming the variables.
+    pub fn connection(&self) -> Result<ZohoConfig, Failure> {
+        let secret = self.secret.clone().ok_or_else(|| {
+            Failure::configuration(format!("the secrets of [zoho.{}] are not all set", self.name)).advise(
+                format!("set {} in the environment", secret::zoho_variables(&self.name)),
+            )
+        })?;
+        let mut config = ZohoConfig::new(self.data_center, &self.organization_id, secret);
+        config.accounts_url.clone_from(&self.accounts_url);
+        config.api_url.clone_from(&self.api_url);
+        config.calls_per_minute = self.calls_per_minute.unwrap_or(config.calls_per_minute);
+        config.concurrent_calls = self.concurrent_calls.unwrap_or(config.concurrent_calls);
+        config.redirect_hosts.clone_from(&self.redirect_hosts);
+        config.private_hosts.clone_from(&self.private_hosts);
+        Ok(config)
+    }
+}
