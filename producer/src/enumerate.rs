@@ -91,10 +91,7 @@ impl Enumeration<'_> {
             let page = task.await?;
             reading = page.next.clone().map(|position| self.read(run, Some(position)));
             number += 1;
-            let position = page
-                .next
-                .clone()
-                .or_else(|| page.rows.last().map(|row| row.key.to_string()));
+            let position = page.after;
             let noted = self.note(run, page.rows, false).await?;
             if let Some(position) = position {
                 let page = Page {
@@ -204,6 +201,7 @@ impl Enumeration<'_> {
                         key,
                         values: row,
                         time,
+                        image: _,
                     } = row;
                     let made = Made {
                         key,

@@ -1,6 +1,7 @@
 //! Where records come from. One closed set of sources behind one contract.
 
 pub mod odoo;
+pub mod zoho;
 
 use jiff::Timestamp;
 use shared::failure::Failure;
@@ -9,12 +10,15 @@ use shared::record::{RecordKey, Values};
 use shared::state::{Binding, Window};
 
 pub use odoo::OdooSource;
+pub use zoho::ZohoSource;
 
 /// A source that was opened for one pipeline. Cheap to clone.
 #[derive(Debug, Clone)]
 pub enum Source {
     /// Records of an Odoo model.
     Odoo(OdooSource),
+    /// Items or contacts of a Zoho organisation.
+    Zoho(ZohoSource),
 }
 
 /// One record as the source gave it.
@@ -26,6 +30,8 @@ pub struct SourceRow {
     pub values: Values,
     /// When the source says that it changed.
     pub time: Option<String>,
+    /// Which image it has, as a text that changes with the image; `None` where it has none, or the source has no images.
+    pub image: Option<String>,
 }
 
 /// One page of a window.
@@ -35,6 +41,8 @@ pub struct SourcePage {
     pub rows: Vec<SourceRow>,
     /// Where the next page begins; `None` after the last page.
     pub next: Option<String>,
+    /// Where a run that is broken off behind this page goes on; `None` where nothing was read.
+    pub after: Option<String>,
 }
 
 impl Source {
@@ -42,6 +50,7 @@ impl Source {
     pub fn identity(&self) -> String {
         match self {
             Self::Odoo(source) => source.identity(),
+            Self::Zoho(source) => source.identity(),
         }
     }
 
@@ -49,6 +58,7 @@ impl Source {
     pub fn mapping(&self) -> &Mapping {
         match self {
             Self::Odoo(source) => source.mapping(),
+            Self::Zoho(source) => source.mapping(),
         }
     }
 
@@ -56,6 +66,7 @@ impl Source {
     pub fn binding(&self, sink: &str) -> Binding {
         match self {
             Self::Odoo(source) => source.binding(sink),
+            Self::Zoho(source) => source.binding(sink),
         }
     }
 
@@ -63,13 +74,15 @@ impl Source {
     pub fn clock(&self) -> Timestamp {
         match self {
             Self::Odoo(source) => source.clock(),
+            Self::Zoho(source) => source.clock(),
         }
     }
 
-    /// About how many records a full run will read.
+    /// About how many records a full run will read; 0 where the source does not say.
     pub async fn count(&self) -> Result<u64, Failure> {
         match self {
             Self::Odoo(source) => source.count().await,
+            Self::Zoho(source) => source.count().await,
         }
     }
 
@@ -77,6 +90,7 @@ impl Source {
     pub async fn page(&self, window: Window, position: Option<&str>) -> Result<SourcePage, Failure> {
         match self {
             Self::Odoo(source) => source.page(window, position).await,
+            Self::Zoho(source) => source.page(window, position).await,
         }
     }
 
@@ -84,6 +98,7 @@ impl Source {
     pub async fn by_key(&self, keys: &[RecordKey]) -> Result<Vec<SourceRow>, Failure> {
         match self {
             Self::Odoo(source) => source.by_key(keys).await,
+            Self::Zoho(source) => source.by_key(keys).await,
         }
     }
 }

@@ -151,8 +151,9 @@ impl OdooSource {
         domain.extend(self.changed_in(window));
         let rows = self.read(domain, Some(self.entity.page_size)).await?;
         let full = rows.len() >= self.entity.page_size;
-        let next = rows.last().filter(|_| full).map(|row| row.key.to_string());
-        Ok(SourcePage { rows, next })
+        let after = rows.last().map(|row| row.key.to_string());
+        let next = after.clone().filter(|_| full);
+        Ok(SourcePage { rows, next, after })
     }
 
     pub(super) async fn by_key(&self, keys: &[RecordKey]) -> Result<Vec<SourceRow>, Failure> {
@@ -277,6 +278,7 @@ fn source_row(values: Values) -> Result<SourceRow, Failure> {
         key: RecordKey::from(id),
         values,
         time,
+        image: None,
     })
 }
 

@@ -114,7 +114,7 @@ async fn page_is_read_with_the_token_and_counted() {
         .await;
     let page = first_page(&client).await.unwrap();
     assert_eq!(page.rows[0].id(), "1");
-    assert_eq!((page.next, page.distrust), (None, None));
+    assert_eq!((page.next(), page.distrust), (None, None));
     let counts = client.calls();
     assert_eq!(
         (counts.token, counts.list, counts.detail, counts.image),
@@ -310,7 +310,7 @@ async fn filter_that_is_ignored_is_noticed() {
         .await
         .unwrap();
     assert_eq!(page.distrust, Some(Distrust::FilterIgnored));
-    assert_eq!(page.next, Some(Position::Scan { page: 1 }));
+    assert_eq!(page.next(), Some(&Position::Scan { page: 1 }));
 }
 
 #[tokio::test]

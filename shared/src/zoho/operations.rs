@@ -87,13 +87,6 @@ impl ZohoClient {
         Ok(details)
     }
 
-    /// One item in the shape of the list; `None` where the list has none of this id.
-    pub async fn listed_item(&self, api: Api, id: &str) -> Result<Option<Row>, Failure> {
-        let json = self.json(&Request::listed_item(api, id)).await?;
-        let rows = rows(Kind::Items, json)?;
-        Ok(rows.into_iter().find(|row| row.id() == id))
-    }
-
     /// The image of an item, from the first of the configured routes that has it. Routes by document are left out where
     /// `document_id` is not known.
     ///

@@ -53,10 +53,19 @@ pub enum Distrust {
 pub struct Page {
     /// The rows that were not read before.
     pub rows: Vec<Row>,
-    /// Where the next page begins; `None` after the last.
-    pub next: Option<Position>,
-    /// Set where this page was thrown away and `next` begins a scan.
+    /// Where the walk stands behind them: nothing of them is read again from there, also where they were the last.
+    pub after: Position,
+    /// There were no more rows behind them.
+    pub is_last: bool,
+    /// Set where this page was thrown away and a scan begins instead.
     pub distrust: Option<Distrust>,
+}
+
+impl Page {
+    /// Where the next page begins; `None` after the last.
+    pub fn next(&self) -> Option<&Position> {
+        (!self.is_last).then_some(&self.after)
+    }
 }
 
 impl Position {
@@ -101,46 +110,46 @@ impl Position {
         match self {
             Self::Scan { page } => Ok(Page {
                 rows,
-                next: has_more.then_some(Self::Scan { page: page + 1 }),
+                after: Self::Scan { page: page + 1 },
+                is_last: !has_more,
                 distrust: None,
             }),
             Self::Changed { since, page, seen } => {
                 let bound = since.as_deref().and_then(time::parse);
                 Ok(match times(&rows, bound) {
-                    Ok(times) => {
-                        let next = has_more.then(|| go_on(&rows, &times, since.as_deref(), *page));
-                        Page {
-                            rows: unread(rows, &times, bound, seen),
-                            next,
-                            distrust: None,
-                        }
-                    }
+                    Ok(times) => Page {
+                        after: self.behind(&rows, &times, since.as_deref(), *page),
+                        rows: unread(rows, &times, bound, seen),
+                        is_last: !has_more,
+                        distrust: None,
+                    },
                     Err(distrust) => Page {
                         rows: Vec::new(),
-                        next: Some(Self::Scan { page: 1 }),
+                        after: Self::Scan { page: 1 },
+                        is_last: false,
                         distrust: Some(distrust),
                     },
                 })
             }
         }
     }
-}
 
-/// Where a walk by time goes on after these rows: at the last row's time, or on the next page of a second that fills more
-/// than one. Inside such a second an edit can move a row up unseen; the daily full compare finds it.
-fn go_on(rows: &[Row], times: &[Timestamp], since: Option<&str>, page: u32) -> Position {
-    let last = times.last().copied();
-    match since {
-        Some(since) if last == time::parse(since) => Position::Changed {
-            since: Some(since.to_owned()),
-            page: page + 1,
-            seen: Vec::new(),
-        },
-        _ => Position::Changed {
-            since: rows.last().and_then(Row::last_modified).map(str::to_owned),
-            page: 1,
-            seen: ids_at(rows, times, last),
-        },
+    /// Where a walk by time stands behind these rows: at the last row's time, or on the next page of a second that fills
+    /// more than one. Inside such a second an edit can move a row up unseen; the daily full compare finds it.
+    fn behind(&self, rows: &[Row], times: &[Timestamp], since: Option<&str>, page: u32) -> Self {
+        match (rows.last().and_then(Row::last_modified), times.last(), since) {
+            (_, Some(last), Some(since)) if Some(*last) == time::parse(since) => Self::Changed {
+                since: Some(since.to_owned()),
+                page: page + 1,
+                seen: Vec::new(),
+            },
+            (Some(text), Some(last), _) => Self::Changed {
+                since: Some(text.to_owned()),
+                page: 1,
+                seen: ids_at(rows, times, *last),
+            },
+            _ => self.clone(),
+        }
     }
 }
 
@@ -167,10 +176,10 @@ fn times(rows: &[Row], bound: Option<Timestamp>) -> Result<Vec<Timestamp>, Distr
     }
 }
 
-fn ids_at(rows: &[Row], times: &[Timestamp], at: Option<Timestamp>) -> Vec<String> {
+fn ids_at(rows: &[Row], times: &[Timestamp], at: Timestamp) -> Vec<String> {
     rows.iter()
         .zip(times)
-        .filter(|(_, time)| Some(**time) == at)
+        .filter(|(_, time)| **time == at)
         .map(|(row, _)| row.id())
         .collect()
 }

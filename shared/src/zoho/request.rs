@@ -63,11 +63,6 @@ impl Request {
         }
     }
 
-    /// The items of a list that have this id: one at most, in the shape of the list.
-    pub fn listed_item(api: Api, id: &str) -> Self {
-        Self::list(api, Kind::Items, Order::Name, 1, 1).with("item_id", id)
-    }
-
     /// One record with everything that the list leaves out.
     pub fn detail(api: Api, kind: Kind, id: &str) -> Self {
         Self::new(api, CallKind::Detail, kind.scope(api), &[kind.as_str(), id])

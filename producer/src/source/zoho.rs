@@ -1,0 +1,198 @@
+//! Items or contacts of one Zoho organisation.
+//!
+//! Inventory is walked by the time of change, ascending, from the last row's time on; that has no drift, unlike page
+//! numbers. Books cannot be asked by time and is read whole every time. What does not move an item's time (stock, and
+//! perhaps its image) is found by full runs alone.
+
+use std::collections::HashSet;
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+use shared::checksum::Checksum;
+use shared::failure::{Failure, Reason};
+use shared::mapping::{Mapping, Origin};
+use shared::record::RecordKey;
+use shared::state::{Binding, Window};
+use shared::zoho::{Kind, Position, Row, ZohoClient, ZohoEntity};
+
+use super::{SourcePage, SourceRow};
+
+/// A walk ends with the page that reaches this far behind the beginning of its run: an organisation that is edited faster
+/// than it is read would keep it going for ever, and what is newer belongs to the next run.
+const BEHIND: SignedDuration = SignedDuration::from_mins(1);
+
+/// Items or contacts of one Zoho organisation, inactive ones included.
+#[derive(Debug, Clone)]
+pub struct ZohoSource {
+    client: ZohoClient,
+    entity: ZohoEntity,
+    mapping: Mapping,
+    /// Fields of the mapping that a row may lack.
+    optional: Vec<String>,
+}
+
+impl ZohoSource {
+    /// A source of what `entity` names. Zoho has no list of the fields that a row has, so a field which no row has is told
+    /// by the rows.
+    pub fn new(client: &ZohoClient, entity: &ZohoEntity) -> Self {
+        let columns = entity.columns.iter();
+        let optional = columns.clone().filter(|column| column.optional);
+        let optional = optional
+            .filter_map(|column| match &column.column.origin {
+                Origin::Field { name, .. } => Some(name.clone()),
+                Origin::Constant(_) => None,
+            })
+            .collect();
+        Self {
+            client: client.clone(),
+            entity: entity.clone(),
+            mapping: Mapping::new(columns.map(|column| column.column.clone()).collect()),
+            optional,
+        }
+    }
+
+    pub(super) fn identity(&self) -> String {
+        let ZohoEntity { api, kind, .. } = &self.entity;
+        format!("{} {} {}", self.client.identity(), api.as_str(), kind.as_str())
+    }
+
+    pub(super) fn mapping(&self) -> &Mapping {
+        &self.mapping
+    }
+
+    /// Which fields may be absent is part of what the mapping stands for: null would not be the same as a dead letter.
+    pub(super) fn binding(&self, sink: &str) -> Binding {
+        Binding {
+            source: self.identity(),
+            sink: sink.to_owned(),
+            mapping: Checksum::of_value(&json!([self.mapping.checksum(), self.optional])),
+        }
+    }
+
+    pub(super) fn clock(&self) -> Timestamp {
+        let time = self.client.server_clock().unwrap_or_else(|| {
+            tracing::warn!(
+                organization = self.client.place().organization(),
+                "Zoho sends no Date header: this machine's clock is used for the window's end"
+            );
+            Timestamp::now()
+        });
+        Timestamp::from_second(time.as_second()).unwrap_or(time)
+    }
+
+    /// Unknown: Zoho's lists tell no total.
+    #[expect(
+        clippy::unused_async,
+        reason = "every source has the same functions, and others ask a server"
+    )]
+    pub(super) async fn count(&self) -> Result<u64, Failure> {
+        Ok(0)
+    }
+
+    pub(super) async fn page(&self, window: Window, position: Option<&str>) -> Result<SourcePage, Failure> {
+        let position = match position {
+            None => Position::first(self.entity.api, window.start),
+            Some(text) => text.parse().map_err(|error| {
+                Failure::configuration(format!(
+                    "the state holds the position '{text}', which is none in a list of Zoho"
+                ))
+                .advise("run `catalog-sync sync --full`")
+                .because(error)
+            })?,
+        };
+        let page = self.read(&position).await?;
+        let is_far_enough = |time: Timestamp| time.duration_since(window.end) >= BEHIND;
+        let last = page.rows.last().and_then(Row::last_modified_time);
+        let next = page.next().filter(|next| match next {
+            Position::Changed { .. } => !last.is_some_and(is_far_enough),
+            Position::Scan { .. } => true,
+        });
+        Ok(SourcePage {
+            next: next.map(ToString::to_string),
+            after: Some(page.after.to_string()),
+            rows: self.source_rows(page.rows)?,
+        })
+    }
+
+    /// The list is read until all are found: details by id would be cheaper, but their fields differ from those of the list,
+    /// so that every record would look changed. What the list seems to lack is asked for by id before it counts as gone, since
+    /// a row can move between two pages unseen.
+    pub(super) async fn by_key(&self, keys: &[RecordKey]) -> Result<Vec<SourceRow>, Failure> {
+        let mut wanted: HashSet<String> = keys.iter().map(ToString::to_string).collect();
+        let mut found = self.search(&mut wanted).await?;
+        self.keep_existing(&mut wanted).await?;
+        if !wanted.is_empty() {
+            found.extend(self.search(&mut wanted).await?);
+        }
+        if !wanted.is_empty() {
+            tracing::warn!(
+                organization = self.client.place().organization(),
+                records = wanted.len(),
+                "Zoho has records by id which its list lacks"
+            );
+        }
+        self.source_rows(found)
+    }
+
+    /// Walks the list from its start until nothing is wanted any more; what is found is no longer wanted.
+    async fn search(&self, wanted: &mut HashSet<String>) -> Result<Vec<Row>, Failure> {
+        let mut found = Vec::new();
+        let mut position = Some(Position::first(self.entity.api, None));
+        while let Some(at) = position.take().filter(|_| !wanted.is_empty()) {
+            let page = self.read(&at).await?;
+            position = page.next().cloned();
+            found.extend(page.rows.into_iter().filter(|row| wanted.remove(&row.id())));
+        }
+        Ok(found)
+    }
+
+    /// Leaves only ids that Zoho still has a record of.
+    async fn keep_existing(&self, wanted: &mut HashSet<String>) -> Result<(), Failure> {
+        let ids: Vec<String> = wanted.iter().cloned().collect();
+        if self.entity.kind == Kind::Items {
+            let details = self.client.item_details(self.entity.api, &ids).await?;
+            wanted.retain(|id| !details.missing.contains(id));
+            return Ok(());
+        }
+        for id in ids {
+            match self.client.record(self.entity.api, self.entity.kind, &id).await {
+                Err(failure) if failure.reason == Reason::Missing => {
+                    wanted.remove(&id);
+                }
+                other => drop(other?),
+            }
+        }
+        Ok(())
+    }
+
+    async fn read(&self, position: &Position) -> Result<shared::zoho::Page, Failure> {
+        let ZohoEntity {
+            api, kind, page_size, ..
+        } = self.entity;
+        self.client.page(api, kind, position, page_size).await
+    }
+
+    fn source_rows(&self, rows: Vec<Row>) -> Result<Vec<SourceRow>, Failure> {
+        rows.into_iter().map(|row| self.source_row(row)).collect()
+    }
+
+    fn source_row(&self, row: Row) -> Result<SourceRow, Failure> {
+        let key = row.id().parse::<RecordKey>().map_err(|error| {
+            Failure::systemic(Reason::Protocol, "Zoho answered with a row whose id is none")
+                .because(error)
+                .advise("check that `api_url`, where it is set, is an API of Zoho")
+        })?;
+        let time = row.last_modified().map(str::to_owned);
+        let image = row.image().map(|image| image.key());
+        let mut values = row.into_values();
+        for field in &self.optional {
+            values.entry(field).or_insert(Value::Null);
+        }
+        Ok(SourceRow {
+            key,
+            values,
+            time,
+            image,
+        })
+    }
+}
