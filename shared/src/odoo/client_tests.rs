@@ -139,6 +139,34 @@ async fn json_2_is_chosen_for_a_key_on_19_and_proven_at_once() {
 }
 
 #[tokio::test]
+async fn context_of_the_call_goes_over_the_clients_own() {
+    let server = MockServer::start().await;
+    mount(&server, VERSION, version(17)).await;
+    mount(&server, LOGIN, logged_in("one")).await;
+    let context = json!({"lang": "de_DE", "active_test": false, "allowed_company_ids": [2]});
+    Mock::given(path("/web/dataset/call_kw/res.partner/search"))
+        .and(body_partial_json(
+            json!({"params": {"args": [[]], "kwargs": {"context": context}}}),
+        ))
+        .respond_with(result(&json!([3, 1])))
+        .mount(&server)
+        .await;
+    let mut config = config(&server.uri());
+    let one = |key: &str, value: Value| Row::from_iter([(key.to_owned(), value)]);
+    config.context = one("lang", json!("en_US"));
+    let client = OdooClient::connect(config).await.unwrap();
+    let client = client
+        .with_context(one("active_test", json!(true)))
+        .with_context(one("lang", json!("de_DE")));
+    let mut search = SearchRead::new("res.partner");
+    search.context = one("active_test", json!(false));
+    search
+        .context
+        .insert("allowed_company_ids".to_owned(), json!([2]));
+    assert_eq!(client.search(&search).await.unwrap(), [3, 1]);
+}
+
+#[tokio::test]
 async fn wrong_key_is_told_at_connect() {
     let server = MockServer::start().await;
     mount(&server, VERSION, version(19)).await;

@@ -265,6 +265,57 @@ fn bad_value_is_the_records_and_bad_search_the_pipelines() {
 }
 
 #[test]
+fn values_that_sound_like_trouble_are_still_the_records() {
+    for (name, message) in [
+        (
+            "odoo.exceptions.ValidationError",
+            "Barcode already assigned to: Over the time limit exceeded clock",
+        ),
+        (
+            "odoo.exceptions.ValidationError",
+            "Invalid field 'colour' of this product",
+        ),
+        (
+            "odoo.exceptions.UserError",
+            "The book 'database \"x\" does not exist' is sold out",
+        ),
+        (
+            "builtins.OSError",
+            "image file is truncated (12 bytes not processed)",
+        ),
+    ] {
+        assert_eq!(
+            class_of_write(name, message),
+            (Class::Permanent, Reason::BadRecord),
+            "{message}"
+        );
+    }
+    assert_eq!(
+        class_of_write("builtins.OSError", "[Errno 5] Input/output error"),
+        (Class::Transient, Reason::ServerError)
+    );
+}
+
+#[test]
+fn refused_login_is_the_users() {
+    let failure = raised(
+        Purpose::Login,
+        "odoo.exceptions.UserError",
+        "Logins are closed today.",
+    );
+    assert_eq!(
+        (failure.class, failure.reason),
+        (Class::Systemic, Reason::Credentials)
+    );
+    assert!(
+        failure
+            .to_string()
+            .contains("user 'admin': Logins are closed today;"),
+        "{failure}"
+    );
+}
+
+#[test]
 fn unknown_field_is_named() {
     for message in [
         "Invalid field 'nofield' on model 'product.template'",
@@ -366,22 +417,26 @@ fn wait_that_was_told_is_kept() {
 
 #[test]
 fn anything_but_odoo_is_told_at_the_version() {
-    for answer in [
-        html(404),
-        html(403),
-        html(200),
-        Answer {
-            status: 200,
-            body: b"[]".to_vec(),
-            ..Answer::default()
-        },
-    ] {
-        let failure = classify(Purpose::Version, Envelope::JsonRpc, &answer).unwrap_err();
+    let judged = |answer: &Answer| classify(Purpose::Version, Envelope::JsonRpc, answer).unwrap_err();
+    let page = |status| Answer {
+        body: b"<html>".to_vec(),
+        ..html(status)
+    };
+    let list = Answer {
+        status: 200,
+        body: b"[]".to_vec(),
+        ..Answer::default()
+    };
+    for answer in [page(404), page(400), page(200), list] {
         assert!(
-            failure.reason == Reason::Configuration || failure.reason == Reason::Database,
-            "{failure}"
+            judged(&answer)
+                .what()
+                .contains("does not look like an Odoo server")
         );
     }
+    assert_eq!(judged(&page(401)).reason, Reason::Credentials);
+    assert_eq!(judged(&page(403)).reason, Reason::Rights);
+    assert_eq!(judged(&page(502)).class, Class::Transient);
 }
 
 #[test]

@@ -21,6 +21,9 @@ use crate::failure::{Failure, Reason};
 /// no call is written into a connection that is just being closed.
 const IDLE: Duration = Duration::from_secs(4);
 
+/// A server that asks for more is asked again all the same.
+const LONGEST_WAIT: Duration = Duration::from_hours(24);
+
 /// What a client has done so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct CallCounts {
@@ -215,27 +218,21 @@ fn add(counter: &AtomicU64, amount: u64) {
 fn headers(request: &Request) -> Result<HeaderMap, Failure> {
     let mut headers = HeaderMap::new();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    for (name, value) in &request.headers {
-        let mut value = HeaderValue::from_str(value).map_err(|_| {
-            Failure::configuration(format!(
-                "the value for the header {name} has characters that no header may have"
-            ))
-            .advise("check the API key and the database name for line breaks and spaces")
-        })?;
+    for (name, text) in &request.headers {
+        let pair = (
+            HeaderName::from_bytes(name.as_bytes()),
+            HeaderValue::from_str(text),
+        );
+        let (Ok(name), Ok(mut value)) = pair else {
+            let what = format!("the value for the header {name} has characters that no header may have");
+            return Err(Failure::configuration(what).advise(
+                "check the API key and the database name for line breaks and letters outside ASCII",
+            ));
+        };
         value.set_sensitive(true);
-        headers.insert(HeaderName::from_static(lower_case(name)), value);
+        headers.insert(name, value);
     }
     Ok(headers)
-}
-
-/// The names of our headers as the library wants them.
-fn lower_case(name: &'static str) -> &'static str {
-    match name {
-        "Authorization" => "authorization",
-        "X-Odoo-Database" => "x-odoo-database",
-        "Cookie" => "cookie",
-        other => other,
-    }
 }
 
 fn text(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
@@ -257,13 +254,15 @@ fn http_date(text: &str) -> Option<Timestamp> {
     DateTimeParser::new().parse_timestamp(text).ok()
 }
 
-/// Seconds, or a date.
+/// Seconds, or a date; no more than a day, whatever is asked for.
 fn retry_after(text: &str) -> Option<Duration> {
-    if let Ok(seconds) = text.trim().parse() {
-        return Some(Duration::from_secs(seconds));
-    }
-    let wait = http_date(text)?.as_second() - Timestamp::now().as_second();
-    Some(Duration::from_secs(u64::try_from(wait).unwrap_or(0)))
+    let seconds = if let Ok(seconds) = text.trim().parse() {
+        seconds
+    } else {
+        let wait = http_date(text)?.as_second() - Timestamp::now().as_second();
+        u64::try_from(wait).unwrap_or(0)
+    };
+    Some(Duration::from_secs(seconds).min(LONGEST_WAIT))
 }
 
 #[cfg(test)]
@@ -274,6 +273,7 @@ mod tests {
     fn retry_after_is_seconds_or_a_date() {
         assert_eq!(retry_after(" 7 "), Some(Duration::from_secs(7)));
         assert_eq!(retry_after("Sat, 21 Nov 2020 22:39:23 GMT"), Some(Duration::ZERO));
+        assert_eq!(retry_after("18446744073709551615"), Some(LONGEST_WAIT));
         assert_eq!(retry_after("soon"), None);
         assert_eq!(retry_after("-3"), None);
     }
@@ -290,6 +290,22 @@ mod tests {
             headers.append(SET_COOKIE, HeaderValue::from_static(cookie));
         }
         assert_eq!(session(&headers), Some("abc-_1".to_owned()));
+    }
+
+    #[test]
+    fn secret_that_no_header_can_hold_is_told_without_its_text() {
+        let headers_of = |key: &str| {
+            let request = Request {
+                path: "/json/2/res.partner/read".to_owned(),
+                headers: vec![("Authorization", format!("Bearer {key}"))],
+                body: Vec::new(),
+            };
+            headers(&request)
+        };
+        assert!(headers_of("k3y").unwrap()["authorization"].is_sensitive());
+        let failure = headers_of("k3y\n").unwrap_err();
+        assert!(failure.reason.is_configuration());
+        assert!(!format!("{failure:#}").contains("k3y"), "{failure:#}");
     }
 
     #[test]

@@ -17,11 +17,13 @@ mod exception_tests;
 mod http;
 mod load;
 mod login;
+mod mistake;
 mod operations;
 mod place;
 mod refusal;
 mod sentence;
 mod session;
+mod trouble;
 mod version;
 
 pub use answer::{Answer, Envelope, Expected, Purpose};

@@ -76,7 +76,6 @@ pub(super) fn by_status(expected: &Expected<'_>, answer: &Answer) -> Failure {
             format!("Odoo at {host} waited too long for our request"),
         ),
         404 if says_no_database(&answer.body) => no_database(expected),
-        _ if matches!(expected.purpose, Purpose::Version) => not_odoo(place),
         401 | 407 => Failure::systemic(
             Reason::Credentials,
             format!("a proxy in front of Odoo at {host} asks for a login of its own (HTTP {status})"),
@@ -95,6 +94,7 @@ pub(super) fn by_status(expected: &Expected<'_>, answer: &Answer) -> Failure {
             Failure::new(class, Reason::Rights, what)
                 .advise("allow catalog-sync's address and requests there")
         }
+        _ if matches!(expected.purpose, Purpose::Version) => not_odoo(place),
         404 => Failure::configuration(format!("Odoo at {host} has no such page (HTTP 404)")).advise(
             "check `url` and `database`, and that no proxy blocks /jsonrpc, /json/2 and /web/dataset",
         ),

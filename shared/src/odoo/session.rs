@@ -57,9 +57,11 @@ impl Session {
     pub(super) async fn renew(&self, expired: &Ticket, http: &Http) -> Result<Ticket, Failure> {
         let mut state = self.state.lock().await;
         if state.logins == expired.logins {
+            // Counted only when it is over: whoever drops this future half-way leaves the login to the next caller.
+            let opened = self.login.open(http).await;
             state.logins += 1;
             state.failed = None;
-            match self.login.open(http).await {
+            match opened {
                 Ok(dialect) => state.dialect = Arc::new(dialect),
                 Err(failure) => state.failed = Some(failure),
             }
@@ -88,5 +90,57 @@ impl State {
             dialect: Arc::clone(&self.dialect),
             logins: self.logins,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use secrecy::ExposeSecret as _;
+    use serde_json::json;
+    use wiremock::{Mock, MockServer, ResponseTemplate, matchers};
+
+    use super::*;
+    use crate::odoo::{OdooConfig, OdooSecret, Place, Transport};
+
+    #[tokio::test]
+    async fn login_dropped_half_way_is_made_by_the_next_caller() {
+        let server = MockServer::start().await;
+        let login = || Mock::given(matchers::path("/web/session/authenticate"));
+        let opened = |cookie: &str| {
+            ResponseTemplate::new(200)
+                .set_body_json(json!({"jsonrpc": "2.0", "result": {"uid": 2}}))
+                .insert_header("Set-Cookie", format!("session_id={cookie}"))
+        };
+        let never = opened("lost").set_delay(Duration::from_mins(1));
+        login().respond_with(never).up_to_n_times(1).mount(&server).await;
+        login().respond_with(opened("new")).mount(&server).await;
+
+        let config = OdooConfig::new(server.uri(), "shop", OdooSecret::Password("pass".into()));
+        let http = Http::new(&config).unwrap();
+        let place = Place::new(&config.url, "shop", Some("admin")).unwrap();
+        let login = Login {
+            place,
+            secret: "pass".into(),
+            transport: Transport::Session,
+        };
+        let session = Session::new(login, Dialect::Session { cookie: "old".into() });
+        let expired = session.current().await;
+
+        let login_is_on_its_way = async {
+            while server.received_requests().await.unwrap().is_empty() {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::select! {
+            _ = session.renew(&expired, &http) => panic!("this login does not end"),
+            () = login_is_on_its_way => {}
+        }
+        let renewed = session.renew(&expired, &http).await.unwrap();
+        let Dialect::Session { cookie } = &*renewed.dialect else {
+            panic!("no session")
+        };
+        assert_eq!(cookie.expose_secret(), "new");
     }
 }

@@ -1,10 +1,13 @@
 //! The queue between producer and workers: one closed set of queues behind one contract, one conformance suite
-//! (`conformance.rs`) over each.
+//! (`conformance`) over each.
 //!
 //! Delivery is at least once. A job is gone from the queue only when its delivery was acked; a delivery that is dropped
 //! without being settled comes again.
 
 mod memory;
+
+#[cfg(test)]
+mod conformance;
 
 use std::time::Duration;
 

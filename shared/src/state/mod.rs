@@ -2,11 +2,14 @@
 //! letters. It is a cache of the truth: with it wiped, the next run costs time and nothing else.
 //!
 //! One closed set of stores behind one contract: [`State`] forwards to the store that was opened, and one conformance
-//! suite (`conformance.rs`) runs over each. Every write is one transaction and may be repeated: a caller that does not
+//! suite (`conformance`) runs over each. Every write is one transaction and may be repeated: a caller that does not
 //! know whether a write arrived sends it again.
 
 mod kinds;
 mod sqlite;
+
+#[cfg(test)]
+mod conformance;
 
 use std::path::Path;
 
@@ -61,7 +64,9 @@ impl State {
     }
 
     /// Starts a run under a new epoch. An open run of the pipeline is closed as interrupted first. With
-    /// [`NewRun::reset`] all records and dead letters of the pipeline are forgotten in the same transaction.
+    /// [`NewRun::reset`] everything that is about the former source or sink is forgotten in the same transaction: all
+    /// records and dead letters of the pipeline, its cursor and its last full run. Jobs of older epochs are superseded
+    /// from then on.
     pub async fn begin_run(&self, run: &NewRun) -> Result<Run, Failure> {
         forward!(self.begin_run(run))
     }
@@ -77,13 +82,21 @@ impl State {
     /// | in the state | answer |
     /// |---|---|
     /// | nothing, or another checksum | [`Wanted::Enqueue`] with a new version; a dead letter of the record is kept until it succeeds |
-    /// | same checksum, dead letter with it | [`Wanted::Dead`], or [`Wanted::Enqueue`] where `run.force` |
+    /// | same checksum, applied or dead, noted by this run | [`Wanted::Already`] |
+    /// | same checksum, dead | [`Wanted::Dead`], or [`Wanted::Enqueue`] where `run.force` |
+    /// | same checksum, outstanding since a newer version was overwritten (see [`State::settle`]) | [`Wanted::Enqueue`] with a new version |
     /// | same checksum, outstanding, of this epoch | [`Wanted::Already`] |
-    /// | same checksum, outstanding, of an older epoch | [`Wanted::Enqueue`] with a new version where `lost` (its job is known to be gone), else [`Wanted::Unchanged`] |
-    /// | same checksum, applied, noted by this run | [`Wanted::Already`] |
+    /// | same checksum, outstanding, of an older epoch, its job is known to be gone (`lost`) | [`Wanted::Enqueue`] with a new version |
+    /// | same checksum, outstanding, noted by this run | [`Wanted::Already`] |
+    /// | same checksum, outstanding | [`Wanted::Unchanged`] |
     /// | same checksum, applied | [`Wanted::Unchanged`], or [`Wanted::Enqueue`] where `run.force` |
     ///
-    /// A record that this run had noted already keeps its place and is not counted as enqueued twice.
+    /// A record that this run had noted already keeps its place and is not counted as enqueued twice. Where it was
+    /// outstanding from an older run, its place there counts as superseded.
+    ///
+    /// # Errors
+    /// `Reason::Locked` where another process has begun or resumed a run of the pipeline since: versions are given by
+    /// the newest epoch only.
     pub async fn want(&self, run: &Run, wants: &[Want], lost: bool) -> Result<Vec<Wanted>, Failure> {
         forward!(self.want(run, wants, lost))
     }
@@ -100,25 +113,33 @@ impl State {
     }
 
     /// Withdraws what is wanted of outstanding records that the source no longer has: they go back to what is applied,
-    /// or are forgotten where nothing is.
+    /// or are forgotten where nothing is. Their places count as superseded, their dead letters go.
     pub async fn withdraw(&self, pipeline: &PipelineName, keys: &[RecordKey]) -> Result<(), Failure> {
         forward!(self.withdraw(pipeline, keys))
     }
 
     /// The cursor passes a page: its position and its counts, in one transaction. A position that is not beyond the
     /// stored one (`page.number`) changes nothing, so that a repeated call counts nothing twice.
+    ///
+    /// # Errors
+    /// As [`State::want`].
     pub async fn advance(&self, run: &Run, page: &Page) -> Result<(), Failure> {
         forward!(self.advance(run, page))
     }
 
-    /// Ends a run. A complete one moves the cursor to the window's end and, where it was full, notes so.
+    /// Ends a run. A complete one moves the cursor to the window's end and, where it was full, notes so. A failed or
+    /// interrupted one stays open. A run that is no longer open stays as it ended.
+    ///
+    /// # Errors
+    /// As [`State::want`].
     pub async fn finish_run(&self, run: &Run, end: &RunEnd) -> Result<RunSummary, Failure> {
         forward!(self.finish_run(run, end))
     }
 
     /// Claims jobs before their work: the answers are in the order of `claims`. What may go on gets a started mark in
-    /// the same transaction. In a batch of more than one, a job with unreleased marks is not marked again: its answer
-    /// is [`Claimed::Alone`]. The same values wanted again under a new version keep their marks.
+    /// the same transaction. A job of which the state knows nothing (it was wiped meanwhile) may go on. In a batch of
+    /// more than one, a job with unreleased marks is not marked again: its answer is [`Claimed::Alone`]. The same
+    /// values wanted again under a new version keep their marks.
     pub async fn claim(&self, pipeline: &PipelineName, claims: &[Claim]) -> Result<Vec<Claimed>, Failure> {
         forward!(self.claim(pipeline, claims))
     }
@@ -130,12 +151,15 @@ impl State {
 
     /// Records how jobs ended, in one transaction: `applied` moves only to a newer version, the place of each job in
     /// its run is counted once whatever is repeated, started marks go, and a success clears the record's dead letter.
+    ///
+    /// A job that wrote (created, updated) an older version than is applied may have overwritten the newer one: the
+    /// record is dirty, that is outstanding again, and its next [`State::want`] enqueues it.
     pub async fn settle(&self, pipeline: &PipelineName, settled: &[Settled]) -> Result<(), Failure> {
         forward!(self.settle(pipeline, settled))
     }
 
     /// Notes dead letters, one per record (a newer version replaces the entry, an older one does not), and counts
-    /// their places as dead.
+    /// their places as dead. A letter about a version that was applied meanwhile is only counted.
     pub async fn bury(&self, letters: &[DeadLetter]) -> Result<(), Failure> {
         forward!(self.bury(letters))
     }

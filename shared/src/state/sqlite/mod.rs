@@ -17,6 +17,9 @@ mod settle;
 mod tally;
 mod want;
 
+#[cfg(test)]
+mod faults;
+
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 

@@ -41,6 +41,11 @@ pub(super) fn file_failure(doing: &str, path: &Path, error: io::Error) -> Failur
             ),
         )
         .advise("raise the limit (`ulimit -f`) or use another file system"),
+        io::ErrorKind::InvalidData => Failure::systemic(
+            Reason::File,
+            format!("cannot {doing} {shown}: its journal or its index is damaged"),
+        )
+        .advise("check the disk, then remove the hidden .sync folder: the file is read and taken over anew"),
         _ => Failure::systemic(Reason::File, format!("cannot {doing} {shown}"))
             .advise("check the disk and the folder"),
     };
@@ -67,6 +72,7 @@ mod tests {
             (io::ErrorKind::PermissionDenied, Reason::File),
             (io::ErrorKind::FileTooLarge, Reason::File),
             (io::ErrorKind::IsADirectory, Reason::Configuration),
+            (io::ErrorKind::InvalidData, Reason::File),
             (io::ErrorKind::Other, Reason::File),
         ] {
             let failure = file_failure("write", Path::new("out/a.json"), kind.into());

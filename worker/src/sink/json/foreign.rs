@@ -3,19 +3,19 @@
 //! Accepted are an array of records, an object whose only array holds the records, and one record per line; a byte
 //! order mark is skipped.
 
-use std::cell::Cell;
-use std::fmt;
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Read, Seek as _, SeekFrom};
 use std::path::Path;
-use std::rc::Rc;
 
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::Deserializer as _;
+use serde::de::{DeserializeSeed as _, IgnoredAny};
 use serde_json::value::RawValue;
 use shared::failure::{Failure, Reason};
 
+use super::capped::{Allowance, Capped};
 use super::fault::file_failure;
-use super::record_text::{MAX_RECORD_BYTES, RecordText};
+use super::record_list::{Fields, FieldsVisitor, RecordList, Wrapper};
+use super::record_text::MAX_RECORD_BYTES;
 
 /// Why a file was not read to its end.
 #[derive(Debug)]
@@ -26,12 +26,29 @@ pub(super) enum Unreadable {
     Failed(Failure),
 }
 
-/// What is done with each record.
-type Take<'a> = &'a mut dyn FnMut(RecordText) -> Result<(), Failure>;
+/// Why a record is not taken.
+#[derive(Debug)]
+pub(super) enum Refused {
+    /// It is no record, and so the file is broken.
+    Bad(String),
+    /// What was done with it failed.
+    Failed(Failure),
+}
 
-/// Counts the records of a JSON file without opening it for writing; 0 when there is no such file. Constant memory.
+/// What is done with the text of each record, which is valid JSON.
+type Take<'a> = &'a mut dyn FnMut(&str) -> Result<(), Refused>;
+
+/// Counts the records of a JSON file, of any form that is taken over, without opening it for writing; 0 when there is
+/// no such file. Memory is constant. Systemic failure when it cannot be read or is no list of JSON objects; whether
+/// each has an id is not looked at.
 pub fn count_records(path: &Path) -> Result<u64, Failure> {
-    match read_records(path, &mut |_| Ok(())) {
+    let mut check = |text: &str| {
+        let object = text.starts_with('{');
+        object
+            .then_some(())
+            .ok_or_else(|| Refused::Bad("it is no object".to_owned()))
+    };
+    match read_records(path, &mut check) {
         Ok(records) => Ok(records),
         Err(Unreadable::Failed(failure)) => Err(failure),
         Err(Unreadable::Broken(why)) => Err(Failure::systemic(
@@ -49,23 +66,23 @@ pub(super) fn read_records(path: &Path, take: Take<'_>) -> Result<u64, Unreadabl
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
         file => file.map_err(failed)?,
     };
-    let left = Rc::new(Cell::new(0));
+    let allowance = Allowance::default();
     let mut input = BufReader::with_capacity(
         64 * 1024,
         Capped {
             file,
-            left: Rc::clone(&left),
+            allowance: allowance.clone(),
         },
     );
     let mut records = Records {
         take,
         count: 0,
         failure: None,
-        left,
+        allowance,
     };
-    records.rewind();
+    records.allowance.renew();
     let shape = Shape::of(path, &mut input, &mut records)?;
-    records.rewind();
+    records.allowance.renew();
     match shape {
         Shape::Empty => {}
         Shape::Lines => return read_lines(path, input, &mut records),
@@ -94,7 +111,7 @@ fn read_lines(
 ) -> Result<u64, Unreadable> {
     let mut line = Vec::new();
     for number in 1_u64.. {
-        records.rewind();
+        records.allowance.renew();
         line.clear();
         let read = input
             .read_until(b'\n', &mut line)
@@ -112,9 +129,10 @@ fn read_lines(
         serde_json::from_str::<IgnoredAny>(text).map_err(|error| {
             Unreadable::Broken(format!("it is no JSON at {}: {error}", at(error.column())))
         })?;
-        let record = RecordText::of_text(text.trim_ascii())
-            .map_err(|why| Unreadable::Broken(format!("record at {}: {why}", at(1))))?;
-        (records.take)(record).map_err(Unreadable::Failed)?;
+        (records.take)(text.trim_ascii()).map_err(|refused| match refused {
+            Refused::Bad(why) => Unreadable::Broken(format!("record at {}: {why}", at(1))),
+            Refused::Failed(failure) => Unreadable::Failed(failure),
+        })?;
         records.count += 1;
     }
     Ok(records.count)
@@ -140,19 +158,19 @@ impl Shape {
                 Some(byte) if byte.is_ascii_whitespace() => {
                     input.consume(1);
                     // White space of any length is no record.
-                    records.rewind();
+                    records.allowance.renew();
                 }
                 Some(byte) => break *byte,
             }
         };
         let shape = if first == b'{' {
             let mut json = serde_json::Deserializer::from_reader(&mut *input);
-            let fields = json.deserialize_map(FieldsVisitor(&records.left));
+            let fields = json.deserialize_map(FieldsVisitor(&records.allowance));
             Self::of_object(&fields.map_err(|error| records.unreadable(path, error))?)?
         } else {
             Self::Array
         };
-        records.rewind();
+        records.allowance.renew();
         input
             .seek(SeekFrom::Start(start))
             .map_err(|error| records.unread(path, error))?;
@@ -182,55 +200,23 @@ fn skip_mark(input: &mut BufReader<Capped>) -> io::Result<u64> {
     Ok(start)
 }
 
-/// A reader that fails when one record takes more than it may: the limit is set anew for each.
-#[derive(Debug)]
-struct Capped {
-    file: File,
-    left: Rc<Cell<usize>>,
-}
-
-impl Read for Capped {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let read = self.file.read(into)?;
-        match self.left.get().checked_sub(read) {
-            Some(left) => self.left.set(left),
-            None => return Err(io::Error::new(io::ErrorKind::InvalidData, "a record is too long")),
-        }
-        Ok(read)
-    }
-}
-
-impl io::Seek for Capped {
-    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
-        self.file.seek(to)
-    }
-}
-
-/// Allows one more record. What is read ahead of it counts too, hence the extra bytes.
-fn rewind(left: &Cell<usize>) {
-    left.set(MAX_RECORD_BYTES + 128 * 1024);
-}
-
 /// Where the records go, and why that stopped.
-struct Records<'a> {
+pub(super) struct Records<'a> {
     take: Take<'a>,
     count: u64,
     failure: Option<Failure>,
-    left: Rc<Cell<usize>>,
+    pub(super) allowance: Allowance,
 }
 
 impl Records<'_> {
-    fn rewind(&self) {
-        rewind(&self.left);
-    }
-
-    fn take<E: serde::de::Error>(&mut self, text: &RawValue) -> Result<(), E> {
-        self.rewind();
-        let record = RecordText::of_text(text.get())
-            .map_err(|why| E::custom(format!("record {} of the list: {why}", self.count + 1)))?;
-        (self.take)(record).map_err(|failure| {
-            self.failure = Some(failure);
-            E::custom("stopped")
+    pub(super) fn take<E: serde::de::Error>(&mut self, text: &RawValue) -> Result<(), E> {
+        self.allowance.renew();
+        (self.take)(text.get()).map_err(|refused| match refused {
+            Refused::Bad(why) => E::custom(format!("record {} of the list: {why}", self.count + 1)),
+            Refused::Failed(failure) => {
+                self.failure = Some(failure);
+                E::custom("stopped")
+            }
         })?;
         self.count += 1;
         Ok(())
@@ -256,144 +242,5 @@ impl Records<'_> {
             )),
             _ => Unreadable::Failed(file_failure("read", path, error)),
         }
-    }
-}
-
-/// An array of records.
-struct RecordList<'a, 'b>(&'a mut Records<'b>);
-
-impl<'de> DeserializeSeed<'de> for RecordList<'_, '_> {
-    type Value = ();
-    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<(), D::Error> {
-        json.deserialize_seq(self)
-    }
-}
-
-impl<'de> Visitor<'de> for RecordList<'_, '_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a list of records")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
-        while let Some(text) = list.next_element::<Box<RawValue>>()? {
-            self.0.take(&text)?;
-        }
-        Ok(())
-    }
-}
-
-/// An object around the list of records.
-struct Wrapper<'a, 'b>(&'a mut Records<'b>);
-
-impl<'de> DeserializeSeed<'de> for Wrapper<'_, '_> {
-    type Value = ();
-    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<(), D::Error> {
-        json.deserialize_map(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Wrapper<'_, '_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object with a list of records")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<(), A::Error> {
-        while fields.next_key::<String>()?.is_some() {
-            self.0.rewind();
-            fields.next_value_seed(ListOrNot::Read(&mut *self.0))?;
-        }
-        Ok(())
-    }
-}
-
-/// Any value; a list among them is given to the records, or only recognised. Anything else is skipped.
-enum ListOrNot<'a, 'b> {
-    Read(&'a mut Records<'b>),
-    Skip(&'a Cell<usize>),
-}
-
-impl<'de> DeserializeSeed<'de> for ListOrNot<'_, '_> {
-    type Value = bool;
-    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<bool, D::Error> {
-        json.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for ListOrNot<'_, '_> {
-    type Value = bool;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a value")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<bool, A::Error> {
-        match self {
-            Self::Read(records) => RecordList(records).visit_seq(list)?,
-            Self::Skip(left) => {
-                while list.next_element::<IgnoredAny>()?.is_some() {
-                    rewind(left);
-                }
-            }
-        }
-        Ok(true)
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<bool, A::Error> {
-        while fields.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(false)
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<bool, E> {
-        Ok(false)
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<bool, E> {
-        Ok(false)
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<bool, E> {
-        Ok(false)
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<bool, E> {
-        Ok(false)
-    }
-
-    fn visit_str<E>(self, _: &str) -> Result<bool, E> {
-        Ok(false)
-    }
-
-    fn visit_unit<E>(self) -> Result<bool, E> {
-        Ok(false)
-    }
-}
-
-/// What the first object of a file holds.
-struct Fields {
-    id: bool,
-    lists: u32,
-}
-
-struct FieldsVisitor<'a>(&'a Cell<usize>);
-
-impl<'de> Visitor<'de> for FieldsVisitor<'_> {
-    type Value = Fields;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Fields, A::Error> {
-        let mut found = Fields { id: false, lists: 0 };
-        while let Some(name) = fields.next_key::<String>()? {
-            rewind(self.0);
-            found.id |= name == "id";
-            found.lists += u32::from(fields.next_value_seed(ListOrNot::Skip(self.0))?);
-        }
-        Ok(found)
     }
 }

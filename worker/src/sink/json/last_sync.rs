@@ -57,7 +57,8 @@ impl LastSync {
         Ok(self.read_or_set_aside()?.of(pipeline))
     }
 
-    /// Notes that a pipeline is complete up to `time` (fractions of a second are cut). Entries of others are kept;
+    /// Notes that a pipeline is complete up to `time` (fractions of a second are cut): to be called after the flush, as
+    /// this file must never be ahead of the visible one. Entries of others are kept;
     /// processes that do this at the same time wait for each other.
     pub fn record(&self, pipeline: &PipelineName, time: Timestamp) -> Result<(), Failure> {
         if GENERAL.contains(&pipeline.as_str()) {

@@ -111,14 +111,9 @@ pub(super) fn random_id() -> String {
     }
     hasher.update(std::process::id().to_le_bytes());
     hasher.update(Timestamp::now().as_nanosecond().to_le_bytes());
-    hasher
-        .finalize()
-        .iter()
-        .take(16)
-        .fold(String::new(), |mut text, byte| {
-            text.push_str(&format!("{byte:02x}"));
-            text
-        })
+    let sum: [u8; 32] = hasher.finalize().into();
+    let half = sum.first_chunk().copied().unwrap_or_default();
+    format!("{:032x}", u128::from_be_bytes(half))
 }
 
 #[cfg(test)]

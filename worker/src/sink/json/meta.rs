@@ -98,6 +98,12 @@ impl Meta {
         }
     }
 
+    /// The highest generation that any file may bear.
+    pub(super) fn generation(&self) -> u64 {
+        let next = self.next.as_ref().map_or(0, |next| next.generation);
+        self.current.generation.max(next)
+    }
+
     /// Whether the writer that is at `head` is the one that wrote this last.
     pub(super) fn knows(&self, head: &Head) -> bool {
         // Not the identity: a sink that takes over a file changes it in memory first.

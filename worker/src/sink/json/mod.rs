@@ -16,6 +16,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+mod capped;
 mod entry;
 mod fault;
 mod foreign;
@@ -25,7 +26,9 @@ mod lock;
 mod merge;
 mod meta;
 mod meter;
+mod opening;
 mod place;
+mod record_list;
 mod record_text;
 mod segment;
 mod sink;

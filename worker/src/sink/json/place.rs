@@ -29,8 +29,14 @@ impl Place {
     pub(super) fn prepare(path: &Path) -> Result<Self, Failure> {
         let visible = follow_links(path).map_err(|error| file_failure("follow the link", path, error))?;
         let name = visible.file_name().ok_or_else(|| is_a_folder(path))?.to_owned();
-        if visible.is_dir() {
-            return Err(is_a_folder(path));
+        match visible.metadata() {
+            Ok(about) if about.is_dir() => return Err(is_a_folder(path)),
+            Ok(about) if !about.is_file() => {
+                // Opening a pipe could wait for ever.
+                let what = format!("{} is a device or a pipe, not a file", path.display());
+                return Err(Failure::configuration(what).advise("name a file, or one that is not there yet"));
+            }
+            _ => {}
         }
         let folder = match visible.parent() {
             Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),

@@ -185,7 +185,9 @@ fn next_frame(
 
 fn check(parts: [&[u8]; 3]) -> [u8; 8] {
     let mut hasher = Sha256::new();
-    parts.iter().for_each(|part| hasher.update(part));
+    for part in parts {
+        hasher.update(part);
+    }
     let sum: [u8; 32] = hasher.finalize().into();
     sum.first_chunk().copied().unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! The sink itself: opening, rows, lookups.
+//! The sink itself: rows and lookups.
 
 use std::collections::HashMap;
 
@@ -7,19 +7,19 @@ use shared::record::{Outcome, RecordKey};
 
 use super::entry::{ContentHash, EntryFile};
 use super::fault::file_failure;
-use super::journal::{Journal, Purpose};
-use super::lock::{SinkLock, random_id};
-use super::meta::{Head, Meta, Stamp};
+use super::journal::Journal;
+use super::lock::SinkLock;
+use super::meta::{Head, Meta};
 use super::meter::Meter;
 use super::place::Place;
 use super::record_text::{JsonRow, RecordText};
-use super::{Found, JsonFormat, JsonSettings};
+use super::{JsonFormat, JsonSettings};
 
 /// A JSON file open for writing. It is locked while this value lives. Every call blocks on the disk.
 #[derive(Debug)]
 pub struct JsonSink {
     pub(super) place: Place,
-    settings: JsonSettings,
+    pub(super) settings: JsonSettings,
     pub(super) lock: SinkLock,
     pub(super) head: Head,
     /// The index of the visible file; `None` before it was first written.
@@ -30,159 +30,7 @@ pub struct JsonSink {
     pub(super) meter: Meter,
 }
 
-/// The visible file, compared with what the sidecar knows about it.
-enum Standing {
-    /// As in this head, which may be the `next` of a flush that was cut short.
-    Ours(Head),
-    /// There is none, and none is missing from what we know.
-    Gone,
-    /// Somebody else's.
-    Foreign,
-}
-
-fn standing(meta: Option<&Meta>, stamp: Option<Stamp>, settings: &JsonSettings) -> Standing {
-    let stamp_of = |head: &Head| head.file.as_ref().map(|written| written.stamp);
-    let heads = meta.map(|meta| std::iter::once(&meta.current).chain(&meta.next));
-    // `current` is looked at first: its journal is still there, so going back to it loses nothing.
-    let matching = heads
-        .into_iter()
-        .flatten()
-        .find(|head| stamp_of(head) == stamp && head.format == settings.format);
-    match (matching, stamp) {
-        (Some(head), _) => Standing::Ours(head.clone()),
-        (None, None) => Standing::Gone,
-        (None, Some(_)) => Standing::Foreign,
-    }
-}
-
 impl JsonSink {
-    /// Opens the file for writing: creates folders, takes the lock, finishes what a crash interrupted, and takes over
-    /// a file that is not as we left it.
-    ///
-    /// Fails systemically when the lock is taken, the path is a folder, or the folder or the disk does not let us
-    /// write; a file that is there is then as it was.
-    pub fn open(settings: JsonSettings) -> Result<(Self, Found), Failure> {
-        let place = Place::prepare(&settings.path)?;
-        let lock = SinkLock::acquire(&place.sidecar, &place.visible)?;
-        let meta = Meta::read(&place.sidecar)?;
-        let standing = standing(meta.as_ref(), Stamp::of(&place.visible)?, &settings);
-        let meter = Meter::default();
-        // A crash may have left half of a foreign file there.
-        Journal::empty(&place.sidecar, Purpose::TakeOver, &meter);
-        match standing {
-            Standing::Ours(head) => {
-                place.sweep(head.generation);
-                let opened = Self::resume(place, settings, lock, head, meter)?;
-                let changed = meta
-                    .as_ref()
-                    .is_none_or(|meta| meta.current != opened.0.head || meta.next.is_some());
-                if changed {
-                    opened.0.write_head()?;
-                }
-                match opened {
-                    (sink, true) => Ok((sink, Found::Ours)),
-                    (mut sink, false) => {
-                        let found = sink.adopt()?;
-                        Ok((sink, found))
-                    }
-                }
-            }
-            Standing::Gone => {
-                let sink = Self::empty(place, settings, lock, meta.as_ref(), meter);
-                sink.write_head()?;
-                Ok((sink, Found::Nothing))
-            }
-            Standing::Foreign => {
-                let mut sink = match &meta {
-                    // What was acknowledged before the edit is newer than the edited file.
-                    Some(meta) => Self::resume(place, settings, lock, meta.current.clone(), meter)?.0,
-                    None => {
-                        let sink = Self::empty(place, settings, lock, None, meter);
-                        sink.write_head()?;
-                        sink
-                    }
-                };
-                let found = sink.adopt()?;
-                Ok((sink, found))
-            }
-        }
-    }
-
-    /// A sink without records and with a new identity.
-    fn empty(
-        place: Place,
-        settings: JsonSettings,
-        lock: SinkLock,
-        meta: Option<&Meta>,
-        meter: Meter,
-    ) -> Self {
-        let generation = meta.map_or(0, Self::last_generation);
-        let journal = Journal::empty(&place.sidecar, Purpose::Rows, &meter);
-        let head = Head::fresh(settings.format, generation, journal.next_number());
-        place.sweep(generation);
-        Self {
-            place,
-            settings,
-            lock,
-            head,
-            base: None,
-            journal,
-            added: 0,
-            meter,
-        }
-    }
-
-    fn last_generation(meta: &Meta) -> u64 {
-        let next = meta.next.as_ref().map_or(0, |next| next.generation);
-        meta.current.generation.max(next)
-    }
-
-    /// The sink as `head` describes it, with its journal. The flag is false when the index is damaged, so that the
-    /// visible file must be read.
-    fn resume(
-        place: Place,
-        settings: JsonSettings,
-        lock: SinkLock,
-        head: Head,
-        meter: Meter,
-    ) -> Result<(Self, bool), Failure> {
-        let (journal, intact) = Journal::recover(&place.sidecar, head.first_segment, &meter)
-            .map_err(|error| file_failure("read back the journal in", &place.sidecar, error))?;
-        let index = head.file.as_ref().map(|written| {
-            EntryFile::open(&place.index(head.generation))
-                .ok()
-                .filter(|index| index.count() == written.records)
-        });
-        let usable = !matches!(index, Some(None));
-        let mut sink = Self {
-            place,
-            settings,
-            lock,
-            head,
-            base: index.flatten(),
-            journal,
-            added: 0,
-            meter,
-        };
-        if !intact {
-            tracing::warn!(folder = %sink.place.sidecar.display(), "the journal is damaged, the next run compares everything");
-            sink.head.identity = random_id();
-        }
-        sink.added = sink
-            .journal
-            .count_added(sink.base.as_mut())
-            .map_err(|error| file_failure("read back the journal in", &sink.place.sidecar, error))?;
-        Ok((sink, usable))
-    }
-
-    pub(super) fn format(&self) -> JsonFormat {
-        self.settings.format
-    }
-
-    pub(super) fn write_head(&self) -> Result<(), Failure> {
-        Meta::new(self.head.clone(), None).write(&self.place.sidecar, &self.meter)
-    }
-
     /// A random id that stays as long as the visible file is what we last wrote. It changes in `open`, and in `flush`
     /// and `upsert` when the file is found edited or removed meanwhile: then nothing that was remembered about the
     /// records in this file holds any more, and the next run must be a full one.
@@ -211,6 +59,14 @@ impl JsonSink {
             Ok(id) => Ok(self.find(id)?.is_some()),
             Err(_) => Ok(false),
         }
+    }
+
+    pub(super) fn format(&self) -> JsonFormat {
+        self.settings.format
+    }
+
+    pub(super) fn write_head(&self) -> Result<(), Failure> {
+        Meta::new(self.head.clone(), None).write(&self.place.sidecar, &self.meter)
     }
 
     fn find(&mut self, id: u64) -> Result<Option<ContentHash>, Failure> {

@@ -18,13 +18,14 @@ use shared::platform;
 
 use super::entry::EntryFile;
 use super::fault::file_failure;
-use super::foreign::{Unreadable, read_records};
+use super::foreign::{Refused, Unreadable, read_records};
 use super::journal::{Journal, Purpose};
 use super::lock::random_id;
 use super::merge::{Input, merge};
 use super::meta::{Head, Meta, Stamp, Written};
 use super::meter::MeteredFile;
 use super::place::{remove, set_aside};
+use super::record_text::RecordText;
 use super::sink::JsonSink;
 use super::visible::VisibleWriter;
 use super::{Flushed, Found};
@@ -48,7 +49,7 @@ pub(super) enum Base {
     /// The visible file is ours.
     Ours,
     /// The visible file is somebody else's; these are its records.
-    Imported(Journal),
+    Imported(Box<Journal>),
     /// There is no visible file (any more).
     Nothing,
 }
@@ -71,7 +72,7 @@ impl JsonSink {
                 _ if over == known => (Base::Ours, over),
                 None => (Base::Nothing, None),
                 Some(_) => match self.import()? {
-                    Ok(import) => (Base::Imported(import), over),
+                    Ok(import) => (Base::Imported(Box::new(import)), over),
                     Err(why) => {
                         self.put_aside(&why)?;
                         (Base::Nothing, None)
@@ -90,6 +91,21 @@ impl JsonSink {
         })
     }
 
+    /// Looks at the visible file again, for a sink that stays open from one run to the next: a file that was removed or
+    /// edited since the last flush is treated as in `open`, and the identity changes. Cheap when nothing happened.
+    pub fn refresh(&mut self) -> Result<Found, Failure> {
+        self.check_generation()?;
+        let stamp = Stamp::of(&self.place.visible)?;
+        if stamp == self.head.file.as_ref().map(|written| written.stamp) {
+            return Ok(Found::Ours);
+        }
+        if stamp.is_some() {
+            return self.adopt();
+        }
+        self.start_anew()?;
+        Ok(Found::Nothing)
+    }
+
     /// Takes over the visible file, which is not as we left it, under a new identity.
     pub(super) fn adopt(&mut self) -> Result<Found, Failure> {
         let over = Stamp::of(&self.place.visible)?;
@@ -98,7 +114,7 @@ impl JsonSink {
                 let records = import
                     .count_added(None)
                     .map_err(|error| file_failure("read", &self.place.sidecar, error))?;
-                self.replace(Base::Imported(import), over)?;
+                self.replace(Base::Imported(Box::new(import)), over)?;
                 Ok(Found::TakenOver { records })
             }
             Err(why) => {
@@ -114,14 +130,15 @@ impl JsonSink {
         let mut import = Journal::empty(&self.place.sidecar, Purpose::TakeOver, &self.meter);
         let failed = |error| file_failure("write", &self.place.sidecar, error);
         let mut staged = 0;
-        let read = read_records(&self.place.visible, &mut |record| {
-            import.begin().map_err(failed)?;
-            import.stage(&record).map_err(failed)?;
+        let read = read_records(&self.place.visible, &mut |text| {
+            let record = RecordText::of_text(text).map_err(Refused::Bad)?;
+            let written = import.begin().and_then(|()| import.stage(&record));
             staged += 1;
-            if staged % IMPORT_BATCH == 0 {
-                import.commit().map_err(failed)?;
-            }
-            Ok(())
+            let written = match staged % IMPORT_BATCH {
+                0 => written.and_then(|()| import.commit()),
+                _ => written,
+            };
+            written.map_err(|error| Refused::Failed(failed(error)))
         });
         let complete = read.and_then(|records| {
             let rest = if records == 0 { Ok(()) } else { import.commit() };
@@ -186,7 +203,8 @@ impl JsonSink {
         let written = self
             .write_next(base, &temporary, generation)
             .and_then(|(file, index)| {
-                let stamp = stamp_apart(&file, over)?;
+                let known = self.head.file.as_ref().map(|written| written.stamp);
+                let stamp = stamp_apart(&file, &[over, known])?;
                 Ok((stamp, index))
             });
         let (stamp, index) = written.map_err(|error| {
@@ -271,13 +289,13 @@ impl JsonSink {
     }
 }
 
-/// The stamp of `file`, made different from `other`: where the clock of the file system is coarse, two files of one
-/// size could not be told apart.
-fn stamp_apart(file: &MeteredFile, other: Option<Stamp>) -> io::Result<Stamp> {
+/// The stamp of `file`, made different from the `others`: where the clock of the file system is coarse, two files of
+/// one size could not be told apart.
+fn stamp_apart(file: &MeteredFile, others: &[Option<Stamp>]) -> io::Result<Stamp> {
     let mut step = Duration::from_millis(1);
     loop {
         let stamp = Stamp::new(&file.file().metadata()?)?;
-        if Some(stamp) != other {
+        if !others.contains(&Some(stamp)) {
             return Ok(stamp);
         }
         file.file()

@@ -24,6 +24,8 @@ pub(super) fn replace_whole(path: &Path, bytes: &[u8], meter: &Meter) -> io::Res
 }
 
 fn write_durably(temporary: &Path, like: &Path, bytes: &[u8], meter: &Meter) -> io::Result<()> {
+    // One that a crash left could be read-only.
+    remove(temporary);
     let mut file = MeteredFile::create(temporary, meter)?;
     resemble(file.file(), temporary, like)?;
     file.write_all(bytes)?;

@@ -94,7 +94,13 @@ fn a_journal_cut_anywhere_recovers_everything_acknowledged_before_the_cut() {
     let (rows, batches) = acknowledged(&site);
     let length = batches.last().unwrap().0;
     let mut reached = 0;
-    for cut in 0..=length {
+    // Every fifth byte (each try costs a dozen fsyncs), and around the ends of batches.
+    let ends = batches
+        .iter()
+        .flat_map(|(end, _)| [end.saturating_sub(1), *end, *end + 1]);
+    let mut cuts: Vec<u64> = (0..length).step_by(5).chain(ends).collect();
+    cuts.sort_unstable();
+    for cut in cuts.into_iter().filter(|cut| *cut <= length) {
         let copy = site.crash();
         let file = File::options().write(true).open(segment(&copy)).unwrap();
         file.set_len(cut).unwrap();

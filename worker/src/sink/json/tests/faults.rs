@@ -9,7 +9,7 @@ use shared::failure::{Class, Reason};
 #[test]
 fn a_full_disk_during_upsert_loses_nothing_and_is_over_when_there_is_space() {
     let mut reached_success = false;
-    for space in (0..3000).step_by(37) {
+    for space in (0..3000).step_by(89) {
         let site = Site::new(JsonFormat::Array);
         let mut model = Model::new();
         let (mut sink, _) = site.open();
@@ -51,7 +51,7 @@ fn a_full_disk_during_upsert_loses_nothing_and_is_over_when_there_is_space() {
 #[test]
 fn a_full_disk_during_flush_leaves_the_old_file() {
     let mut reached_success = false;
-    for space in (0..6000).step_by(97) {
+    for space in (0..6000).step_by(211) {
         let site = Site::new(JsonFormat::Array);
         let (mut sink, _) = site.open();
         let mut model: Model = (0..10).map(|id| (id, 1)).collect();

@@ -29,7 +29,8 @@ fn expected_text(model: &Model, format: JsonFormat) -> String {
         .map(|(id, content)| serde_json::to_string(&values((*id, *content))).unwrap())
         .collect();
     match format {
-        JsonFormat::Lines => records.iter().map(|record| format!("{record}\n")).collect(),
+        JsonFormat::Lines if records.is_empty() => String::new(),
+        JsonFormat::Lines => records.join("\n") + "\n",
         JsonFormat::Array if records.is_empty() => "[\n]\n".to_owned(),
         JsonFormat::Array => format!("[\n{}\n]\n", records.join(",\n")),
     }

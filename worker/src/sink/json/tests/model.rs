@@ -73,7 +73,7 @@ fn run(format: JsonFormat, merge_after_bytes: u64, steps: Vec<Step>) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(32))]
 
     #[test]
     fn a_sink_is_a_map(

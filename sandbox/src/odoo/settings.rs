@@ -1,0 +1,61 @@
+//! What a stand-in Odoo is asked to be.
+
+use std::time::Duration;
+
+/// The Odoo release whose behaviour is imitated. They differ in date comparison, wording, fields and transports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum OdooVersion {
+    /// Odoo 17: JSON-RPC and sessions.
+    V17,
+    /// Odoo 18: JSON-RPC and sessions.
+    V18,
+    /// Odoo 19: JSON-RPC, sessions and JSON-2.
+    V19,
+}
+
+impl OdooVersion {
+    /// The major release number: 17, 18 or 19.
+    pub fn major(self) -> u8 {
+        match self {
+            Self::V17 => 17,
+            Self::V18 => 18,
+            Self::V19 => 19,
+        }
+    }
+
+    /// The `server_version` text of the servers whose behaviour was measured.
+    pub(crate) fn server_version(self) -> &'static str {
+        match self {
+            Self::V17 => "17.0-20240709",
+            Self::V18 => "18.0+e-20250520",
+            Self::V19 => "19.0+e-20251227",
+        }
+    }
+}
+
+/// Size and behaviour of a stand-in Odoo.
+#[derive(Debug, Clone)]
+pub struct OdooSettings {
+    /// The imitated release.
+    pub version: OdooVersion,
+    /// Seeded `res.partner` rows, beside the handful every database has; about 2 % of them are archived.
+    pub customers: usize,
+    /// Seeded `product.template` rows with one variant each; about 2 % of them are archived.
+    pub products: usize,
+    /// Port on 127.0.0.1; 0 takes any free one.
+    pub port: u16,
+    /// Waited before each model call, to imitate a server that needs time; calls still overlap.
+    pub call_delay: Duration,
+}
+
+impl Default for OdooSettings {
+    fn default() -> Self {
+        Self {
+            version: OdooVersion::V17,
+            customers: 805,
+            products: 2075,
+            port: 0,
+            call_delay: Duration::ZERO,
+        }
+    }
+}
