@@ -19,6 +19,8 @@ mod reference;
 mod settings;
 mod sink;
 mod split;
+#[cfg(test)]
+mod tests;
 mod upsert;
 
 pub use settings::OdooSinkSettings;
