@@ -158,7 +158,7 @@ impl Wanted {
                     |size| text.chars().take(size).collect(),
                 )))
             }
-            Kind::Html => ready(Cell::Text(text(column, value)?)),
+            Kind::Html | Kind::Website => ready(Cell::Text(text(column, value)?)),
             Kind::Choice(choices) => ready(choice(column, choices, value)?),
             Kind::Day => ready(day(column, value)?),
             Kind::Moment => ready(moment(column, value)?),
@@ -209,7 +209,7 @@ fn decimal(column: &Column, value: &Value) -> Result<Decimal, Failure> {
     number.ok_or_else(|| unfit(column, value, "a number such as 12.50"))
 }
 
-/// PostgreSQL holds no NUL, and one row with it would fail its whole batch.
+/// `PostgreSQL` holds no NUL, and one row with it would fail its whole batch.
 fn text(column: &Column, value: &Value) -> Result<String, Failure> {
     match value {
         Value::String(text) if !text.contains('\0') => Ok(text.clone()),
@@ -304,7 +304,7 @@ mod tests {
     }
 
     /// Column, what is wanted, what Odoo tells of the same value.
-    const SAME: [(&str, &str, &str); 22] = [
+    const SAME: [(&str, &str, &str); 23] = [
         ("name", r#""a ""#, r#""a ""#),
         ("name", "12.50", r#""12.50""#),
         ("name", "null", "false"),
@@ -322,6 +322,7 @@ mod tests {
         ("sale_ok", "null", "false"),
         ("description", r#""a b""#, r#""<p>a b</p>""#),
         ("description", "null", r#""""#),
+        ("website", r#""shop.example""#, r#""http://shop.example""#),
         ("type", r#""Goods""#, r#""consu""#),
         ("since", r#""2026-11-22""#, r#""2026-11-22""#),
         (

@@ -64,7 +64,7 @@ impl Change {
             match self.send(client, model, &part).await {
                 Ok(ids) => answers.extend(self.numbered(&part).zip(ids.into_iter().map(Ok))),
                 Err(Refusal::Values(reported, failure)) => {
-                    if let Some(row) = split.refused(part, &reported) {
+                    if let Some(row) = split.refused(&part, &reported) {
                         answers.extend(self.numbered(&[row]).map(|row| (row, Err(gone(&failure)))));
                     }
                 }

@@ -45,6 +45,8 @@ pub(super) enum Kind {
     /// Characters that Odoo cuts it to.
     Text(Option<usize>),
     Html,
+    /// Address of a web site: Odoo puts `http://` before one without a scheme.
+    Website,
     /// Technical values with their labels.
     Choice(Vec<(String, String)>),
     Day,
@@ -121,7 +123,14 @@ impl Column {
 
     /// Whether Odoo would still hold the same after `wanted` was written over `current`.
     pub(super) fn is_same(&self, wanted: &Cell, current: &Cell) -> bool {
+        let bare = |cell: &Cell| {
+            cell.text()
+                .strip_prefix("http://")
+                .unwrap_or(cell.text())
+                .to_owned()
+        };
         match (&self.kind, wanted, current) {
+            (Kind::Website, wanted, current) => bare(wanted) == bare(current),
             (Kind::Html, wanted, current) => html::essence(wanted.text()) == html::essence(current.text()),
             (_, Cell::Number(wanted), Cell::Number(current)) => {
                 wanted.as_float_shows() == current.as_float_shows()
@@ -157,6 +166,7 @@ fn kind(name: &str, model: &str, described: &Value, by: By) -> Result<Kind, Fail
             ),
             // Rounded to the currency's places; hardly any currency has others than two.
             "monetary" => Kind::Decimal(Some(2)),
+            "char" if name == "website" => Kind::Website,
             "char" | "text" => {
                 let size = described
                     .get("size")
@@ -233,6 +243,7 @@ pub(super) mod tests {
             "taxes_id": {"type": "many2many", "string": "Taxes", "relation": "account.tax"},
             "qty_available": {"type": "float", "string": "Quantity", "readonly": true},
             "image_1920": {"type": "binary", "string": "Image"},
+            "website": {"type": "char", "string": "Website"},
             "seller_ids": {"type": "one2many", "string": "Vendors", "relation": "product.supplierinfo"},
         });
         fields.as_object().unwrap().clone()

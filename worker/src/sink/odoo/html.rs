@@ -53,7 +53,7 @@ fn push_space(essence: &mut String) {
 
 /// Elements are kept by name, as `\u{1}name`; what only wraps is a space.
 fn push_tag(essence: &mut String, tag: &str) {
-    let name: String = tag.chars().take_while(|c| c.is_ascii_alphanumeric()).collect();
+    let name: String = tag.chars().take_while(char::is_ascii_alphanumeric).collect();
     let name = name.to_ascii_lowercase();
     if !name.is_empty() && !WRAPPERS.contains(&name.as_str()) {
         essence.truncate(essence.trim_end().len());

@@ -176,7 +176,7 @@ async fn tie(names: &ExternalIds, found: &[(&Seeker, i64)]) -> Result<Verdicts, 
                 match names.bind(std::slice::from_ref(name)).await {
                     Ok(rows) => made.extend(rows.first().map(|row| (seeker.row, *id, *row))),
                     Err(failure) => {
-                        verdicts.push((seeker.row, Err(refused(names, &seeker.name, failure).await?)))
+                        verdicts.push((seeker.row, Err(refused(names, &seeker.name, failure).await?)));
                     }
                 }
             }

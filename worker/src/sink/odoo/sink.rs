@@ -60,7 +60,7 @@ impl OdooSink {
         let found = find_columns(columns, &settings.model, &fields)?;
         let match_by = find_keys(&settings.match_by, &found)?;
         check_prefix(&client, &settings).await?;
-        check_rights(&client, &settings.model).await?;
+        check_rights(&client, &settings).await?;
         Ok(Self {
             names: ExternalIds::new(client.clone(), &settings.prefix, &settings.model),
             references: References::new(client.clone()),
@@ -307,32 +307,33 @@ async fn check_prefix(client: &OdooClient, settings: &OdooSinkSettings) -> Resul
     }
 }
 
-async fn check_rights(client: &OdooClient, model: &str) -> Result<(), Failure> {
-    let needed = [
+/// Binding found records takes the right to make external ids, too; `load` makes its own without it.
+async fn check_rights(client: &OdooClient, settings: &OdooSinkSettings) -> Result<(), Failure> {
+    let model = settings.model.as_str();
+    let mut needed = vec![
         (model, Access::Read),
         (model, Access::Create),
         (model, Access::Write),
         (DATA, Access::Read),
     ];
+    if !settings.match_by.is_empty() {
+        needed.push((DATA, Access::Create));
+    }
     for (model, access) in needed {
-        if !client.check_access(model, access).await? {
-            let advice = if model == DATA {
-                "give the user the right Administration / Access Rights in Odoo: external ids are read"
-            } else {
-                "give the user this right in Odoo"
-            };
-            let what = format!(
-                "{} may not {} records of '{model}'",
-                client
-                    .place()
-                    .user()
-                    .map_or("the user of the API key".to_owned(), |user| format!(
-                        "user '{user}'"
-                    )),
-                access.as_str()
-            );
-            return Err(Failure::systemic(Reason::Rights, what).advise(advice));
+        if client.check_access(model, access).await? {
+            continue;
         }
+        let user = client.place().user();
+        let who = user.map_or_else(
+            || "the user of the API key".to_owned(),
+            |user| format!("user '{user}'"),
+        );
+        let what = format!("{who} may not {} records of '{model}'", access.as_str());
+        return Err(Failure::systemic(Reason::Rights, what).advise(if model == DATA {
+            "give the user the right Administration / Access Rights in Odoo: external ids are kept there"
+        } else {
+            "give the user this right in Odoo"
+        }));
     }
     Ok(())
 }

@@ -25,8 +25,8 @@ impl Split {
     /// Takes a refused part apart. `reported` are the positions inside the part that Odoo blames: the others are sent
     /// first, then each blamed row alone, since Odoo may blame the wrong one of two rows. Where it blames nobody the part
     /// is halved. Tells the row when the part was this one alone: it is refused for good.
-    pub(super) fn refused(&mut self, part: Vec<usize>, reported: &BTreeSet<usize>) -> Option<usize> {
-        if let [row] = part.as_slice() {
+    pub(super) fn refused(&mut self, part: &[usize], reported: &BTreeSet<usize>) -> Option<usize> {
+        if let [row] = part {
             return Some(*row);
         }
         let (blamed, rest): (Vec<_>, Vec<_>) = part
@@ -35,7 +35,7 @@ impl Split {
             .enumerate()
             .partition(|(position, _)| reported.contains(position));
         if blamed.is_empty() {
-            let (first, second) = part.split_at_checked(part.len() / 2).unwrap_or((&part, &[]));
+            let (first, second) = part.split_at_checked(part.len() / 2).unwrap_or((part, &[]));
             self.parts.push_front(second.to_vec());
             self.parts.push_front(first.to_vec());
             return None;
@@ -69,7 +69,7 @@ mod tests {
             calls += 1;
             if part.iter().any(|row| bad.contains(row)) {
                 let reported = blame(&part);
-                refused.extend(split.refused(part, &reported));
+                refused.extend(split.refused(&part, &reported));
             } else {
                 taken.extend(part);
             }

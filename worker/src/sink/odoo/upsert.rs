@@ -312,7 +312,7 @@ impl<'a, 's> Batch<'a, 's> {
         for (row, record) in self.open() {
             match (record.cells.get(active), record.id) {
                 (Some(Some(Cell::Flag(false))), Some(id)) if record.is_created || differs.contains(&row) => {
-                    archived.push((row, id))
+                    archived.push((row, id));
                 }
                 (Some(Some(Cell::Flag(true))), Some(id)) if differs.contains(&row) => back.push((row, id)),
                 _ => {}

@@ -15,10 +15,10 @@ const PIXEL: &str =
 
 fn sha1_of(base64: &str) -> String {
     let bytes = STANDARD.decode(base64).unwrap();
-    Sha1::digest(bytes)
+    let digest = Sha1::digest(bytes);
+    digest
         .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+        .fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
 }
 
 #[tokio::test]

@@ -18,7 +18,7 @@ fn create(values: &Value) -> Edit {
     }
 }
 
-fn product(name: &str, code: Value, barcode: Value) -> Value {
+fn product(name: &str, code: Option<&str>, barcode: Option<&str>) -> Value {
     json!({"name": name, "default_code": code, "barcode": barcode, "list_price": "10"})
 }
 
@@ -45,11 +45,11 @@ async fn records_are_matched_by_the_first_key_that_fits_and_bound() {
             .unwrap();
         let mut sink = stand.open(matching(), &COLUMNS).await.unwrap();
         let jobs = [
-            job(1, product("One", json!("A-1"), json!(null))),
-            job(2, product("Two", json!("A-2"), json!("4006381333931"))),
-            job(3, product("By name", json!(null), json!(null))),
-            job(4, product("Four", json!("A-4"), json!(null))),
-            job(5, product("New", json!("A-5"), json!(null))),
+            job(1, product("One", Some("A-1"), None)),
+            job(2, product("Two", Some("A-2"), Some("4006381333931"))),
+            job(3, product("By name", None, None)),
+            job(4, product("Four", Some("A-4"), None)),
+            job(5, product("New", Some("A-5"), None)),
         ];
         stand.counts();
         let ended = outcomes(&mut sink, &jobs).await;
@@ -73,12 +73,12 @@ async fn record_that_is_ours_already_is_not_given_away() {
         let stand = Stand::new(version).await;
         let mut sink = stand.open(matching(), &COLUMNS).await.unwrap();
         assert_eq!(
-            outcomes(&mut sink, &[job(1, product("Mug", json!("M"), json!(null)))]).await,
+            outcomes(&mut sink, &[job(1, product("Mug", Some("M"), None))]).await,
             [Outcome::Created]
         );
         // The source has two of the same code and name.
         assert_eq!(
-            outcomes(&mut sink, &[job(2, product("Mug", json!("M"), json!(null)))]).await,
+            outcomes(&mut sink, &[job(2, product("Mug", Some("M"), None))]).await,
             [Outcome::Created]
         );
         assert_eq!(stand.sizes(), (2, 2));
@@ -101,9 +101,9 @@ async fn ambiguous_records_are_named_and_nothing_is_written() {
         stand.counts();
         let mut sink = stand.open(matching(), &COLUMNS).await.unwrap();
         let jobs = [
-            job(1, product("Cup", json!("C"), json!(null))),
-            job(2, product("Plate 1", json!("P"), json!(null))),
-            job(3, product("Plate 2", json!("P"), json!(null))),
+            job(1, product("Cup", Some("C"), None)),
+            job(2, product("Plate 1", Some("P"), None)),
+            job(3, product("Plate 2", Some("P"), None)),
         ];
         let answers = upsert(&mut sink, &jobs).await;
         let told: Vec<String> = answers
@@ -138,7 +138,7 @@ async fn unbound_record_is_no_longer_ours_and_stays() {
     for version in VERSIONS {
         let stand = Stand::new(version).await;
         let mut sink = stand.open(matching(), &COLUMNS).await.unwrap();
-        let mug = job(1, product("Mug", json!("M"), json!(null)));
+        let mug = job(1, product("Mug", Some("M"), None));
         outcomes(&mut sink, std::slice::from_ref(&mug)).await;
         assert_eq!(sink.count().await.unwrap(), 1);
         assert!(sink.unbind(&key("1")).await.unwrap());
@@ -161,10 +161,7 @@ async fn external_id_of_another_model_is_refused_in_words() {
     };
     stand.control().edit(vec![name]).unwrap();
     let mut sink = stand.open(matching(), &COLUMNS).await.unwrap();
-    let jobs = [
-        job(1, product("a", json!(null), json!(null))),
-        job(2, product("b", json!(null), json!(null))),
-    ];
+    let jobs = [job(1, product("a", None, None)), job(2, product("b", None, None))];
     let answers = upsert(&mut sink, &jobs).await;
     let failure = answers[0].as_ref().unwrap_err();
     assert!(

@@ -6,5 +6,6 @@ mod image;
 mod life;
 mod matching;
 mod opening;
+mod race;
 mod refusal;
 mod stand;

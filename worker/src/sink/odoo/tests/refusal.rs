@@ -65,8 +65,9 @@ async fn all_rows_bad_ends_with_a_reason_each() {
     outcomes(&mut sink, &items(1)).await;
     let mut jobs = items(31);
     let taken = jobs[0].values["barcode"].clone();
-    jobs.iter_mut()
-        .for_each(|job| drop(job.values.insert("barcode".to_owned(), taken.clone())));
+    for job in &mut jobs {
+        job.values.insert("barcode".to_owned(), taken.clone());
+    }
     let answers = upsert(&mut sink, &jobs[1..]).await;
     assert!(answers.iter().all(|answer| {
         answer
@@ -89,8 +90,9 @@ async fn conflict_is_sent_again_and_in_the_end_left_to_the_queue() {
             .times(50);
         stand.control().fault(always);
         let mut jobs = items(10);
-        jobs.iter_mut()
-            .for_each(|job| drop(job.values.insert("weight".to_owned(), json!("7"))));
+        for job in &mut jobs {
+            job.values.insert("weight".to_owned(), json!("7"));
+        }
         let answers = upsert(&mut sink, &jobs).await;
         assert!(answers.iter().all(|answer| {
             answer

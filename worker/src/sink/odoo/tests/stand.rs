@@ -1,6 +1,7 @@
 //! A stand-in server with a client, a sink and jobs for it.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 
 use sandbox::{Control, Counts, Fault, FaultRule, OdooSandbox, OdooSettings, OdooVersion};
 use serde_json::{Value, json};
@@ -137,22 +138,25 @@ pub(super) fn matching() -> OdooSinkSettings {
 }
 
 /// A job of the first version.
-pub(super) fn job(key: impl ToString, values: Value) -> Job {
+pub(super) fn job(key: impl Display, values: Value) -> Job {
     job_of(key, values, 1)
 }
 
-pub(super) fn job_of(key: impl ToString, values: Value, sequence: u64) -> Job {
+pub(super) fn job_of(key: impl Display, values: Value, sequence: u64) -> Job {
+    let Value::Object(values) = values else {
+        panic!("{values} are no values")
+    };
     Job {
         format: FORMAT,
         kind: JobKind::Record,
         pipeline: "products".parse().unwrap(),
-        key: key.to_string().parse().unwrap(),
+        key: format!("{key}").parse().unwrap(),
         version: Version { epoch: 1, sequence },
         checksum: "ab".repeat(32).parse().unwrap(),
         run: RunId(1),
         place: 0,
         attempt: 1,
-        values: values.as_object().unwrap().clone(),
+        values,
         source_time: None,
         failures: Vec::new(),
     }
@@ -171,7 +175,7 @@ pub(super) fn values(number: usize) -> Value {
         "list_price": serde_json::from_str::<Value>(&format!("{number}.345")).unwrap(),
         "standard_price": "1.5",
         "weight": null,
-        "sale_ok": number % 2 == 0,
+        "sale_ok": number.is_multiple_of(2),
         "uom_id": "Units",
     })
 }
