@@ -14,7 +14,10 @@ mod external;
 mod html;
 mod image;
 mod matching;
+mod namesake;
+mod opening;
 mod plan;
+mod record;
 mod reference;
 mod settings;
 mod sink;
@@ -22,6 +25,7 @@ mod split;
 #[cfg(test)]
 mod tests;
 mod upsert;
+mod writing;
 
 pub use settings::OdooSinkSettings;
 pub use sink::OdooSink;

@@ -5,11 +5,12 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use shared::failure::{Failure, Reason};
-use shared::odoo::{OdooClient, Row, SearchRead};
+use shared::odoo::{OdooClient, SearchRead};
 
 use super::cell::Called;
 use super::column::Column;
-use super::external::{LOOK_UP, look_up, number};
+use super::external::{LOOK_UP, look_up};
+use super::namesake::{Namesake, choose};
 
 /// How long a found record is believed to be still there under that name.
 const KEPT_FOR: Duration = Duration::from_mins(10);
@@ -42,14 +43,6 @@ pub(super) struct References {
     since: Instant,
     /// By model the fields of [`CALLED_BY`] that it has, and whether its records can be archived.
     described: HashMap<String, (Vec<&'static str>, bool)>,
-}
-
-/// A record that a search by name brought.
-struct Namesake {
-    id: i64,
-    is_active: bool,
-    /// Its texts in the fields of the search.
-    texts: Vec<Option<String>>,
 }
 
 impl References {
@@ -232,41 +225,6 @@ impl References {
     }
 }
 
-impl Namesake {
-    fn of(row: &Row, fields: &[&str]) -> Option<Self> {
-        let text = |field: &&str| row.get(*field).and_then(Value::as_str).map(str::to_owned);
-        Some(Self {
-            id: number(row, "id")?,
-            is_active: row.get("active").and_then(Value::as_bool).unwrap_or(true),
-            texts: fields.iter().map(text).collect(),
-        })
-    }
-}
-
-/// The record of a name: the first field in which it is anyone's decides, and of several the only one that is not archived.
-fn choose(name: &str, namesakes: &[Namesake], fields: usize) -> Result<i64, Unresolved> {
-    for field in 0..fields {
-        let is_called = |namesake: &&Namesake| {
-            namesake
-                .texts
-                .get(field)
-                .is_some_and(|text| text.as_deref() == Some(name))
-        };
-        let all: Vec<&Namesake> = namesakes.iter().filter(is_called).collect();
-        let active: Vec<&Namesake> = all
-            .iter()
-            .copied()
-            .filter(|namesake| namesake.is_active)
-            .collect();
-        match (all.as_slice(), active.as_slice()) {
-            ([], _) => {}
-            ([one], _) | (_, [one]) => return Ok(one.id),
-            (several, _) => return Err(Unresolved::Several(several.iter().map(|one| one.id).collect())),
-        }
-    }
-    Err(Unresolved::Unknown)
-}
-
 /// Whether a name may be meant as an external id, such as `uom.product_uom_unit`.
 fn looks_external(name: &str) -> bool {
     let is_name = |part: &str| {
@@ -306,34 +264,6 @@ pub(super) fn unresolved(column: &Column, called: &Called, why: &Unresolved) -> 
 mod tests {
     use super::super::column::tests::column;
     use super::*;
-
-    fn namesake(id: i64, is_active: bool, texts: [&str; 2]) -> Namesake {
-        Namesake {
-            id,
-            is_active,
-            texts: texts.map(|text| Some(text.to_owned())).to_vec(),
-        }
-    }
-
-    #[test]
-    fn most_precise_name_decides_and_archived_namesakes_do_not_disturb() {
-        let all = [
-            namesake(1, true, ["Saleable", "Saleable"]),
-            namesake(2, true, ["All / Saleable", "Saleable"]),
-            namesake(3, true, ["All / Tools", "Tools"]),
-            namesake(4, false, ["Old / Tools", "Tools"]),
-            namesake(5, true, ["A / Twice", "Twice"]),
-            namesake(6, true, ["B / Twice", "Twice"]),
-            namesake(7, false, ["Gone", "Gone"]),
-        ];
-        let choose = |name| choose(name, &all, 2);
-        assert_eq!(choose("Saleable"), Ok(1));
-        assert_eq!(choose("All / Saleable"), Ok(2));
-        assert_eq!(choose("Tools"), Ok(3));
-        assert_eq!(choose("Twice"), Err(Unresolved::Several(vec![5, 6])));
-        assert_eq!(choose("Gone"), Ok(7));
-        assert_eq!(choose("tools"), Err(Unresolved::Unknown));
-    }
 
     #[test]
     fn missing_unit_is_told_in_words_of_a_shop() {

@@ -84,6 +84,10 @@ async fn conflict_is_sent_again_and_in_the_end_left_to_the_queue() {
         let mut sink = stand.sink().await;
         stand.fault(Fault::SerializationFailure, "product.product", "load");
         assert!(all(&outcomes(&mut sink, &items(10)).await, Outcome::Created));
+        assert!(stand.control().pending_faults().is_empty());
+        if version != VERSIONS[0] {
+            continue;
+        }
         let always = FaultRule::once(Fault::SerializationFailure)
             .model("product.product")
             .method("write")
