@@ -1,6 +1,7 @@
 //! Where records go. One closed set of sinks behind one contract.
 
 pub mod json;
+pub mod odoo;
 mod writer;
 
 use shared::failure::Failure;

@@ -1,0 +1,103 @@
+//! What is checked before a sink is opened.
+
+use serde_json::json;
+use shared::config::suggest;
+use shared::failure::{Failure, Reason};
+use shared::odoo::{Access, OdooClient, Row};
+
+use super::column::{ACTIVE, Column, Kind};
+use super::external::DATA;
+use super::settings::OdooSinkSettings;
+
+/// The fields of all columns.
+pub(super) fn find_columns(names: &[String], model: &str, fields: &Row) -> Result<Vec<Column>, Failure> {
+    let mut found: Vec<Column> = Vec::with_capacity(names.len());
+    for name in names {
+        let column = Column::find(name, model, fields)?;
+        if let Some(other) = found.iter().find(|other| other.field == column.field) {
+            let what = format!(
+                "columns '{}' and '{name}' are both field '{}' of Odoo",
+                other.name, column.field
+            );
+            return Err(Failure::systemic(Reason::Field, what).advise("keep one of them"));
+        }
+        if column.field == ACTIVE && column.kind != Kind::Flag {
+            let what = format!("field '{ACTIVE}' of model '{model}' is no yes or no");
+            return Err(Failure::systemic(Reason::Field, what).advise("take the column out of the mapping"));
+        }
+        found.push(column);
+    }
+    if found.is_empty() {
+        return Err(Failure::configuration("the pipeline has no columns for Odoo"));
+    }
+    Ok(found)
+}
+
+/// Positions of the columns that records are matched by.
+pub(super) fn find_keys(names: &[String], columns: &[Column]) -> Result<Vec<usize>, Failure> {
+    let find = |name: &String| {
+        let found = columns.iter().position(|column| column.name == *name);
+        let is_text = |at: &usize| {
+            columns
+                .get(*at)
+                .is_some_and(|column| matches!(column.kind, Kind::Text(_)))
+        };
+        match (found, found.filter(is_text)) {
+            (_, Some(at)) => Ok(at),
+            (Some(_), None) => Err(Failure::configuration(format!(
+                "records cannot be matched by '{name}': it is no text"
+            ))
+            .advise("match by a column such as default_code, barcode or name")),
+            (None, None) => {
+                let known: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
+                Err(Failure::configuration(format!(
+                    "records cannot be matched by '{name}': the mapping has no such column"
+                ))
+                .advise(suggest(name, &known)))
+            }
+        }
+    };
+    names.iter().map(find).collect()
+}
+
+/// Whoever may not see the modules is spared the question: the names of Odoo's own are refused anyway.
+pub(super) async fn check_prefix(client: &OdooClient, settings: &OdooSinkSettings) -> Result<(), Failure> {
+    let domain = json!([["name", "=", settings.prefix]]);
+    match client.search_count("ir.module.module", &domain).await {
+        Ok(0) => Ok(()),
+        Ok(_) => Err(settings.prefix_is_taken()),
+        Err(failure) if matches!(failure.reason, Reason::Rights | Reason::Model) => Ok(()),
+        Err(failure) => Err(failure),
+    }
+}
+
+/// Binding found records takes the right to make external ids, too; `load` makes its own without it.
+pub(super) async fn check_rights(client: &OdooClient, settings: &OdooSinkSettings) -> Result<(), Failure> {
+    let model = settings.model.as_str();
+    let mut needed = vec![
+        (model, Access::Read),
+        (model, Access::Create),
+        (model, Access::Write),
+        (DATA, Access::Read),
+    ];
+    if !settings.match_by.is_empty() {
+        needed.push((DATA, Access::Create));
+    }
+    for (model, access) in needed {
+        if client.check_access(model, access).await? {
+            continue;
+        }
+        let user = client.place().user();
+        let who = user.map_or_else(
+            || "the user of the API key".to_owned(),
+            |user| format!("user '{user}'"),
+        );
+        let what = format!("{who} may not {} records of '{model}'", access.as_str());
+        return Err(Failure::systemic(Reason::Rights, what).advise(if model == DATA {
+            "give the user the right Administration / Access Rights in Odoo: external ids are kept there"
+        } else {
+            "give the user this right in Odoo"
+        }));
+    }
+    Ok(())
+}

@@ -1,0 +1,233 @@
+//! One batch on its way into Odoo: found, compared, written.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use shared::failure::{Class, Failure, Reason};
+use shared::job::Job;
+use shared::odoo::{Row, SearchRead};
+
+use super::super::Upserted;
+use super::cell::{Called, Wanted};
+use super::column::{Column, Kind};
+use super::external::number;
+use super::matching::{self, Seeker};
+use super::plan::Difference;
+use super::record::Record;
+use super::sink::OdooSink;
+
+/// Records whose values are read at once.
+const READ: usize = 500;
+
+/// A batch, and what it is written with.
+pub(super) struct Batch<'a, 's> {
+    pub(super) sink: &'s mut OdooSink,
+    pub(super) records: Vec<Record<'a>>,
+    /// The system failed while something was being written.
+    pub(super) stopped: Option<Failure>,
+}
+
+impl<'a, 's> Batch<'a, 's> {
+    /// Reads the mapped values.
+    pub(super) fn new(sink: &'s mut OdooSink, jobs: &[&'a Job]) -> Self {
+        let records = jobs.iter().map(|job| Record::new(job, &sink.columns)).collect();
+        Self {
+            sink,
+            records,
+            stopped: None,
+        }
+    }
+
+    /// Finds, compares and writes. The outer failure is the system's, and then nothing was answered for any record.
+    pub(super) async fn run(mut self) -> Result<Vec<Result<Upserted, Failure>>, Failure> {
+        self.resolve().await?;
+        self.locate().await?;
+        self.bind().await?;
+        let differences = self.compare().await?;
+        self.update(&differences).await;
+        self.insert().await;
+        self.archive(&differences).await;
+        if self.records.iter().any(|record| {
+            record
+                .failure
+                .as_ref()
+                .is_some_and(|failure| failure.class == Class::Permanent)
+        }) {
+            self.sink.references.forget();
+        }
+        self.answers()
+    }
+
+    /// The records that have not failed, with their places in the batch.
+    pub(super) fn open(&self) -> impl Iterator<Item = (usize, &Record<'a>)> {
+        self.records
+            .iter()
+            .enumerate()
+            .filter(|(_, record)| record.failure.is_none())
+    }
+
+    pub(super) fn fail(&mut self, row: usize, failure: Failure) {
+        if let Some(record) = self.records.get_mut(row) {
+            record.failure = Some(failure);
+        }
+    }
+
+    /// Finds the records that values name.
+    async fn resolve(&mut self) -> Result<(), Failure> {
+        let mut named: BTreeMap<String, BTreeSet<Called>> = BTreeMap::new();
+        for (_, record) in self.open() {
+            for (column, wanted) in self.sink.columns.iter().zip(&record.wanted) {
+                if let (
+                    Kind::Reference { model, .. } | Kind::References { model, .. },
+                    Some(Wanted::Named(called)),
+                ) = (&column.kind, wanted)
+                {
+                    named
+                        .entry(model.clone())
+                        .or_default()
+                        .extend(called.iter().cloned());
+                }
+            }
+        }
+        let found = self.sink.references.find(&named).await?;
+        let columns = &self.sink.columns;
+        for record in self.records.iter_mut().filter(|record| record.failure.is_none()) {
+            record.find(columns, &found);
+        }
+        Ok(())
+    }
+
+    /// Looks the external ids up.
+    async fn locate(&mut self) -> Result<(), Failure> {
+        let names: Vec<String> = self
+            .open()
+            .map(|(_, record)| self.sink.external_name(&record.job.key))
+            .collect();
+        let mut targets = self.sink.names.look_up(&names).await?;
+        for record in self.records.iter_mut().filter(|record| record.failure.is_none()) {
+            let name = self.sink.settings.external_name(record.job.key.as_str());
+            match targets.remove(&name) {
+                Some(target) if target.model == self.sink.settings.model => record.id = Some(target.id),
+                Some(target) => {
+                    let (prefix, model) = (&self.sink.settings.prefix, &self.sink.settings.model);
+                    let what = format!(
+                        "the external id '{prefix}.{name}' belongs to record {} of '{}', not of '{model}'",
+                        target.id, target.model
+                    );
+                    let failure = Failure::permanent(Reason::BadRecord, what);
+                    record.failure =
+                        Some(failure.advise("choose another prefix or entity for this pipeline"));
+                }
+                None => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks those without an external id up by the configured keys.
+    async fn bind(&mut self) -> Result<(), Failure> {
+        let positions = self.sink.match_by.clone();
+        if positions.is_empty() {
+            return Ok(());
+        }
+        let seeker = |(row, record): (usize, &Record<'a>)| {
+            let cell = |position: &usize| record.cells.get(*position).and_then(Option::as_ref);
+            Seeker {
+                row,
+                key: record.job.key.as_str().to_owned(),
+                name: self.sink.external_name(&record.job.key),
+                values: positions
+                    .iter()
+                    .map(|position| matching::sought(cell(position)))
+                    .collect(),
+            }
+        };
+        let seekers: Vec<Seeker> = self
+            .open()
+            .filter(|(_, record)| record.id.is_none())
+            .map(seeker)
+            .collect();
+        if seekers.is_empty() {
+            return Ok(());
+        }
+        let sink = &*self.sink;
+        let keys: Vec<&Column> = positions
+            .iter()
+            .filter_map(|position| sink.columns.get(*position))
+            .collect();
+        let verdicts =
+            matching::bind(&sink.client, &sink.names, &sink.settings.model, &keys, seekers).await?;
+        for (row, verdict) in verdicts {
+            match (verdict, self.records.get_mut(row)) {
+                (Ok(id), Some(record)) => (record.id, record.is_written) = (Some(id), true),
+                (Err(failure), _) => self.fail(row, failure),
+                (Ok(_), None) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads what Odoo has, and tells what differs. A record that is gone although its external id is there is made anew.
+    async fn compare(&mut self) -> Result<Vec<Difference>, Failure> {
+        let ids: Vec<i64> = self.open().filter_map(|(_, record)| record.id).collect();
+        let current = self.read(&ids).await?;
+        let mut differences = Vec::new();
+        let sink = &*self.sink;
+        for (row, record) in self
+            .records
+            .iter_mut()
+            .enumerate()
+            .filter(|(_, record)| record.failure.is_none())
+        {
+            let there = record.id.and_then(|id| Some((id, current.get(&id)?)));
+            let Some((id, there)) = there else {
+                record.id = None;
+                continue;
+            };
+            let cells = record.changed(&sink.columns, there);
+            if cells.is_empty() {
+                continue;
+            }
+            differences.push(Difference { row, id, cells });
+        }
+        Ok(differences)
+    }
+
+    async fn read(&self, ids: &[i64]) -> Result<HashMap<i64, Row>, Failure> {
+        let mut current = HashMap::with_capacity(ids.len());
+        for ids in ids.chunks(READ) {
+            // Unlike `read`, a search leaves out what the user may not see instead of failing for all.
+            let mut search = SearchRead::new(&self.sink.settings.model);
+            search.domain = serde_json::json!([["id", "in", ids]]);
+            search.fields = self
+                .sink
+                .columns
+                .iter()
+                .map(|column| column.field.clone())
+                .collect();
+            search.order = Some("id asc".to_owned());
+            let rows = self.sink.client.search_read(&search).await?;
+            current.extend(
+                rows.into_iter()
+                    .filter_map(|row| Some((number(&row, "id")?, row))),
+            );
+        }
+        Ok(current)
+    }
+
+    /// A failure of the system is the batch's own while no record has another answer.
+    fn answers(self) -> Result<Vec<Result<Upserted, Failure>>, Failure> {
+        let Self { records, stopped, .. } = self;
+        let is_its_own = |record: &Record<'_>| {
+            record
+                .failure
+                .as_ref()
+                .is_none_or(|failure| failure.class == Class::Permanent)
+        };
+        if let Some(failure) = stopped.filter(|failure| failure.class != Class::Transient)
+            && !records.iter().any(is_its_own)
+        {
+            return Err(failure);
+        }
+        Ok(records.into_iter().map(Record::answer).collect())
+    }
+}
