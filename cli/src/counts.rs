@@ -71,6 +71,7 @@ fn text(all: &[PipelineCounts]) -> String {
             applied,
             outstanding,
             dead,
+            ..
         } = counts.state;
         let mut row = vec![
             counts.pipeline.clone(),

@@ -93,6 +93,7 @@ fn text(status: &PipelineStatus) -> String {
         applied,
         outstanding,
         dead,
+        ..
     } = status.records;
     lines.push(format!(
         "  {wanted} records known, {applied} in the sink, {outstanding} outstanding, {dead} failed"

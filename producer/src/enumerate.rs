@@ -190,6 +190,7 @@ impl Enumeration<'_> {
             .map(|(row, _, checksum)| Want {
                 key: row.key.clone(),
                 checksum: *checksum,
+                image: None,
             })
             .collect();
         let answers = self.state.want(run, &wants, lost).await?;
@@ -270,6 +271,8 @@ impl Made {
             place: self.place,
             attempt: 1,
             values,
+            image: None,
+            sink_id: None,
             source_time: self.time,
             failures: Vec::new(),
         }

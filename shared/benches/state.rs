@@ -86,6 +86,7 @@ fn wants(content: u8) -> Result<Vec<Want>, Failure> {
             Ok(Want {
                 key: id.into(),
                 checksum: checksum(id, content)?,
+                image: None,
             })
         })
         .collect()
@@ -106,7 +107,7 @@ async fn run_over(state: &State, content: u8, title: &str) -> Result<(), Failure
         };
         state.advance(&run, &page).await?;
         let (mut claims, mut settled) = (Vec::new(), Vec::new());
-        for (Want { key, checksum }, answer) in batch.iter().zip(answers) {
+        for (Want { key, checksum, .. }, answer) in batch.iter().zip(answers) {
             let Wanted::Enqueue { version, place } = answer else {
                 continue;
             };
@@ -122,6 +123,7 @@ async fn run_over(state: &State, content: u8, title: &str) -> Result<(), Failure
                 checksum: *checksum,
                 outcome: Outcome::Updated,
                 sink_id: Some(key.to_string()),
+                image: None,
             });
         }
         if !claims.is_empty() {

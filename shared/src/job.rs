@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::checksum::Checksum;
 use crate::failure::{Class, Failure, Reason};
-use crate::record::{PipelineName, RecordKey, RunId, Values, Version};
+use crate::record::{ImageReference, PipelineName, RecordKey, RunId, Values, Version};
 
 /// The format that this version writes, and the newest that it reads.
 pub const FORMAT: u32 = 1;
@@ -16,9 +16,21 @@ pub const FORMAT: u32 = 1;
 pub enum JobKind {
     /// Upsert the mapped values of one record.
     Record,
+    /// Bring the image of one record, which stands in the sink already.
+    Image,
 }
 
-/// One unit of work: one change of one record.
+impl JobKind {
+    /// As text, the same as in a job's JSON.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Record => "record",
+            Self::Image => "image",
+        }
+    }
+}
+
+/// One unit of work: one change of one record, or its image.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Job {
     /// See [`FORMAT`].
@@ -31,16 +43,23 @@ pub struct Job {
     pub key: RecordKey,
     /// Which change of the record this is.
     pub version: Version,
-    /// The checksum of `values` under the pipeline's mapping.
+    /// The checksum of `values` under the pipeline's mapping; of an image job, that of its reference.
     pub checksum: Checksum,
     /// The run that made it.
     pub run: RunId,
-    /// Its number in the run, from 0: a redelivered job is never counted twice.
+    /// Its number in the run, from 0: a redelivered job is never counted twice. Image jobs are not counted in runs and
+    /// have 0.
     pub place: u64,
     /// Which try this is, from 1.
     pub attempt: u32,
-    /// The mapped values.
+    /// The mapped values; empty in an image job.
     pub values: Values,
+    /// Record job: the image that the record has in the source, if any. Image job: the image to bring.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<ImageReference>,
+    /// Image job: what the sink calls the record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sink_id: Option<String>,
     /// When the source says that the record changed: for people, never for ordering.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source_time: Option<String>,
@@ -109,6 +128,11 @@ impl Job {
                 "format and attempt count from 1".to_owned(),
             ));
         }
+        if job.kind == JobKind::Image && job.image.is_none() {
+            return Err(DecodeError::Undecodable(
+                "an image job that names no image".to_owned(),
+            ));
+        }
         Ok(job)
     }
 }
@@ -133,6 +157,8 @@ mod tests {
             place: 6,
             attempt: 2,
             values: serde_json::from_str(r#"{"id":42,"list_price":10.50,"uom_id":[1,"Units"]}"#).unwrap(),
+            image: None,
+            sink_id: None,
             source_time: Some("2026-11-21 22:41:09".to_owned()),
             failures: vec![Attempt {
                 at: "2026-11-22T00:00:00Z".parse().unwrap(),
@@ -148,9 +174,59 @@ mod tests {
         insta::assert_snapshot!(String::from_utf8(sample().encode()).unwrap(), @r#"{"format":1,"kind":"record","pipeline":"products","key":"42","version":{"epoch":1763769600000,"sequence":7},"checksum":"abababababababababababababababababababababababababababababababab","run":3,"place":6,"attempt":2,"values":{"id":42,"list_price":10.50,"uom_id":[1,"Units"]},"source_time":"2026-11-21 22:41:09","failures":[{"at":"2026-11-22T00:00:00Z","class":"transient","reason":"timeout","message":"no answer"}]}"#);
     }
 
+    /// The image job after [`sample`].
+    fn image_sample() -> Job {
+        Job {
+            kind: JobKind::Image,
+            place: 0,
+            attempt: 1,
+            values: Values::new(),
+            image: Some("4600000012001/front.jpg".parse().unwrap()),
+            sink_id: Some("57".to_owned()),
+            source_time: None,
+            failures: Vec::new(),
+            ..sample()
+        }
+    }
+
+    #[test]
+    fn the_envelope_of_a_record_with_an_image_names_it_behind_the_values() {
+        let job = Job {
+            image: image_sample().image,
+            failures: Vec::new(),
+            ..sample()
+        };
+        insta::assert_snapshot!(String::from_utf8(job.encode()).unwrap(), @r#"{"format":1,"kind":"record","pipeline":"products","key":"42","version":{"epoch":1763769600000,"sequence":7},"checksum":"abababababababababababababababababababababababababababababababab","run":3,"place":6,"attempt":2,"values":{"id":42,"list_price":10.50,"uom_id":[1,"Units"]},"image":"4600000012001/front.jpg","source_time":"2026-11-21 22:41:09"}"#);
+    }
+
+    #[test]
+    fn the_envelope_of_an_image_is_this_json() {
+        insta::assert_snapshot!(String::from_utf8(image_sample().encode()).unwrap(), @r#"{"format":1,"kind":"image","pipeline":"products","key":"42","version":{"epoch":1763769600000,"sequence":7},"checksum":"abababababababababababababababababababababababababababababababab","run":3,"place":0,"attempt":1,"values":{},"image":"4600000012001/front.jpg","sink_id":"57"}"#);
+    }
+
     #[test]
     fn a_job_comes_back_with_its_decimals() {
         assert_eq!(Job::decode(&sample().encode()), Ok(sample()));
+        assert_eq!(Job::decode(&image_sample().encode()), Ok(image_sample()));
+    }
+
+    #[test]
+    fn an_image_job_without_its_image_is_undecodable() {
+        let nameless = Job {
+            image: None,
+            ..image_sample()
+        };
+        assert!(matches!(
+            Job::decode(&nameless.encode()),
+            Err(DecodeError::Undecodable(_))
+        ));
+    }
+
+    #[test]
+    fn the_label_of_a_kind_is_its_json() {
+        for kind in [JobKind::Record, JobKind::Image] {
+            assert_eq!(serde_json::to_value(kind).unwrap(), kind.label());
+        }
     }
 
     #[test]

@@ -84,6 +84,38 @@ impl FromStr for RecordKey {
     }
 }
 
+/// What a source calls an image, such as a document's id with its name: 1 to 500 characters without control characters.
+/// Another reference is another image; the same reference is never downloaded twice for the same record.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct ImageReference(String);
+
+impl ImageReference {
+    /// As text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for ImageReference {
+    type Err = InvalidName;
+
+    fn from_str(text: &str) -> Result<Self, InvalidName> {
+        let length = text.chars().count();
+        if length == 0 || length > 500 {
+            return Err(InvalidName(format!(
+                "an image reference has 1 to 500 characters, not {length}"
+            )));
+        }
+        if text.chars().any(char::is_control) {
+            return Err(InvalidName(format!(
+                "image reference {text:?} contains control characters"
+            )));
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
 macro_rules! text_name {
     ($name:ident) => {
         impl fmt::Display for $name {
@@ -106,6 +138,7 @@ macro_rules! text_name {
 }
 text_name!(PipelineName);
 text_name!(RecordKey);
+text_name!(ImageReference);
 
 /// The order of changes to one record: the producer's epoch, then a sequence inside it. An epoch is
 /// `max(previous + 1, Unix milliseconds)`, so that versions grow even after the state was wiped. Source times are never
@@ -135,15 +168,15 @@ impl fmt::Display for RunId {
     }
 }
 
-/// How a settled record job ended in the sink.
+/// How a settled job ended in the sink: of the record, or of its image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
-    /// The record was not in the sink and is now.
+    /// It was not in the sink and is now.
     Created,
-    /// The sink's values differed and were written.
+    /// The sink's differed and was written over.
     Updated,
-    /// The sink had these values already; nothing was written.
+    /// The sink had the same already; nothing was written.
     Unchanged,
     /// A newer version is wanted; nothing was written.
     Superseded,
@@ -160,6 +193,16 @@ mod tests {
         assert!("customers".parse::<PipelineName>().is_ok());
         for bad in ["", "Customers", "a b", "1a", "a.b", &"a".repeat(41)] {
             assert!(bad.parse::<PipelineName>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn image_references_are_checked() {
+        for good in ["4600000000001 / front view.jpg", &"ü".repeat(500)] {
+            assert_eq!(good.parse::<ImageReference>().unwrap().as_str(), good);
+        }
+        for bad in ["", "a\nb", "\u{85}", &"a".repeat(501)] {
+            assert!(bad.parse::<ImageReference>().is_err(), "{bad:?}");
         }
     }
 

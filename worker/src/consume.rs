@@ -257,6 +257,7 @@ impl Worker {
                 checksum: job.checksum,
                 outcome: upserted.outcome,
                 sink_id: upserted.sink_id.clone(),
+                image: job.image.clone(),
             })
             .collect();
         self.state.settle(&self.pipeline, &settled).await?;

@@ -72,6 +72,7 @@ impl Bench {
         let want = Want {
             key: RecordKey::from(key),
             checksum,
+            image: None,
         };
         let answer = self.state.want(&self.run, &[want], false).await.unwrap()[0];
         let Wanted::Enqueue { version, place } = answer else {
@@ -88,6 +89,8 @@ impl Bench {
             place,
             attempt: 1,
             values: self::values(values),
+            image: None,
+            sink_id: None,
             source_time: None,
             failures: Vec::new(),
         }

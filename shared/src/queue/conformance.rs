@@ -84,6 +84,8 @@ fn job_of(pipeline: PipelineName, id: u64) -> Job {
         place: id,
         attempt: 1,
         values: serde_json::from_str(r#"{"list_price":10.50}"#).unwrap(),
+        image: None,
+        sink_id: None,
         source_time: None,
         failures: Vec::new(),
     }

@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::checksum::Checksum;
 use crate::job::{Attempt, Job};
-use crate::record::{Outcome, PipelineName, RecordKey, RunId, Version};
+use crate::record::{ImageReference, Outcome, PipelineName, RecordKey, RunId, Version};
+use crate::state::ImageCounts;
 
 /// What a run enumerates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -108,6 +109,8 @@ pub struct Want {
     pub key: RecordKey,
     /// Of its mapped values.
     pub checksum: Checksum,
+    /// The image that it has in the source, if any.
+    pub image: Option<ImageReference>,
 }
 
 /// The answer to a [`Want`].
@@ -210,9 +213,11 @@ pub struct Settled {
     pub outcome: Outcome,
     /// What the sink calls the record.
     pub sink_id: Option<String>,
+    /// The image that the record has in the source, if any: of the job.
+    pub image: Option<ImageReference>,
 }
 
-/// A record given up, with everything needed to look into it and to try again.
+/// A record or an image given up, with everything needed to look into it and to try again.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DeadLetter {
     /// The job as it was when it was given up; its `failures` hold earlier attempts.
@@ -232,6 +237,8 @@ pub struct Counts {
     pub outstanding: u64,
     /// In the dead letters.
     pub dead: u64,
+    /// The same of their images.
+    pub images: ImageCounts,
 }
 
 /// The ledger of a run. It balances: `seen = unchanged_at_source + enqueued + dead_at_source` and `enqueued = created +

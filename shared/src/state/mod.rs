@@ -5,6 +5,7 @@
 //! suite (`conformance`) runs over each. Every write is one transaction and may be repeated: a caller that does not
 //! know whether a write arrived sends it again.
 
+mod image;
 mod kinds;
 mod sqlite;
 
@@ -13,9 +14,13 @@ mod conformance;
 
 use std::path::Path;
 
+use jiff::Timestamp;
+
 use crate::failure::Failure;
+use crate::job::Attempt;
 use crate::record::{PipelineName, RecordKey, RunId, Version};
 
+pub use image::{ClaimedImage, ImageClaim, ImageCounts, OutstandingImage, SettledImage};
 pub use kinds::*;
 pub use sqlite::EnumerationLock;
 
@@ -65,7 +70,7 @@ impl State {
 
     /// Starts a run under a new epoch. An open run of the pipeline is closed as interrupted first. With
     /// [`NewRun::reset`] everything that is about the former source or sink is forgotten in the same transaction: all
-    /// records and dead letters of the pipeline, its cursor and its last full run. Jobs of older epochs are superseded
+    /// records, images and dead letters of the pipeline, its cursor and its last full run. Jobs of older epochs are superseded
     /// from then on.
     pub async fn begin_run(&self, run: &NewRun) -> Result<Run, Failure> {
         forward!(self.begin_run(run))
@@ -77,19 +82,19 @@ impl State {
     }
 
     /// Compares mapped records with what is wanted and notes what is new: the answers are in the order of `wants`.
-    /// The rules, first match:
+    /// The same is the same checksum and the same image, or still none. The rules, first match:
     ///
     /// | in the state | answer |
     /// |---|---|
-    /// | nothing, or another checksum | [`Wanted::Enqueue`] with a new version; a dead letter of the record is kept until it succeeds |
-    /// | same checksum, applied or dead, noted by this run | [`Wanted::Already`] |
-    /// | same checksum, dead | [`Wanted::Dead`], or [`Wanted::Enqueue`] where `run.force` |
-    /// | same checksum, outstanding since a newer version was overwritten (see [`State::settle`]) | [`Wanted::Enqueue`] with a new version |
-    /// | same checksum, outstanding, of this epoch | [`Wanted::Already`] |
-    /// | same checksum, outstanding, of an older epoch, its job is known to be gone (`lost`) | [`Wanted::Enqueue`] with a new version |
-    /// | same checksum, outstanding, noted by this run | [`Wanted::Already`] |
-    /// | same checksum, outstanding | [`Wanted::Unchanged`] |
-    /// | same checksum, applied | [`Wanted::Unchanged`], or [`Wanted::Enqueue`] where `run.force` |
+    /// | nothing, another checksum, or another image | [`Wanted::Enqueue`] with a new version; a dead letter of the record is kept until it succeeds |
+    /// | the same, applied or dead, noted by this run | [`Wanted::Already`] |
+    /// | the same, dead | [`Wanted::Dead`], or [`Wanted::Enqueue`] where `run.force` |
+    /// | the same, outstanding since a newer version was overwritten (see [`State::settle`]) | [`Wanted::Enqueue`] with a new version |
+    /// | the same, outstanding, of this epoch | [`Wanted::Already`] |
+    /// | the same, outstanding, of an older epoch, its job is known to be gone (`lost`) | [`Wanted::Enqueue`] with a new version |
+    /// | the same, outstanding, noted by this run | [`Wanted::Already`] |
+    /// | the same, outstanding | [`Wanted::Unchanged`] |
+    /// | the same, applied | [`Wanted::Unchanged`], or [`Wanted::Enqueue`] where `run.force` |
     ///
     /// A record that this run had noted already keeps its place and is not counted as enqueued twice. Where it was
     /// outstanding from an older run, its place there counts as superseded.
@@ -113,7 +118,8 @@ impl State {
     }
 
     /// Withdraws what is wanted of outstanding records that the source no longer has: they go back to what is applied,
-    /// or are forgotten where nothing is. Their places count as superseded, their dead letters go.
+    /// or are forgotten where nothing is. Their places count as superseded, their dead letters go. Of their images
+    /// the sink keeps what it has; what it lacks is no longer wanted, until the source has the record again.
     pub async fn withdraw(&self, pipeline: &PipelineName, keys: &[RecordKey]) -> Result<(), Failure> {
         forward!(self.withdraw(pipeline, keys))
     }
@@ -154,12 +160,77 @@ impl State {
     ///
     /// A job that wrote (created, updated) an older version than is applied may have overwritten the newer one: the
     /// record is dirty, that is outstanding again, and its next [`State::want`] enqueues it.
+    ///
+    /// In the same transaction the image follows the record, where the job is the newest that the sink has:
+    ///
+    /// | image of the job | what becomes of it |
+    /// |---|---|
+    /// | as wanted (outstanding, applied or dead) | nothing: what has been tried is not tried anew |
+    /// | another one, applied | wanted and applied; what was outstanding or dead before is superseded |
+    /// | another one | outstanding, in place of what was outstanding or dead |
+    /// | none any more | what the sink has is kept; what was outstanding or dead is superseded |
+    /// | any, and the sink calls the record otherwise than before | outstanding: it was made anew in the sink |
     pub async fn settle(&self, pipeline: &PipelineName, settled: &[Settled]) -> Result<(), Failure> {
         forward!(self.settle(pipeline, settled))
     }
 
-    /// Notes dead letters, one per record (a newer version replaces the entry, an older one does not), and counts
-    /// their places as dead. A letter about a version that was applied meanwhile is only counted.
+    /// Images that are wanted, neither applied nor dead, and due: never tried, or their retry time has come. Oldest
+    /// first, at most `limit`; `after` is the version of the last one of the page before, so that one sweep lists each
+    /// once. An image stays listed until it is settled or buried: whoever enqueues what is listed lets those jobs end
+    /// before the next sweep, or their second jobs are taken for the work of a dead worker.
+    pub async fn outstanding_images(
+        &self,
+        pipeline: &PipelineName,
+        after: Option<Version>,
+        limit: usize,
+    ) -> Result<Vec<OutstandingImage>, Failure> {
+        forward!(self.outstanding_images(pipeline, after, limit))
+    }
+
+    /// Claims image jobs, as [`State::claim`] does record jobs, with started marks of their own.
+    pub async fn claim_images(
+        &self,
+        pipeline: &PipelineName,
+        claims: &[ImageClaim],
+    ) -> Result<Vec<ClaimedImage>, Failure> {
+        forward!(self.claim_images(pipeline, claims))
+    }
+
+    /// Takes the started marks of images back: the jobs were not worked on to an end.
+    pub async fn release_images(&self, pipeline: &PipelineName, keys: &[RecordKey]) -> Result<(), Failure> {
+        forward!(self.release_images(pipeline, keys))
+    }
+
+    /// Records how image jobs ended, in one transaction: what is applied moves to the job's image and hash, attempts
+    /// and started marks go, and a success clears the image's dead letter.
+    ///
+    /// A job that wrote (created, updated) an image that is no longer the wanted one may have written over it: the
+    /// wanted one is outstanding again.
+    pub async fn settle_images(
+        &self,
+        pipeline: &PipelineName,
+        settled: &[SettledImage],
+    ) -> Result<(), Failure> {
+        forward!(self.settle_images(pipeline, settled))
+    }
+
+    /// Notes that an attempt at an image failed and when the next one is due; its started marks go. The class decides
+    /// whether an attempt is spent. A redriven image is outstanding again; one that is no longer wanted stays so.
+    pub async fn retry_image(
+        &self,
+        pipeline: &PipelineName,
+        key: &RecordKey,
+        version: Version,
+        retry_at: Timestamp,
+        failure: &Attempt,
+    ) -> Result<(), Failure> {
+        forward!(self.retry_image(pipeline, key, version, retry_at, failure))
+    }
+
+    /// Notes dead letters, one per record and one per image (a newer version replaces the entry, an older one does
+    /// not), and counts the places of records as dead. A letter about a version that was applied meanwhile is only
+    /// counted. A record whose image is dead stays applied; a letter about an image that is no longer wanted leaves no
+    /// trace.
     pub async fn bury(&self, letters: &[DeadLetter]) -> Result<(), Failure> {
         forward!(self.bury(letters))
     }

@@ -90,7 +90,8 @@ pub(super) async fn a_success_clears_the_letter_of_its_version(store: impl Fixtu
             wanted: 1,
             applied: 1,
             outstanding: 0,
-            dead: 1
+            dead: 1,
+            ..Counts::default()
         }
     );
     newer.settle(&state, Outcome::Superseded).await;

@@ -183,6 +183,7 @@ fn want_of(id: u64, content: u8) -> Want {
     Want {
         key: id.into(),
         checksum: sum(content),
+        image: None,
     }
 }
 
@@ -232,6 +233,7 @@ impl Made {
             checksum: sum(self.content),
             outcome,
             sink_id: Some(format!("sink-{}", self.id)),
+            image: None,
         }
     }
 
@@ -266,6 +268,8 @@ impl Made {
                 place: self.place,
                 attempt: 2,
                 values: serde_json::from_str(r#"{"list_price":10.50,"uom_id":[1,"Units"]}"#).unwrap(),
+                image: None,
+                sink_id: None,
                 source_time: Some("2026-11-20 22:41:09".to_owned()),
                 failures: vec![attempt("first")],
             },

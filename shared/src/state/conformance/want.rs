@@ -297,6 +297,7 @@ pub(super) async fn outstanding_records_come_oldest_first_in_pages(store: impl F
             .map(|record| Want {
                 key: record.key.clone(),
                 checksum: sum(1),
+                image: None,
             })
             .collect();
         state.want(&later, &wants, true).await.unwrap();

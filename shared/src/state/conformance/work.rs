@@ -162,6 +162,7 @@ pub(super) async fn settling_twice_counts_once(store: impl Fixture) {
         applied: 1,
         outstanding: 1,
         dead: 0,
+        ..Counts::default()
     };
     assert_eq!(counts(&state).await, expected);
     // Also when the run is over and counted to its end.
@@ -201,6 +202,7 @@ pub(super) async fn every_outcome_has_its_place_in_the_ledger(store: impl Fixtur
         applied: 3,
         outstanding: 1,
         dead: 1,
+        ..Counts::default()
     };
     assert_eq!(
         counts(&state).await,
@@ -236,7 +238,8 @@ pub(super) async fn a_late_write_of_an_older_version_is_repaired(store: impl Fix
             wanted: 1,
             applied: 1,
             outstanding: 1,
-            dead: 0
+            dead: 0,
+            ..Counts::default()
         }
     );
     let repair = enqueue(&state, &run, 1, 2).await;
@@ -250,7 +253,8 @@ pub(super) async fn a_late_write_of_an_older_version_is_repaired(store: impl Fix
             wanted: 1,
             applied: 1,
             outstanding: 0,
-            dead: 0
+            dead: 0,
+            ..Counts::default()
         }
     );
     assert_eq!(ledger(&state, run.id).await.enqueued, 1);

@@ -4,7 +4,8 @@ use rusqlite::ToSql;
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, ValueRef};
 
 use crate::checksum::Checksum;
-use crate::record::{PipelineName, RecordKey, RunId};
+use crate::job::{Attempt, JobKind};
+use crate::record::{ImageReference, PipelineName, RecordKey, RunId};
 use crate::state::{DeadLetter, RunEnd, RunKind};
 
 macro_rules! text_column {
@@ -23,6 +24,36 @@ macro_rules! text_column {
 }
 text_column!(PipelineName);
 text_column!(RecordKey);
+text_column!(ImageReference);
+
+impl ToSql for JobKind {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(self.label().into())
+    }
+}
+
+/// Failed attempts as JSON; NULL where there are none, as nearly always.
+pub(super) struct Failures(pub(super) Vec<Attempt>);
+
+impl ToSql for Failures {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        if self.0.is_empty() {
+            return Ok(rusqlite::types::Null.into());
+        }
+        let text = serde_json::to_string(&self.0)
+            .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
+        Ok(text.into())
+    }
+}
+
+impl FromSql for Failures {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        match value.as_str_or_null()? {
+            Some(text) => serde_json::from_str(text).map(Self).map_err(FromSqlError::other),
+            None => Ok(Self(Vec::new())),
+        }
+    }
+}
 
 macro_rules! json_column {
     ($name:ident) => {

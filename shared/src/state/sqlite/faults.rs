@@ -34,6 +34,7 @@ fn wants(ids: std::ops::Range<u64>) -> Vec<Want> {
     ids.map(|id| Want {
         key: id.into(),
         checksum,
+        image: None,
     })
     .collect()
 }
@@ -146,7 +147,7 @@ async fn history_keeps_a_thousand_runs_and_late_jobs_of_older_ones_are_applied_u
     }
     assert_eq!(state.runs(None, 5_000).await.unwrap().len(), 1_000);
     assert_eq!(state.run(first.id).await.unwrap(), None);
-    let Want { key, checksum } = wants(0..1).remove(0);
+    let Want { key, checksum, .. } = wants(0..1).remove(0);
     let late = Settled {
         run: first.id,
         place,
@@ -155,6 +156,7 @@ async fn history_keeps_a_thousand_runs_and_late_jobs_of_older_ones_are_applied_u
         checksum,
         outcome: Outcome::Created,
         sink_id: None,
+        image: None,
     };
     state.settle(&first.pipeline, &[late]).await.unwrap();
     assert_eq!(state.counts(&first.pipeline).await.unwrap().applied, 1);
@@ -182,7 +184,7 @@ async fn bitmaps_go_with_the_runs_that_are_counted_to_their_end() {
         let settled: Vec<Settled> = wanted
             .into_iter()
             .zip(answers)
-            .map(|(Want { key, checksum }, answer)| {
+            .map(|(Want { key, checksum, .. }, answer)| {
                 let Wanted::Enqueue { version, place } = answer else {
                     panic!("{answer:?}")
                 };
@@ -195,6 +197,7 @@ async fn bitmaps_go_with_the_runs_that_are_counted_to_their_end() {
                     checksum,
                     outcome,
                     sink_id,
+                    image: None,
                 }
             })
             .collect();

@@ -7,6 +7,8 @@
 mod column;
 mod dead_letter;
 mod failure;
+mod image;
+mod image_job;
 mod layout;
 mod lock;
 mod memo;
@@ -23,13 +25,15 @@ mod faults;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use jiff::Timestamp;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use super::{
-    Claim, Claimed, Counts, DeadLetter, NewRun, Outstanding, Page, PipelineState, Run, RunEnd, RunSummary,
-    Settled, Want, Wanted,
+    Claim, Claimed, ClaimedImage, Counts, DeadLetter, ImageClaim, NewRun, Outstanding, OutstandingImage,
+    Page, PipelineState, Run, RunEnd, RunSummary, Settled, SettledImage, Want, Wanted,
 };
 use crate::failure::Failure;
+use crate::job::Attempt;
 use crate::record::{PipelineName, RecordKey, RunId, Version};
 use failure::StoreError;
 
@@ -134,6 +138,60 @@ impl SqliteState {
     pub(super) async fn settle(&self, name: &PipelineName, settled: &[Settled]) -> Result<(), Failure> {
         let (name, settled) = (name.clone(), settled.to_vec());
         self.write(move |transaction| settle::settle(transaction, &name, &settled))
+            .await
+    }
+
+    pub(super) async fn outstanding_images(
+        &self,
+        name: &PipelineName,
+        after: Option<Version>,
+        limit: usize,
+    ) -> Result<Vec<OutstandingImage>, Failure> {
+        let name = name.clone();
+        self.read(move |connection| image_job::outstanding(connection, &name, after, limit))
+            .await
+    }
+
+    pub(super) async fn claim_images(
+        &self,
+        name: &PipelineName,
+        claims: &[ImageClaim],
+    ) -> Result<Vec<ClaimedImage>, Failure> {
+        let (name, claims) = (name.clone(), claims.to_vec());
+        self.write(move |transaction| image_job::claim(transaction, &name, &claims))
+            .await
+    }
+
+    pub(super) async fn release_images(
+        &self,
+        name: &PipelineName,
+        keys: &[RecordKey],
+    ) -> Result<(), Failure> {
+        let (name, keys) = (name.clone(), keys.to_vec());
+        self.write(move |transaction| image_job::release(transaction, &name, &keys))
+            .await
+    }
+
+    pub(super) async fn settle_images(
+        &self,
+        name: &PipelineName,
+        settled: &[SettledImage],
+    ) -> Result<(), Failure> {
+        let (name, settled) = (name.clone(), settled.to_vec());
+        self.write(move |transaction| image_job::settle(transaction, &name, &settled))
+            .await
+    }
+
+    pub(super) async fn retry_image(
+        &self,
+        name: &PipelineName,
+        key: &RecordKey,
+        version: Version,
+        retry_at: Timestamp,
+        failure: &Attempt,
+    ) -> Result<(), Failure> {
+        let (name, key, failure) = (name.clone(), key.clone(), failure.clone());
+        self.write(move |transaction| image_job::retry(transaction, &name, &key, version, retry_at, &failure))
             .await
     }
 

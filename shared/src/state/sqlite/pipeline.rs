@@ -3,10 +3,11 @@
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::failure::StoreError;
+use super::image::Image;
 use super::record::{Record, Stage};
 use crate::failure::{Class, Failure, Reason};
 use crate::record::{PipelineName, RecordKey, RunId, Version};
-use crate::state::{Binding, Counts, OpenRun, PipelineState, Run};
+use crate::state::{Binding, Counts, ImageCounts, OpenRun, PipelineState, Run};
 
 /// What a transaction needs of a pipeline.
 #[derive(Debug)]
@@ -25,7 +26,8 @@ impl Pipeline {
     pub(super) fn find(connection: &Connection, name: &PipelineName) -> Result<Option<Self>, StoreError> {
         let found = connection
             .prepare_cached(
-                "SELECT id, epoch, sequence, floor, open_run, wanted, applied, outstanding, dead \
+                "SELECT id, epoch, sequence, floor, open_run, wanted, applied, outstanding, dead, \
+                 images_wanted, images_applied, images_outstanding, images_dead \
                  FROM pipeline WHERE name = ?1",
             )?
             .query_row([name], |row| {
@@ -40,6 +42,12 @@ impl Pipeline {
                         applied: row.get(6)?,
                         outstanding: row.get(7)?,
                         dead: row.get(8)?,
+                        images: ImageCounts {
+                            wanted: row.get(9)?,
+                            applied: row.get(10)?,
+                            outstanding: row.get(11)?,
+                            dead: row.get(12)?,
+                        },
                     },
                 })
             })
@@ -113,12 +121,47 @@ impl Pipeline {
         after.save(connection, self.id, key)
     }
 
+    /// Writes the image of a record where it was changed, and keeps the totals.
+    pub(super) fn replace_image(
+        &mut self,
+        connection: &Connection,
+        key: &RecordKey,
+        before: &Image,
+        after: &Image,
+    ) -> Result<(), StoreError> {
+        if before == after {
+            return Ok(());
+        }
+        let counts = &mut self.counts.images;
+        let wanted = |image: &Image| {
+            image
+                .wanted
+                .as_ref()
+                .is_some_and(|wanted| wanted.reference.is_some())
+        };
+        shift(&mut counts.wanted, wanted(before), wanted(after));
+        shift(
+            &mut counts.applied,
+            before.applied.is_some(),
+            after.applied.is_some(),
+        );
+        let outstanding = |image: &Image| image.stage() == Stage::Outstanding;
+        shift(&mut counts.outstanding, outstanding(before), outstanding(after));
+        after.save(connection, self.id, key)
+    }
+
+    /// Whether any image was ever wanted or brought: most pipelines have none, and theirs are not looked for.
+    pub(super) fn has_images(&self) -> bool {
+        self.counts.images != ImageCounts::default()
+    }
+
     /// Writes epoch, sequence, floor, open run and totals back.
     pub(super) fn save(&self, connection: &Connection) -> Result<(), StoreError> {
         connection
             .prepare_cached(
                 "UPDATE pipeline SET epoch = ?2, sequence = ?3, floor = ?4, open_run = ?5, wanted = ?6, applied = ?7, \
-                 outstanding = ?8, dead = ?9 WHERE id = ?1",
+                 outstanding = ?8, dead = ?9, images_wanted = ?10, images_applied = ?11, \
+                 images_outstanding = ?12, images_dead = ?13 WHERE id = ?1",
             )?
             .execute(params![
                 self.id,
@@ -130,6 +173,10 @@ impl Pipeline {
                 self.counts.applied,
                 self.counts.outstanding,
                 self.counts.dead,
+                self.counts.images.wanted,
+                self.counts.images.applied,
+                self.counts.images.outstanding,
+                self.counts.images.dead,
             ])?;
         Ok(())
     }

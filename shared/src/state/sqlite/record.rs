@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::failure::StoreError;
 use crate::checksum::Checksum;
-use crate::record::{RecordKey, RunId, Version};
+use crate::record::{ImageReference, RecordKey, RunId, Version};
 
 /// What is known of one record.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -23,10 +23,12 @@ pub(super) struct Record {
 }
 
 /// What is wanted of a record.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct Noted {
     pub(super) version: Version,
     pub(super) checksum: Checksum,
+    /// The image that the record has in the source.
+    pub(super) image: Option<ImageReference>,
     /// The run that noted it last, and its number there.
     pub(super) run: RunId,
     pub(super) place: u64,
@@ -74,7 +76,10 @@ impl Record {
     /// The values are wanted under a new version; it repairs whatever made the record dirty. The same values enqueued
     /// again keep their started marks: a record that kills its workers must not be innocent again with each restart.
     pub(super) fn want(&mut self, noted: Noted) {
-        let same = self.wanted.filter(|wanted| wanted.checksum == noted.checksum);
+        let same = self
+            .wanted
+            .as_ref()
+            .filter(|wanted| wanted.checksum == noted.checksum);
         self.started = match (same, self.started) {
             (Some(wanted), Some((marked, count))) if marked == wanted.version => Some((noted.version, count)),
             (_, started) => started,
@@ -86,17 +91,20 @@ impl Record {
 
     /// The sink has what `noted` describes. `wrote`: the sink was changed for it, not only looked at.
     pub(super) fn apply(&mut self, noted: Noted, sink_id: Option<String>, wrote: bool, now: Timestamp) {
+        let Noted {
+            version, checksum, ..
+        } = noted;
         self.catch_up(noted);
         let newest = self.applied.as_ref().map(|applied| applied.version);
-        if newest.is_none_or(|newest| newest < noted.version) {
+        if newest.is_none_or(|newest| newest < version) {
             let sink_id = sink_id.or_else(|| self.applied.take().and_then(|before| before.sink_id));
             self.applied = Some(Applied {
-                version: noted.version,
-                checksum: noted.checksum,
+                version,
+                checksum,
                 sink_id,
             });
             self.dirty = false;
-        } else if wrote && newest.is_some_and(|newest| newest > noted.version) {
+        } else if wrote && newest.is_some_and(|newest| newest > version) {
             self.dirty = true;
         }
         let stage = self.stage();
@@ -108,9 +116,10 @@ impl Record {
 
     /// What `noted` describes was given up.
     pub(super) fn bury(&mut self, noted: Noted) {
+        let version = noted.version;
         self.catch_up(noted);
         if let Some(wanted) = &mut self.wanted
-            && wanted.version == noted.version
+            && wanted.version == version
         {
             self.dead = true;
             if !self.dirty {
@@ -119,17 +128,18 @@ impl Record {
         }
     }
 
-    /// The source no longer has the record: back to what is applied.
-    pub(super) fn withdraw(&mut self) {
+    /// The source no longer has the record: back to what is applied, with the image that the sink has.
+    pub(super) fn withdraw(&mut self, image: Option<&ImageReference>) {
         self.dirty = false;
         self.started = None;
         self.wanted = self.applied.as_ref().and_then(|applied| {
             let Applied {
                 version, checksum, ..
             } = *applied;
-            self.wanted.map(|wanted| Noted {
+            self.wanted.take().map(|wanted| Noted {
                 version,
                 checksum,
+                image: image.cloned(),
                 since: None,
                 ..wanted
             })
@@ -138,7 +148,11 @@ impl Record {
 
     /// A job newer than anything known: the state was wiped, or the record withdrawn, while it was under way.
     fn catch_up(&mut self, noted: Noted) {
-        if self.wanted.is_none_or(|wanted| wanted.version < noted.version) {
+        if self
+            .wanted
+            .as_ref()
+            .is_none_or(|wanted| wanted.version < noted.version)
+        {
             self.want(noted);
         }
     }
@@ -153,6 +167,7 @@ impl Record {
         self.stage() == Stage::Outstanding
             && self
                 .wanted
+                .as_ref()
                 .is_some_and(|wanted| wanted.run == run && wanted.place == place && wanted.version > version)
     }
 
@@ -162,7 +177,7 @@ impl Record {
             .prepare_cached(
                 "SELECT dirty, stage, started, started_epoch, started_sequence, sink_id, \
                  wanted_epoch, wanted_sequence, wanted_checksum, run, place, since, \
-                 applied_epoch, applied_sequence, coalesce(applied_checksum, wanted_checksum) \
+                 applied_epoch, applied_sequence, coalesce(applied_checksum, wanted_checksum), wanted_image \
                  FROM record WHERE pipeline = ?1 AND key = ?2",
             )?
             .query_row(params![pipeline, key], Self::of_row)
@@ -185,6 +200,7 @@ impl Record {
             Some(version) => Some(Noted {
                 version,
                 checksum: row.get(8)?,
+                image: row.get(15)?,
                 run: row.get(9)?,
                 place: row.get(10)?,
                 since: row.get(11)?,
@@ -234,8 +250,8 @@ impl Record {
             .prepare_cached(
                 "REPLACE INTO record (pipeline, key, stage, dirty, wanted_epoch, wanted_sequence, \
                  wanted_checksum, run, place, since, applied_epoch, applied_sequence, applied_checksum, \
-                 sink_id, started, started_epoch, started_sequence) \
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
+                 sink_id, started, started_epoch, started_sequence, wanted_image) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)",
             )?
             .execute(params![
                 pipeline,
@@ -255,6 +271,7 @@ impl Record {
                 self.started.map(|(_, count)| count),
                 self.started.map(|(version, _)| version.epoch),
                 self.started.map(|(version, _)| version.sequence),
+                wanted.and_then(|wanted| wanted.image.as_ref()),
             ])?;
         Ok(())
     }

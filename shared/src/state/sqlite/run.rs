@@ -216,6 +216,7 @@ fn is_unbound(transaction: &Transaction<'_>, pipeline: &Pipeline) -> Result<bool
 fn reset(transaction: &Transaction<'_>, pipeline: &mut Pipeline) -> Result<(), StoreError> {
     for forget in [
         "DELETE FROM record WHERE pipeline = ?1",
+        "DELETE FROM image WHERE pipeline = ?1",
         "DELETE FROM dead_letter WHERE pipeline = ?1",
         "DELETE FROM place WHERE run IN (SELECT id FROM run WHERE pipeline = ?1)",
         "UPDATE run SET superseded = enqueued - (created + updated + unchanged + dead) WHERE pipeline = ?1",

@@ -5,9 +5,11 @@ use rusqlite::Transaction;
 
 use super::dead_letter;
 use super::failure::StoreError;
+use super::image::Image;
 use super::pipeline::Pipeline;
-use super::record::{Noted, Record};
+use super::record::{Noted, Record, Stage};
 use super::tally::Tally;
+use crate::job::JobKind;
 use crate::record::{Outcome, PipelineName, RecordKey};
 use crate::state::{Claim, Claimed, Settled};
 
@@ -21,7 +23,10 @@ pub(super) fn claim(
     let mut answers = Vec::with_capacity(claims.len());
     for Claim { key, version } in claims {
         let before = Record::load(transaction, pipeline.id, key)?;
-        let newer_wanted = before.wanted.is_some_and(|wanted| wanted.version > *version);
+        let newer_wanted = before
+            .wanted
+            .as_ref()
+            .is_some_and(|wanted| wanted.version > *version);
         if newer_wanted || pipeline.is_foreign(*version) {
             answers.push(Claimed::Superseded);
             continue;
@@ -94,12 +99,14 @@ pub(super) fn settle(
             let noted = Noted {
                 version: job.version,
                 checksum: job.checksum,
+                image: job.image.clone(),
                 run: job.run,
                 place: job.place,
                 since: Some(now),
             };
             after.apply(noted, job.sink_id.clone(), wrote, now);
-            dead_letter::clear(transaction, &mut pipeline, &job.key, job.version)?;
+            dead_letter::clear(transaction, &mut pipeline, JobKind::Record, &job.key, job.version)?;
+            want_image(transaction, &mut pipeline, job, &after, now)?;
         }
         // Where the run gave the place again to a newer version, that one's end is the one to count.
         if succeeded || !after.place_goes_on(job.run, job.place, job.version) {
@@ -109,4 +116,29 @@ pub(super) fn settle(
     }
     tally.save(transaction)?;
     pipeline.save(transaction)
+}
+
+/// The image of a record follows its record: it is wanted once the sink has the record's newest version.
+fn want_image(
+    transaction: &Transaction<'_>,
+    pipeline: &mut Pipeline,
+    job: &Settled,
+    record: &Record,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let newest = record
+        .applied
+        .as_ref()
+        .filter(|applied| applied.version == job.version);
+    let (Some(applied), true) = (newest, job.image.is_some() || pipeline.has_images()) else {
+        return Ok(());
+    };
+    let before = Image::load(transaction, pipeline.id, &job.key)?;
+    let mut after = before.clone();
+    after.follow(job, applied.sink_id.as_deref(), now);
+    if after.stage() == Stage::Applied {
+        // Back to the image that the sink has, or to none: nothing is left that could clear a letter.
+        dead_letter::clear(transaction, pipeline, JobKind::Image, &job.key, job.version)?;
+    }
+    pipeline.replace_image(transaction, &job.key, &before, &after)
 }

@@ -5,11 +5,12 @@ use rusqlite::{Connection, Transaction, params};
 
 use super::dead_letter;
 use super::failure::StoreError;
+use super::image::Image;
 use super::pipeline::Pipeline;
 use super::record::{Noted, Record, Stage};
 use super::tally::Tally;
-use crate::checksum::Checksum;
-use crate::record::{Outcome, PipelineName, RecordKey, Version};
+use crate::job::JobKind;
+use crate::record::{ImageReference, Outcome, PipelineName, RecordKey, Version};
 use crate::state::{Outstanding, Run, Want, Wanted};
 
 /// See [`crate::state::State::want`].
@@ -25,14 +26,14 @@ pub(super) fn want(
     let mut answers = Vec::with_capacity(wants.len());
     for want in wants {
         let before = Record::load(transaction, pipeline.id, &want.key)?;
-        if let Some(answer) = needless(&before, run, &want.checksum, lost) {
+        if let Some(answer) = needless(&before, run, want, lost) {
             answers.push(answer);
             continue;
         }
-        let place = match before.wanted {
+        let place = match &before.wanted {
             Some(noted) if noted.run == run.id => noted.place,
             noted => {
-                if let Some(older) = noted.filter(|_| before.stage() == Stage::Outstanding) {
+                if let Some(older) = noted.as_ref().filter(|_| before.stage() == Stage::Outstanding) {
                     tally.count(transaction, older.run, older.place, Outcome::Superseded)?;
                 }
                 tally.enqueue(transaction, run.id)?
@@ -43,6 +44,7 @@ pub(super) fn want(
         after.want(Noted {
             version,
             checksum: want.checksum,
+            image: want.image.clone(),
             run: run.id,
             place,
             since: Some(now),
@@ -56,8 +58,11 @@ pub(super) fn want(
 }
 
 /// The table of [`crate::state::State::want`]; `None`: a job is to be enqueued.
-fn needless(record: &Record, run: &Run, checksum: &Checksum, lost: bool) -> Option<Wanted> {
-    let wanted = record.wanted.filter(|wanted| wanted.checksum == *checksum)?;
+fn needless(record: &Record, run: &Run, want: &Want, lost: bool) -> Option<Wanted> {
+    let wanted = record
+        .wanted
+        .as_ref()
+        .filter(|wanted| wanted.checksum == want.checksum && wanted.image == want.image)?;
     let noted = wanted.run == run.id;
     match record.stage() {
         Stage::Unknown => None,
@@ -112,16 +117,45 @@ pub(super) fn withdraw(
     let mut tally = Tally::default();
     for key in keys {
         let before = Record::load(transaction, pipeline.id, key)?;
-        let Some(wanted) = before.wanted.filter(|_| before.stage() == Stage::Outstanding) else {
+        let Some(wanted) = before
+            .wanted
+            .as_ref()
+            .filter(|_| before.stage() == Stage::Outstanding)
+        else {
             continue;
         };
         let mut after = before.clone();
-        after.withdraw();
+        let image = withdraw_image(transaction, &mut pipeline, key, &before, wanted.version)?;
+        after.withdraw(image.as_ref());
         // An older letter of a record that is gone could never be cleared.
-        dead_letter::clear(transaction, &mut pipeline, key, wanted.version)?;
+        dead_letter::clear(transaction, &mut pipeline, JobKind::Record, key, wanted.version)?;
         tally.count(transaction, wanted.run, wanted.place, Outcome::Superseded)?;
         pipeline.replace(transaction, key, &before, &after)?;
     }
     tally.save(transaction)?;
     pipeline.save(transaction)
+}
+
+/// What the sink lacks of a withdrawn record's image is no longer wanted; the answer is the image that it has. The
+/// record goes back to that one, so that it is enqueued again, and its image with it, should the source have both again.
+fn withdraw_image(
+    transaction: &Transaction<'_>,
+    pipeline: &mut Pipeline,
+    key: &RecordKey,
+    record: &Record,
+    up_to: Version,
+) -> Result<Option<ImageReference>, StoreError> {
+    if !pipeline.has_images() {
+        return Ok(None);
+    }
+    let before = Image::load(transaction, pipeline.id, key)?;
+    let mut after = before.clone();
+    if record.applied.is_some() {
+        after.withdraw(up_to, Timestamp::now());
+    } else {
+        after = Image::default();
+    }
+    dead_letter::clear(transaction, pipeline, JobKind::Image, key, up_to)?;
+    pipeline.replace_image(transaction, key, &before, &after)?;
+    Ok(after.applied.map(|applied| applied.reference))
 }

@@ -1,0 +1,342 @@
+//! The image of one record as the state knows it, the rules by which it changes, and its row.
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use super::column::Failures;
+use super::failure::StoreError;
+use super::record::Stage;
+use crate::checksum::Checksum;
+use crate::failure::Class;
+use crate::job::{Attempt, Job};
+use crate::record::{ImageReference, Outcome, RecordKey, RunId, Version};
+use crate::state::{Settled, SettledImage};
+
+/// Failures kept of an image that is tried again: throttling spends no attempt and may go on for long.
+const FAILURES_MAX: usize = 10;
+
+/// What is known of the image of one record.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Image {
+    pub(super) wanted: Option<WantedImage>,
+    /// What the sink has; `None` also where an older job may have written over it.
+    pub(super) applied: Option<AppliedImage>,
+    /// The wanted image is in the dead letters.
+    pub(super) dead: bool,
+    /// Started marks and the version that they belong to.
+    pub(super) started: Option<(Version, u32)>,
+}
+
+/// The image that a record has in the source, as of the newest record job that the sink has.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct WantedImage {
+    pub(super) version: Version,
+    /// `None`: the source has none any more; what the sink has is kept.
+    pub(super) reference: Option<ImageReference>,
+    pub(super) sink_id: Option<String>,
+    run: RunId,
+    since: Option<Timestamp>,
+    attempt: u32,
+    retry_at: Option<Timestamp>,
+    failures: Vec<Attempt>,
+}
+
+/// The image that a record has in the sink.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct AppliedImage {
+    pub(super) reference: ImageReference,
+    pub(super) hash: Option<Checksum>,
+}
+
+impl WantedImage {
+    fn new(version: Version, reference: Option<ImageReference>, sink_id: Option<String>, run: RunId) -> Self {
+        Self {
+            version,
+            reference,
+            sink_id,
+            run,
+            since: None,
+            attempt: 1,
+            retry_at: None,
+            failures: Vec::new(),
+        }
+    }
+
+    fn forget_attempts(&mut self) {
+        self.attempt = 1;
+        self.retry_at = None;
+        self.failures.clear();
+    }
+}
+
+impl Image {
+    pub(super) fn stage(&self) -> Stage {
+        let Some(wanted) = &self.wanted else {
+            return Stage::Unknown;
+        };
+        let has_it = wanted
+            .reference
+            .as_ref()
+            .is_none_or(|reference| self.is_applied(reference));
+        match (has_it, self.dead) {
+            (true, _) => Stage::Applied,
+            (false, true) => Stage::Dead,
+            (false, false) => Stage::Outstanding,
+        }
+    }
+
+    pub(super) fn is_applied(&self, reference: &ImageReference) -> bool {
+        self.applied
+            .as_ref()
+            .is_some_and(|applied| applied.reference == *reference)
+    }
+
+    /// Whether a job is about an image that is no longer the wanted one.
+    pub(super) fn supersedes(&self, version: Version, reference: &ImageReference) -> bool {
+        self.wanted.as_ref().is_some_and(|wanted| {
+            wanted.version > version
+                || (wanted.version == version && wanted.reference.as_ref() != Some(reference))
+        })
+    }
+
+    /// The sink has the record as of `job`; the image of it is wanted from now on. A record that the sink knows by
+    /// another name than before was lost there and made anew, and its image with it.
+    pub(super) fn follow(&mut self, job: &Settled, sink_id: Option<&str>, now: Timestamp) {
+        let known = self.wanted.as_ref().and_then(|wanted| wanted.sink_id.as_deref());
+        let anew = matches!((known, sink_id), (Some(known), Some(named)) if known != named);
+        let sink_id = sink_id.or(known).map(str::to_owned);
+        match &mut self.wanted {
+            None if job.image.is_none() => return,
+            Some(wanted) if wanted.version > job.version => return,
+            Some(wanted) if wanted.reference == job.image && !anew => {
+                wanted.sink_id = sink_id;
+                return;
+            }
+            _ => {}
+        }
+        if anew {
+            self.applied = None;
+        }
+        self.want(
+            WantedImage::new(job.version, job.image.clone(), sink_id, job.run),
+            now,
+        );
+    }
+
+    /// The source no longer has the record, whose version `up_to` was wanted: what was not brought is not wanted any
+    /// more.
+    pub(super) fn withdraw(&mut self, up_to: Version, now: Timestamp) {
+        if !matches!(self.stage(), Stage::Outstanding | Stage::Dead) {
+            return;
+        }
+        if let Some(WantedImage { sink_id, run, .. }) = self.wanted.take() {
+            self.want(WantedImage::new(up_to, None, sink_id, run), now);
+        }
+    }
+
+    fn want(&mut self, wanted: WantedImage, now: Timestamp) {
+        self.wanted = Some(wanted);
+        self.dead = false;
+        self.keep_since(now);
+    }
+
+    /// A job ended. One that wrote an image which is no longer the wanted one may have written over it: what the sink
+    /// has is not known any more, and the wanted one is brought again.
+    pub(super) fn settle(&mut self, job: &SettledImage, now: Timestamp) {
+        let wrote = matches!(job.outcome, Outcome::Created | Outcome::Updated);
+        if self.supersedes(job.version, &job.reference) {
+            if wrote {
+                self.applied = None;
+            }
+        } else if wrote || job.outcome == Outcome::Unchanged {
+            let before = self
+                .applied
+                .take()
+                .filter(|applied| applied.reference == job.reference);
+            self.applied = Some(AppliedImage {
+                reference: job.reference.clone(),
+                hash: job.hash.or(before.and_then(|applied| applied.hash)),
+            });
+            self.dead = false;
+            if let Some(wanted) = &mut self.wanted {
+                wanted.forget_attempts();
+            }
+        }
+        self.keep_since(now);
+    }
+
+    /// An attempt failed, another one is due at `retry_at`. The same failure told twice is one.
+    pub(super) fn retry(&mut self, version: Version, retry_at: Timestamp, failure: &Attempt, now: Timestamp) {
+        let stage = self.stage();
+        let Some(wanted) = self.wanted.as_mut().filter(|wanted| wanted.version == version) else {
+            return;
+        };
+        let told = wanted.failures.last() == Some(failure);
+        if told || !matches!(stage, Stage::Outstanding | Stage::Dead) {
+            return;
+        }
+        let spends = !matches!(
+            failure.class,
+            Class::Throttled | Class::Systemic | Class::Interrupted | Class::Newer
+        );
+        wanted.attempt = wanted.attempt.saturating_add(u32::from(spends));
+        wanted.retry_at = Some(retry_at);
+        wanted.failures.push(failure.clone());
+        let surplus = wanted.failures.len().saturating_sub(FAILURES_MAX);
+        wanted.failures.drain(..surplus);
+        // A redriven job: its letter stays until it succeeds.
+        self.dead = false;
+        self.keep_since(now);
+    }
+
+    /// The image of a job was given up; `false` where the job is about what is brought already or no longer wanted.
+    pub(super) fn bury(&mut self, job: &Job, reference: &ImageReference, now: Timestamp) -> bool {
+        if self.supersedes(job.version, reference) || self.is_applied(reference) {
+            return false;
+        }
+        // A job newer than anything known: the state was wiped while it was under way.
+        if self
+            .wanted
+            .as_ref()
+            .is_none_or(|wanted| wanted.version < job.version)
+        {
+            self.wanted = Some(WantedImage::new(
+                job.version,
+                Some(reference.clone()),
+                job.sink_id.clone(),
+                job.run,
+            ));
+        }
+        if let Some(wanted) = &mut self.wanted {
+            wanted.forget_attempts();
+        }
+        self.dead = true;
+        self.keep_since(now);
+        true
+    }
+
+    /// A job of this version is over: its started marks go.
+    pub(super) fn unmark(&mut self, version: Version) {
+        self.started = self.started.filter(|(marked, _)| *marked > version);
+    }
+
+    fn keep_since(&mut self, now: Timestamp) {
+        let stage = self.stage();
+        self.dead &= stage == Stage::Dead;
+        if let Some(wanted) = &mut self.wanted {
+            wanted.since = (stage == Stage::Outstanding).then(|| wanted.since.unwrap_or(now));
+        }
+    }
+
+    /// The row of an image; all empty where there is none.
+    pub(super) fn load(connection: &Connection, pipeline: i64, key: &RecordKey) -> Result<Self, StoreError> {
+        let image = connection
+            .prepare_cached(
+                "SELECT stage, started, started_epoch, started_sequence, wanted_epoch, wanted_sequence, reference, \
+                 sink_id, run, since, attempt, retry_at, failures, \
+                 iif(stage = 2, coalesce(applied_reference, reference), applied_reference), hash \
+                 FROM image WHERE pipeline = ?1 AND key = ?2",
+            )?
+            .query_row(params![pipeline, key], Self::of_row)
+            .optional()?;
+        Ok(image.unwrap_or_default())
+    }
+
+    fn of_row(row: &Row<'_>) -> rusqlite::Result<Self> {
+        let wanted = match row.get(4)? {
+            Some(epoch) => Some(WantedImage {
+                version: Version {
+                    epoch,
+                    sequence: row.get(5)?,
+                },
+                reference: row.get(6)?,
+                sink_id: row.get(7)?,
+                run: row.get(8)?,
+                since: row.get(9)?,
+                attempt: row.get(10)?,
+                retry_at: retry_at(row, 11)?,
+                failures: row.get::<_, Failures>(12)?.0,
+            }),
+            None => None,
+        };
+        let applied = match row.get(13)? {
+            Some(reference) => Some(AppliedImage {
+                reference,
+                hash: row.get(14)?,
+            }),
+            None => None,
+        };
+        let started = match row.get(2)? {
+            Some(epoch) => Some((
+                Version {
+                    epoch,
+                    sequence: row.get(3)?,
+                },
+                row.get(1)?,
+            )),
+            None => None,
+        };
+        Ok(Self {
+            wanted,
+            applied,
+            dead: row.get::<_, i64>(0)? == Stage::Dead as i64,
+            started,
+        })
+    }
+
+    /// Writes the row, or removes it where nothing is known any more.
+    pub(super) fn save(
+        &self,
+        connection: &Connection,
+        pipeline: i64,
+        key: &RecordKey,
+    ) -> Result<(), StoreError> {
+        if *self == Self::default() {
+            connection
+                .prepare_cached("DELETE FROM image WHERE pipeline = ?1 AND key = ?2")?
+                .execute(params![pipeline, key])?;
+            return Ok(());
+        }
+        let (wanted, applied) = (self.wanted.as_ref(), self.applied.as_ref());
+        let reference = wanted.and_then(|wanted| wanted.reference.as_ref());
+        connection
+            .prepare_cached(
+                "REPLACE INTO image (pipeline, key, stage, wanted_epoch, wanted_sequence, reference, sink_id, run, \
+                 since, attempt, retry_at, failures, applied_reference, hash, started, started_epoch, \
+                 started_sequence) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
+            )?
+            .execute(params![
+                pipeline,
+                key,
+                self.stage() as i64,
+                wanted.map(|wanted| wanted.version.epoch),
+                wanted.map(|wanted| wanted.version.sequence),
+                reference,
+                wanted.and_then(|wanted| wanted.sink_id.as_deref()),
+                wanted.map(|wanted| wanted.run),
+                wanted.and_then(|wanted| wanted.since),
+                wanted.map(|wanted| wanted.attempt),
+                wanted.and_then(|wanted| wanted.retry_at).map(Timestamp::as_millisecond),
+                wanted.map(|wanted| Failures(wanted.failures.clone())),
+                applied
+                    .map(|applied| &applied.reference)
+                    .filter(|own| reference != Some(*own)),
+                applied.and_then(|applied| applied.hash),
+                self.started.map(|(_, count)| count),
+                self.started.map(|(version, _)| version.epoch),
+                self.started.map(|(version, _)| version.sequence),
+            ])?;
+        Ok(())
+    }
+}
+
+/// A retry time from a column of Unix milliseconds.
+fn retry_at(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<Timestamp>> {
+    row.get::<_, Option<i64>>(at)?
+        .map(|millis| {
+            Timestamp::from_millisecond(millis)
+                .map_err(|_| rusqlite::Error::IntegralValueOutOfRange(at, millis))
+        })
+        .transpose()
+}
