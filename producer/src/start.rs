@@ -109,7 +109,7 @@ fn full_run_because(
     let Some(cursor) = known.cursor else {
         return Some(("no run has been completed yet".to_owned(), false, false));
     };
-    let overlap = SignedDuration::try_from(pipeline.source.overlap).unwrap_or(SignedDuration::MAX);
+    let overlap = SignedDuration::try_from(pipeline.source.overlap()).unwrap_or(SignedDuration::MAX);
     if cursor.duration_since(now) > overlap {
         return Some((
             format!("the source's clock went back, from {cursor} to {now}"),
@@ -137,7 +137,7 @@ async fn incremental(
             resumed: true,
         });
     }
-    let overlap = SignedDuration::try_from(pipeline.source.overlap).unwrap_or(SignedDuration::MAX);
+    let overlap = SignedDuration::try_from(pipeline.source.overlap()).unwrap_or(SignedDuration::MAX);
     let start = cursor
         .map(|cursor| cursor.min(end))
         .map(|from| from.checked_sub(overlap).unwrap_or(jiff::Timestamp::MIN));

@@ -2,10 +2,11 @@
 //!
 //! In the order in which a job passes: [`batch`] gathers deliveries, [`consume`] claims them, [`sink`] writes them,
 //! [`consume`] records and settles how they ended; [`retry`] says when a failed attempt is due again, `breaker` when so
-//! many records fail alike that it is not the records.
+//! many records fail alike that it is not the records. Images have their own jobs and their own worker: [`image`].
 
 pub mod batch;
 mod breaker;
 pub mod consume;
+pub mod image;
 pub mod retry;
 pub mod sink;
