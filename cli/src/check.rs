@@ -4,13 +4,14 @@ use std::path::Path;
 
 use serde::Serialize;
 use serde_json::json;
-use shared::config::{Config, Pipeline};
+use shared::config::{Config, OdooEntity, OdooTarget, Pipeline, SinkConfig, SourceConfig};
 use shared::failure::{Failure, Reason};
 use shared::odoo::OdooClient;
 use shared::state::State;
 
 use crate::exit::Exit;
 use crate::output::Output;
+use crate::sync::open::odoo_sink_of;
 use crate::systems::Systems;
 
 /// A clock that is off by more is worth a word: windows are in the server's time, so it harms nothing but reading logs.
@@ -57,15 +58,21 @@ pub(crate) async fn run(config: &Config, output: &Output) -> Result<Exit, Failur
     for name in config.odoo.keys() {
         findings.note(&format!("odoo.{name}"), server(&systems, name).await);
     }
+    for name in config.zoho.keys() {
+        findings.note(&format!("zoho.{name}"), organization(&systems, name).await);
+    }
     for pipeline in &config.pipelines {
         let name = &pipeline.name;
-        if let Ok(client) = systems.odoo(&pipeline.source.server).await {
-            findings.note(
-                &format!("pipeline.{name} source"),
-                source(&client, pipeline).await,
-            );
+        // What cannot be reached was said above, once.
+        match source(&systems, pipeline).await {
+            Some(finding) => findings.note(&format!("pipeline.{name} source"), finding),
+            None => continue,
         }
-        findings.note(&format!("pipeline.{name} sink"), sink(&pipeline.sink.path));
+        let finding = match &pipeline.sink {
+            SinkConfig::Json(file) => folder_of(&file.path),
+            SinkConfig::Odoo(target) => odoo_sink(&systems, pipeline, target).await,
+        };
+        findings.note(&format!("pipeline.{name} sink"), finding);
     }
     findings.note("state", state(&config.state).await);
     output.object(&json!({ "findings": findings.all }));
@@ -96,25 +103,49 @@ async fn server(systems: &Systems<'_>, name: &str) -> Result<String, Failure> {
     Ok(says)
 }
 
-/// The model may be read, and the fields exist.
-async fn source(client: &OdooClient, pipeline: &Pipeline) -> Result<String, Failure> {
-    let checked = producer::source::odoo::check(client, &pipeline.source).await?;
+async fn organization(systems: &Systems<'_>, name: &str) -> Result<String, Failure> {
+    let client = systems.zoho(name).await?;
+    Ok(format!("{} gave a token", client.identity()))
+}
+
+/// The records may be read, and the fields exist. `None` where the system cannot be reached.
+async fn source(systems: &Systems<'_>, pipeline: &Pipeline) -> Option<Result<String, Failure>> {
+    match &pipeline.source {
+        SourceConfig::Odoo(entity) => {
+            let client = systems.odoo(&entity.server).await.ok()?;
+            Some(odoo_source(&client, entity).await)
+        }
+        SourceConfig::Zoho(entity) => {
+            let client = systems.zoho(&entity.server).await.ok()?;
+            Some(producer::source::zoho::check(&client, entity).await)
+        }
+    }
+}
+
+async fn odoo_source(client: &OdooClient, entity: &OdooEntity) -> Result<String, Failure> {
+    let checked = producer::source::odoo::check(client, entity).await?;
     let (records, columns) = (checked.records, checked.columns);
-    let mut says = format!(
-        "{} is readable: {records} records, {columns} columns",
-        pipeline.source.model
-    );
+    let mut says = format!("{} is readable: {records} records, {columns} columns", entity.model);
     if !checked.left_out.is_empty() {
-        says += &format!(
-            " ({} left out: this server has no such field)",
-            checked.left_out.join(", ")
-        );
+        says += &format!(" ({} left out: this server has no such field)", checked.left_out.join(", "));
     }
     Ok(says)
 }
 
+/// The model may be written, the columns exist and our external ids are nobody else's.
+async fn odoo_sink(
+    systems: &Systems<'_>,
+    pipeline: &Pipeline,
+    target: &OdooTarget,
+) -> Result<String, Failure> {
+    let client = systems.odoo(&target.server).await?;
+    let sink = odoo_sink_of(pipeline, target, client).await?;
+    let records = sink.count().await?;
+    Ok(format!("{} is writable, {records} records carry our external ids", sink.identity()))
+}
+
 /// The folder takes files. It is tried with a file of our own name that is removed at once.
-fn sink(path: &Path) -> Result<String, Failure> {
+fn folder_of(path: &Path) -> Result<String, Failure> {
     let shown = path.display();
     if path.is_dir() {
         return Err(

@@ -2,13 +2,14 @@
 
 use serde::Serialize;
 use serde_json::json;
-use shared::config::{Config, Pipeline};
+use shared::config::{Config, Pipeline, SinkConfig, SourceConfig};
 use shared::failure::Failure;
 use shared::state::{Counts, State};
 use worker::sink::json::count_records;
 
 use crate::exit::Exit;
 use crate::output::{Output, table};
+use crate::sync::open::odoo_sink_of;
 use crate::systems::Systems;
 
 #[derive(Serialize)]
@@ -35,10 +36,8 @@ pub(crate) async fn run(config: &Config, output: &Output) -> Result<Exit, Failur
             exit = exit.max(Exit::after(&failure));
             errors.push(format!("{}: {failure:#}", pipeline.name));
         };
-        let source = source_count(&systems, pipeline).await.map_err(&mut note).ok();
-        let sink = tokio::task::block_in_place(|| count_records(&pipeline.sink.path))
-            .map_err(&mut note)
-            .ok();
+        let source = source_count(&systems, pipeline).await.map_err(&mut note).ok().flatten();
+        let sink = sink_count(&systems, pipeline).await.map_err(&mut note).ok();
         let known = match &state {
             Some(state) => state.counts(&pipeline.name).await?,
             None => Counts::default(),
@@ -56,9 +55,25 @@ pub(crate) async fn run(config: &Config, output: &Output) -> Result<Exit, Failur
     Ok(exit)
 }
 
-async fn source_count(systems: &Systems<'_>, pipeline: &Pipeline) -> Result<u64, Failure> {
-    let client = systems.odoo(&pipeline.source.server).await?;
-    producer::source::odoo::count(&client, &pipeline.source).await
+/// Zoho's lists tell no total: `None`.
+async fn source_count(systems: &Systems<'_>, pipeline: &Pipeline) -> Result<Option<u64>, Failure> {
+    match &pipeline.source {
+        SourceConfig::Odoo(entity) => {
+            let client = systems.odoo(&entity.server).await?;
+            producer::source::odoo::count(&client, entity).await.map(Some)
+        }
+        SourceConfig::Zoho(_) => Ok(None),
+    }
+}
+
+async fn sink_count(systems: &Systems<'_>, pipeline: &Pipeline) -> Result<u64, Failure> {
+    match &pipeline.sink {
+        SinkConfig::Json(file) => tokio::task::block_in_place(|| count_records(&file.path)),
+        SinkConfig::Odoo(target) => {
+            let client = systems.odoo(&target.server).await?;
+            odoo_sink_of(pipeline, target, client).await?.count().await
+        }
+    }
 }
 
 fn text(all: &[PipelineCounts]) -> String {

@@ -61,7 +61,7 @@ pub(crate) async fn run(config: &Config, output: &Output) -> Result<Exit, Failur
 
 async fn look(state: &State, pipeline: &Pipeline) -> Result<PipelineStatus, Failure> {
     let known = state.pipeline(&pipeline.name).await?;
-    let overlap = SignedDuration::try_from(pipeline.source.overlap).unwrap_or(SignedDuration::MAX);
+    let overlap = SignedDuration::try_from(pipeline.source.overlap()).unwrap_or(SignedDuration::MAX);
     let letters = state.dead_letters(&pipeline.name, LETTERS_SHOWN).await?;
     let dead = |letter: shared::state::DeadLetter| Dead {
         key: letter.job.key,

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use shared::config::Config;
 use shared::failure::{Failure, Reason};
 use shared::odoo::OdooClient;
+use shared::zoho::ZohoClient;
 use tokio::sync::Mutex;
 
 /// Connections by name. A failure is remembered too: a rejected password is never sent twice by one command, since
@@ -13,6 +14,7 @@ use tokio::sync::Mutex;
 pub(crate) struct Systems<'a> {
     config: &'a Config,
     odoo: Mutex<BTreeMap<String, Result<OdooClient, Failure>>>,
+    zoho: Mutex<BTreeMap<String, Result<ZohoClient, Failure>>>,
 }
 
 impl<'a> Systems<'a> {
@@ -20,6 +22,7 @@ impl<'a> Systems<'a> {
         Self {
             config,
             odoo: Mutex::default(),
+            zoho: Mutex::default(),
         }
     }
 
@@ -37,6 +40,26 @@ impl<'a> Systems<'a> {
         })?;
         let result = match server.connection() {
             Ok(connection) => OdooClient::connect(connection).await,
+            Err(failure) => Err(failure),
+        };
+        known.insert(name.to_owned(), result.clone());
+        result
+    }
+
+    /// The client of `[zoho.name]`.
+    pub(crate) async fn zoho(&self, name: &str) -> Result<ZohoClient, Failure> {
+        let mut known = self.zoho.lock().await;
+        if let Some(result) = known.get(name) {
+            return result.clone();
+        }
+        let account = self.config.zoho.get(name).ok_or_else(|| {
+            Failure::systemic(
+                Reason::Configuration,
+                format!("there is no [zoho.{name}] in the configuration"),
+            )
+        })?;
+        let result = match account.connection() {
+            Ok(connection) => ZohoClient::connect(connection).await,
             Err(failure) => Err(failure),
         };
         known.insert(name.to_owned(), result.clone());

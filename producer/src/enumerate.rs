@@ -9,7 +9,7 @@ use shared::failure::{Failure, Reason};
 use shared::job::{Attempt, FORMAT, Job, JobKind};
 use shared::progress::Progress;
 use shared::queue::{Queue, Receipt};
-use shared::record::{RecordKey, Values, Version};
+use shared::record::{ImageReference, RecordKey, Values, Version};
 use shared::state::{DeadLetter, Page, Run, State, Want, Wanted};
 use tokio_util::sync::CancellationToken;
 
@@ -30,6 +30,8 @@ pub struct Enumeration<'a> {
     pub queue: &'a Queue,
     /// Where records come from.
     pub source: &'a Source,
+    /// Whether the sink takes images: without, those of the source are not looked at.
+    pub images: bool,
     /// Counts for whoever watches.
     pub progress: Arc<Progress>,
     /// Cancelled when the run is to stop: after the page at hand.
@@ -173,53 +175,49 @@ impl Enumeration<'_> {
     async fn note(&self, run: &Run, rows: Vec<SourceRow>, lost: bool) -> Result<Noted, Failure> {
         let read = rows.len() as u64;
         let mapping = self.source.mapping();
-        let mapped: Vec<(SourceRow, Result<Values, Failure>, Checksum)> = rows
+        let mapped: Vec<Mapped> = rows
             .into_iter()
             .map(|row| {
                 let values = mapping.apply(&row.values);
                 let checksum =
                     Checksum::of_values(mapping.checksum(), values.as_ref().unwrap_or(&row.values));
-                (row, values, checksum)
+                // What cannot be a reference names no image that could be asked for.
+                let image = row
+                    .image
+                    .as_deref()
+                    .filter(|_| self.images)
+                    .and_then(|text| text.parse().ok());
+                Mapped {
+                    row,
+                    values,
+                    checksum,
+                    image,
+                }
             })
             .collect();
         let wants: Vec<Want> = mapped
             .iter()
-            .map(|(row, _, checksum)| Want {
-                key: row.key.clone(),
-                checksum: *checksum,
-                image: None,
-            })
+            .map(
+                |Mapped {
+                     row, checksum, image, ..
+                 }| Want {
+                    key: row.key.clone(),
+                    checksum: *checksum,
+                    image: image.clone(),
+                },
+            )
             .collect();
         let answers = self.state.want(run, &wants, lost).await?;
         let mut noted = Noted::default();
-        for ((row, values, checksum), answer) in mapped.into_iter().zip(answers) {
+        for (mapped, answer) in mapped.into_iter().zip(answers) {
             match answer {
                 Wanted::Unchanged => noted.unchanged += 1,
                 Wanted::Dead => noted.dead += 1,
                 Wanted::Already => {}
-                Wanted::Enqueue { version, place } => {
-                    let SourceRow {
-                        key,
-                        values: row,
-                        time,
-                        image: _,
-                    } = row;
-                    let made = Made {
-                        key,
-                        time,
-                        checksum,
-                        version,
-                        place,
-                    };
-                    match values {
-                        Ok(values) => noted.receipts.push(self.enqueue(made.job(run, values)).await?),
-                        Err(failure) => {
-                            self.state
-                                .bury(&[dead_letter(made.job(run, row), &failure)])
-                                .await?;
-                        }
-                    }
-                }
+                Wanted::Enqueue { version, place } => match mapped.job(run, version, place) {
+                    (job, None) => noted.receipts.push(self.enqueue(job).await?),
+                    (job, Some(failure)) => self.state.bury(&[dead_letter(job, &failure)]).await?,
+                },
             }
         }
         self.progress.add_read(read);
@@ -247,33 +245,38 @@ impl Enumeration<'_> {
     }
 }
 
-/// A job in the making: all but its values.
-struct Made {
-    key: RecordKey,
-    time: Option<String>,
+/// A row, and what the mapping made of it.
+struct Mapped {
+    row: SourceRow,
+    values: Result<Values, Failure>,
     checksum: Checksum,
-    version: Version,
-    place: u64,
+    image: Option<ImageReference>,
 }
 
-impl Made {
-    fn job(self, run: &Run, values: Values) -> Job {
-        Job {
+impl Mapped {
+    /// The job of it; where it could not be mapped, with the row's own values and the reason.
+    fn job(self, run: &Run, version: Version, place: u64) -> (Job, Option<Failure>) {
+        let (values, failure) = match self.values {
+            Ok(values) => (values, None),
+            Err(failure) => (self.row.values, Some(failure)),
+        };
+        let job = Job {
             format: FORMAT,
             kind: JobKind::Record,
             pipeline: run.pipeline.clone(),
-            key: self.key,
-            version: self.version,
+            key: self.row.key,
+            version,
             checksum: self.checksum,
             run: run.id,
-            place: self.place,
+            place,
             attempt: 1,
             values,
-            image: None,
+            image: self.image,
             sink_id: None,
-            source_time: self.time,
+            source_time: self.row.time,
             failures: Vec::new(),
-        }
+        };
+        (job, failure)
     }
 }
 

@@ -51,7 +51,11 @@ impl Worker {
         sink: Sink,
         progress: Arc<Progress>,
     ) -> Self {
-        let (limits, breaker) = (BatchLimits::default(), Breaker::default());
+        let limits = BatchLimits {
+            records: sink.batch_records(),
+            ..BatchLimits::default()
+        };
+        let breaker = Breaker::default();
         Self {
             pipeline,
             state,
@@ -143,7 +147,7 @@ impl Worker {
             return Ok(());
         }
         let jobs: Vec<&Job> = works.iter().map(|work| &work.job).collect();
-        let answers = match self.sink.upsert(&jobs) {
+        let answers = match self.sink.upsert(&jobs).await {
             Ok(answers) => answers,
             Err(failure) => return self.batch_failed(works, failure).await,
         };

@@ -126,7 +126,7 @@ impl Bench {
             if result.is_err() {
                 self.queue.close();
             }
-            sink.flush().unwrap();
+            sink.flush().await.unwrap();
             result
         };
         tokio::join!(settled, work).1

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use sandbox::{Edit, OdooSandbox, OdooSettings, OdooVersion, WriteDate};
 use serde_json::json;
-use shared::config::{Config, Pipeline};
+use shared::config::{Config, SinkConfig};
 use shared::failure::{Failure, Reason};
 use tokio_util::sync::CancellationToken;
 
@@ -107,7 +107,10 @@ impl Showing<'_> {
         self.config
             .pipelines
             .iter()
-            .map(|pipeline: &Pipeline| Snapshot::take(&pipeline.sink.path))
+            .filter_map(|pipeline| match &pipeline.sink {
+                SinkConfig::Json(file) => Some(Snapshot::take(&file.path)),
+                SinkConfig::Odoo(_) => None,
+            })
             .collect()
     }
 }

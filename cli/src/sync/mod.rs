@@ -1,12 +1,13 @@
 //! `sync`: producer and worker in one process, pipeline after pipeline.
 
 mod one;
+pub(crate) mod open;
 mod pipeline;
 mod progress;
 mod report;
 pub(crate) mod summary;
 
-use shared::config::{Config, Pipeline};
+use shared::config::Config;
 use shared::failure::Failure;
 use shared::state::State;
 use tokio_util::sync::CancellationToken;
@@ -58,9 +59,4 @@ pub(crate) fn exit(reports: &[PipelineReport]) -> Exit {
         .map(PipelineReport::exit)
         .max()
         .unwrap_or(Exit::Done)
-}
-
-/// The folder's marker of the last sync stands beside the file.
-fn marker_of(pipeline: &Pipeline) -> std::path::PathBuf {
-    pipeline.sink.path.with_file_name("last_sync.json")
 }

@@ -19,6 +19,7 @@ pub(super) struct OneRun<'a> {
     pub(super) state: &'a State,
     pub(super) source: &'a Source,
     pub(super) run: &'a Run,
+    pub(super) images: bool,
     pub(super) progress: Arc<Progress>,
     pub(super) stop: &'a CancellationToken,
 }
@@ -40,6 +41,7 @@ impl OneRun<'_> {
             state: self.state,
             queue: &queue,
             source: self.source,
+            images: self.images,
             progress: Arc::clone(&self.progress),
             stop: stop.clone(),
         };

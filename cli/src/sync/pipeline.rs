@@ -4,18 +4,18 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use jiff::SignedDuration;
-use producer::source::{OdooSource, Source};
+use producer::source::Source;
 use producer::start::{Started, Wish, start};
-use shared::config::{JsonFormat, Pipeline};
+use shared::config::{Pipeline, SinkConfig};
 use shared::failure::{Failure, Reason};
 use shared::progress::Progress;
 use shared::state::{RunEnd, RunSummary, State};
 use tokio_util::sync::CancellationToken;
+use worker::sink::Sink;
 use worker::sink::json::last_sync::LastSync;
-use worker::sink::json::{Found, JsonSettings, JsonSink};
-use worker::sink::{JsonWriter, Sink};
 
 use super::one::OneRun;
+use super::open::{Ends, open};
 use super::progress::watch;
 use super::report::PipelineReport;
 use crate::output::Output;
@@ -43,14 +43,16 @@ impl Sync<'_> {
     }
 
     async fn sync(&self, report: &mut PipelineReport) -> Result<(), Failure> {
-        let client = self.systems.odoo(&self.pipeline.source.server).await?;
-        let source = OdooSource::open(&client, &self.pipeline.source, self.state, self.full).await?;
-        let source = Source::Odoo(source);
-        let (mut sink, identity) = self.open_sink()?;
-        let marker = LastSync::new(super::marker_of(self.pipeline));
+        let ends = open(self.pipeline, self.systems, self.state, self.full, *self.output).await?;
+        let Ends {
+            source,
+            mut sink,
+            identity,
+            marker,
+        } = ends;
         let mut wish = Wish {
             full: self.full,
-            sink_asks: self.marker_gone(&marker).await?,
+            sink_asks: self.marker_gone(marker.as_ref()).await?,
         };
         loop {
             let started = start(self.state, self.pipeline, &source, &identity, &wish).await?;
@@ -58,12 +60,15 @@ impl Sync<'_> {
                 .line(format!("{}: {}", self.pipeline.name, announcement(&started)));
             let (given_back, result) = self.run_once(&started, &source, sink).await;
             sink = given_back;
-            let flushed = sink.flush();
+            let flushed = sink.flush().await;
             let result = result.and_then(|()| {
                 let flushed = flushed?;
-                report.records_total = Some(flushed.records_total);
+                report.records_total = flushed.records_total;
                 report.bytes_written += flushed.bytes_written;
-                marker.record(&self.pipeline.name, started.run.window.end)
+                let end = started.run.window.end;
+                marker
+                    .as_ref()
+                    .map_or(Ok(()), |marker| marker.record(&self.pipeline.name, end))
             });
             self.finish(report, &started, result).await?;
             if !started.resumed {
@@ -73,50 +78,13 @@ impl Sync<'_> {
         }
     }
 
-    /// Takes the JSON file, saying so where it is not the one that we wrote.
-    fn open_sink(&self) -> Result<(Sink, String), Failure> {
-        let file = &self.pipeline.sink;
-        let format = match file.format {
-            JsonFormat::Json => worker::sink::json::JsonFormat::Array,
-            JsonFormat::Jsonl => worker::sink::json::JsonFormat::Lines,
-        };
-        let settings = JsonSettings {
-            format,
-            ..JsonSettings::new(file.path.clone())
-        };
-        let (sink, found) = tokio::task::block_in_place(|| JsonSink::open(settings.clone()))?;
-        let (name, path) = (&self.pipeline.name, file.path.display());
-        match found {
-            Found::Nothing | Found::Ours => {}
-            Found::TakenOver { records } => {
-                self.output
-                    .line(format!("{name}: {path} is taken over with its {records} records"));
-            }
-            Found::SetAside { to, why } => {
-                let to = to.display();
-                self.output.line(format!(
-                    "{name}: {path} is broken ({why}); it was moved to {to}, a new one is written"
-                ));
-            }
-        }
-        let identity = sink.identity().to_owned();
-        Ok((Sink::Json(JsonWriter::new(settings, sink)), identity))
-    }
-
     /// Deleting `last_sync.json` asks for a full run.
-    async fn marker_gone(&self, marker: &LastSync) -> Result<Option<String>, Failure> {
-        let completed = self
-            .state
-            .pipeline(&self.pipeline.name)
-            .await?
-            .is_some_and(|known| known.cursor.is_some());
+    async fn marker_gone(&self, marker: Option<&LastSync>) -> Result<Option<String>, Failure> {
+        let Some(marker) = marker else { return Ok(None) };
+        let known = self.state.pipeline(&self.pipeline.name).await?;
+        let completed = known.is_some_and(|known| known.cursor.is_some());
         let gone = completed && marker.time_of(&self.pipeline.name)?.is_none();
-        Ok(gone.then(|| {
-            format!(
-                "{} has no entry for it",
-                super::marker_of(self.pipeline).display()
-            )
-        }))
+        Ok(gone.then(|| "last_sync.json has no entry for it".to_owned()))
     }
 
     async fn run_once(&self, started: &Started, source: &Source, sink: Sink) -> (Sink, Result<(), Failure>) {
@@ -131,6 +99,7 @@ impl Sync<'_> {
             state: self.state,
             source,
             run: &started.run,
+            images: takes_images(self.pipeline),
             progress,
             stop: self.stop,
         };
@@ -163,7 +132,7 @@ impl Sync<'_> {
         report.kind = Some(summary.kind);
         report.why.clone_from(&started.why);
         report.ledger += summary.ledger;
-        let overlap = SignedDuration::try_from(self.pipeline.source.overlap).unwrap_or(SignedDuration::MAX);
+        let overlap = SignedDuration::try_from(self.pipeline.source.overlap()).unwrap_or(SignedDuration::MAX);
         if summary.end == Some(RunEnd::Complete) {
             report.next_start = summary.window.end.checked_sub(overlap).ok();
         }
@@ -175,4 +144,8 @@ fn announcement(started: &Started) -> String {
         None => format!("full run ({})", started.why),
         Some(_) => format!("incremental run ({})", started.why),
     }
+}
+
+fn takes_images(pipeline: &Pipeline) -> bool {
+    matches!(&pipeline.sink, SinkConfig::Odoo(target) if target.images)
 }

@@ -31,6 +31,20 @@ pub struct ZohoSource {
     optional: Vec<String>,
 }
 
+/// Reads the first page: whether a run could. What it says is for people.
+///
+/// # Errors
+/// A missing scope, a wrong organisation, or what keeps Zoho from answering.
+pub async fn check(client: &ZohoClient, entity: &ZohoEntity) -> Result<String, Failure> {
+    let source = ZohoSource::new(client, entity);
+    let page = source.read(&Position::first(entity.api, None)).await?;
+    let records = page.rows.len();
+    for row in source.source_rows(page.rows)? {
+        source.mapping.apply(&row.values)?;
+    }
+    Ok(format!("{} are readable, {records} on the first page", entity.kind.as_str()))
+}
+
 impl ZohoSource {
     /// A source of what `entity` names. Zoho has no list of the fields that a row has, so a field which no row has is told
     /// by the rows.

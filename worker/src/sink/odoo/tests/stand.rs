@@ -157,6 +157,8 @@ pub(super) fn job_of(key: impl Display, values: Value, sequence: u64) -> Job {
         place: 0,
         attempt: 1,
         values,
+        image: None,
+        sink_id: None,
         source_time: None,
         failures: Vec::new(),
     }
