@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use shared::failure::{Class, Reason};
+
 use super::cell::Cell;
 use super::change::{Applied, Change, What, not_sent};
 use super::plan::{self, Difference, Insert};
@@ -12,7 +14,8 @@ use super::upsert::Batch;
 const WRITE: usize = 500;
 
 impl<'a> Batch<'a, '_> {
-    /// Writes what differs but whether records are archived.
+    /// Writes what differs but whether records are archived. What is refused is sent once more after the others: a barcode
+    /// may have moved from one record to another, and the one that takes it came first.
     pub(super) async fn update(&mut self, differences: &[Difference]) {
         let active = self.sink.active;
         let fields = |difference: &Difference| {
@@ -25,16 +28,38 @@ impl<'a> Batch<'a, '_> {
                 ..*difference
             }
         };
-        let differences: Vec<Difference> = differences
+        let mut differences: Vec<Difference> = differences
             .iter()
             .map(fields)
             .filter(|difference| !difference.cells.is_empty())
             .collect();
-        for change in plan::updates(&self.sink.columns, &differences) {
+        self.send(&differences).await;
+        let sent = differences.len();
+        differences.retain(|difference| self.is_refused(difference.row));
+        if (1..sent).contains(&differences.len()) {
+            for record in differences.iter().map(|difference| difference.row) {
+                if let Some(record) = self.records.get_mut(record) {
+                    record.failure = None;
+                }
+            }
+            self.send(&differences).await;
+        }
+    }
+
+    async fn send(&mut self, differences: &[Difference]) {
+        for change in plan::updates(&self.sink.columns, differences) {
             self.apply(change, |record, _| record.is_written = true).await;
         }
     }
 
+    /// Whether Odoo refuses a record's values.
+    fn is_refused(&self, row: usize) -> bool {
+        let failure = self.records.get(row).and_then(|record| record.failure.as_ref());
+        failure
+            .is_some_and(|failure| (failure.class, failure.reason) == (Class::Permanent, Reason::BadRecord))
+    }
+
+    /// Makes what Odoo does not have.
     pub(super) async fn insert(&mut self) {
         let (active, prefix) = (self.sink.active, &self.sink.settings.prefix);
         let insert = |(row, record): (usize, &Record<'a>)| {

@@ -170,3 +170,28 @@ async fn external_id_of_another_model_is_refused_in_words() {
     );
     assert_eq!(answers[1].as_ref().unwrap().outcome, Outcome::Created);
 }
+
+#[tokio::test]
+async fn a_hundred_records_are_bound_in_a_few_calls() {
+    for version in VERSIONS {
+        let stand = Stand::new(version).await;
+        let made = (0..100).map(|number| {
+            create(&json!({"name": format!("Thing {number}"), "default_code": format!("T-{number}"), "list_price": 10}))
+        });
+        stand.control().edit(made.collect()).unwrap();
+        let mut sink = stand.open(matching(), &COLUMNS).await.unwrap();
+        stand.counts();
+        let same = |number: usize| {
+            job(
+                number,
+                product(&format!("Thing {number}"), Some(&format!("T-{number}")), None),
+            )
+        };
+        let jobs: Vec<_> = (0..100).map(same).collect();
+        assert!(all(&outcomes(&mut sink, &jobs).await, Outcome::Updated));
+        let counts = stand.counts();
+        // Our external ids, who has the codes, whose they are, naming them, looking again, current values.
+        assert_eq!((counts.model_calls, counts.rows_written), (6, 0), "{counts:?}");
+        assert_eq!((stand.sizes(), stand.named().len()), ((100, 100), 100));
+    }
+}

@@ -128,3 +128,23 @@ async fn missing_right_is_no_record_s_fault() {
         );
     }
 }
+
+#[tokio::test]
+async fn barcode_that_moves_to_another_record_is_no_duplicate() {
+    for version in VERSIONS {
+        let stand = Stand::new(version).await;
+        let mut sink = stand.sink().await;
+        let mut jobs = items(3);
+        outcomes(&mut sink, &jobs).await;
+        let moved = jobs[1].values["barcode"].clone();
+        // Written first, being the only one with another name.
+        jobs[0].values.insert("name".to_owned(), json!("takes it"));
+        jobs[0].values.insert("barcode".to_owned(), moved.clone());
+        jobs[1].values.insert("barcode".to_owned(), json!("another"));
+        assert_eq!(
+            outcomes(&mut sink, &jobs).await,
+            [Outcome::Updated, Outcome::Updated, Outcome::Unchanged]
+        );
+        assert_eq!(stand.product("1", &["barcode"])["barcode"], moved);
+    }
+}

@@ -53,14 +53,16 @@ impl Stand {
 
     /// A session before 19, JSON-2 on 19.
     pub(super) async fn client(&self) -> OdooClient {
+        OdooClient::connect(self.config()).await.unwrap()
+    }
+
+    pub(super) fn config(&self) -> OdooConfig {
         let secret = match self.version {
             OdooVersion::V19 => OdooSecret::ApiKey(self.server.api_key().into()),
             _ => OdooSecret::Password(self.server.password().into()),
         };
         let config = OdooConfig::new(self.server.url(), self.server.database(), secret);
-        OdooClient::connect(config.with_user(self.server.login()))
-            .await
-            .unwrap()
+        config.with_user(self.server.login())
     }
 
     pub(super) async fn open(
