@@ -484,7 +484,16 @@ fn attributes_of(version: OdooVersion, field: &Field) -> Map<String, Json> {
     put("change_default", json!(false));
     put("company_dependent", json!(field.company_dependent));
     put("default_export_compatible", json!(false));
-    put("depends", json!([]));
+    // On 17 `type` follows `detailed_type`; other dependencies are not told.
+    let follows = version == OdooVersion::V17 && field.name == "type" && field.selection.len() == 3;
+    put(
+        "depends",
+        if follows {
+            json!(["detailed_type"])
+        } else {
+            json!([])
+        },
+    );
     if let Ok(digits) = serde_json::from_str(field.digits) {
         put("digits", digits);
     }
