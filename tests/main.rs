@@ -14,6 +14,7 @@ mod incremental;
 mod killed;
 mod odoo_client;
 mod place;
+mod recordings;
 mod secrets;
 mod stopped;
 mod truth;

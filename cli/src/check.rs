@@ -125,9 +125,15 @@ async fn source(systems: &Systems<'_>, pipeline: &Pipeline) -> Option<Result<Str
 async fn odoo_source(client: &OdooClient, entity: &OdooEntity) -> Result<String, Failure> {
     let checked = producer::source::odoo::check(client, entity).await?;
     let (records, columns) = (checked.records, checked.columns);
-    let mut says = format!("{} is readable: {records} records, {columns} columns", entity.model);
+    let mut says = format!(
+        "{} is readable: {records} records, {columns} columns",
+        entity.model
+    );
     if !checked.left_out.is_empty() {
-        says += &format!(" ({} left out: this server has no such field)", checked.left_out.join(", "));
+        says += &format!(
+            " ({} left out: this server has no such field)",
+            checked.left_out.join(", ")
+        );
     }
     Ok(says)
 }
@@ -141,7 +147,10 @@ async fn odoo_sink(
     let client = systems.odoo(&target.server).await?;
     let sink = odoo_sink_of(pipeline, target, client).await?;
     let records = sink.count().await?;
-    Ok(format!("{} is writable, {records} records carry our external ids", sink.identity()))
+    Ok(format!(
+        "{} is writable, {records} records carry our external ids",
+        sink.identity()
+    ))
 }
 
 /// The folder takes files. It is tried with a file of our own name that is removed at once.

@@ -36,7 +36,11 @@ pub(crate) async fn run(config: &Config, output: &Output) -> Result<Exit, Failur
             exit = exit.max(Exit::after(&failure));
             errors.push(format!("{}: {failure:#}", pipeline.name));
         };
-        let source = source_count(&systems, pipeline).await.map_err(&mut note).ok().flatten();
+        let source = source_count(&systems, pipeline)
+            .await
+            .map_err(&mut note)
+            .ok()
+            .flatten();
         let sink = sink_count(&systems, pipeline).await.map_err(&mut note).ok();
         let known = match &state {
             Some(state) => state.counts(&pipeline.name).await?,

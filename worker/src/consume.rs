@@ -1,6 +1,7 @@
 //! The worker's loop: gather, claim, upsert, record, settle. One place decides what becomes of a job.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use shared::failure::{Class, Failure, Reason};
 use shared::job::{Attempt, Job, JobKind};
@@ -17,6 +18,9 @@ use crate::sink::{Sink, Upserted};
 
 /// A job whose unreleased started marks reach this number is not tried again: that many workers died over it.
 const MARKS_MAX: u32 = 3;
+
+/// A system that asks for a longer wait is left alone: the pipeline stops, and the next run goes on.
+const WAIT_MAX: Duration = Duration::from_mins(1);
 
 /// Takes the record jobs of one pipeline.
 #[derive(Debug)]
@@ -161,9 +165,18 @@ impl Worker {
         }
         self.breaker.succeeded(ended.len());
         self.settle(ended).await?;
-        for (work, failure) in failed {
-            if let Some(sick) = self.breaker.failed(&failure) {
-                return self.batch_failed(vec![work], sick).await;
+        let mut failed = failed.into_iter();
+        while let Some((work, failure)) = failed.next() {
+            let sick = match failure.class {
+                Class::Systemic | Class::Interrupted | Class::Newer => Some(failure.clone()),
+                Class::Throttled if failure.retry_after > Some(WAIT_MAX) => Some(failure.clone()),
+                _ => self.breaker.failed(&failure),
+            };
+            if let Some(sick) = sick {
+                let rest = std::iter::once(work)
+                    .chain(failed.map(|(work, _)| work))
+                    .collect();
+                return self.give_back(rest, sick).await;
             }
             self.job_failed(work, failure).await?;
         }
@@ -172,22 +185,28 @@ impl Worker {
 
     /// The whole batch failed: a sick system stops the worker, anything that passes is tried again.
     async fn batch_failed(&mut self, works: Vec<Work>, failure: Failure) -> Result<(), Failure> {
-        match failure.class {
-            Class::Transient | Class::Throttled => {
-                for work in works {
-                    self.job_failed(work, failure.clone()).await?;
-                }
-                Ok(())
-            }
-            _ => {
-                self.release(works.iter().map(|work| work.job.key.clone()).collect())
-                    .await?;
-                for work in works {
-                    work.delivery.give_back().await?;
-                }
-                Err(failure)
-            }
+        let passes = match failure.class {
+            Class::Transient => true,
+            Class::Throttled => failure.retry_after <= Some(WAIT_MAX),
+            _ => false,
+        };
+        if !passes {
+            return self.give_back(works, failure).await;
         }
+        for work in works {
+            self.job_failed(work, failure.clone()).await?;
+        }
+        Ok(())
+    }
+
+    /// Jobs go back to the queue with their marks taken, and the worker stops with the failure: no attempt is spent.
+    async fn give_back(&self, works: Vec<Work>, failure: Failure) -> Result<(), Failure> {
+        self.release(works.iter().map(|work| work.job.key.clone()).collect())
+            .await?;
+        for work in works {
+            work.delivery.give_back().await?;
+        }
+        Err(failure)
     }
 
     async fn job_failed(&self, work: Work, failure: Failure) -> Result<(), Failure> {
@@ -201,11 +220,7 @@ impl Worker {
                 self.retry(work, &failure, delay, false).await
             }
             Class::Permanent | Class::Poison => self.bury(work, &failure).await,
-            Class::Systemic | Class::Interrupted | Class::Newer => {
-                self.release(vec![work.job.key.clone()]).await?;
-                work.delivery.give_back().await?;
-                Err(failure)
-            }
+            Class::Systemic | Class::Interrupted | Class::Newer => self.give_back(vec![work], failure).await,
         }
     }
 

@@ -122,11 +122,7 @@ fn storable(major: u32) -> Vec<OdooColumn> {
 }
 
 /// Opens the Odoo sink for the columns of the source's mapping.
-async fn open_odoo(
-    target: &OdooTarget,
-    client: OdooClient,
-    source: &Source,
-) -> Result<OdooSink, Failure> {
+async fn open_odoo(target: &OdooTarget, client: OdooClient, source: &Source) -> Result<OdooSink, Failure> {
     let columns: Vec<String> = source
         .mapping()
         .columns()
@@ -136,8 +132,29 @@ async fn open_odoo(
     OdooSink::open(client, settings_of(target), &columns).await
 }
 
+/// The Odoo sink of a pipeline, for a look at it without its source.
+pub(crate) async fn odoo_sink_of(
+    pipeline: &Pipeline,
+    target: &OdooTarget,
+    client: OdooClient,
+) -> Result<OdooSink, Failure> {
+    let columns: Vec<String> = match source_for(pipeline, target, &client) {
+        SourceConfig::Odoo(entity) => entity
+            .columns
+            .into_iter()
+            .map(|column| column.column.name)
+            .collect(),
+        SourceConfig::Zoho(entity) => entity
+            .columns
+            .into_iter()
+            .map(|column| column.column.name)
+            .collect(),
+    };
+    OdooSink::open(client, settings_of(target), &columns).await
+}
+
 /// The Odoo sink's own words for a target.
-pub(crate) fn settings_of(target: &OdooTarget) -> OdooSinkSettings {
+fn settings_of(target: &OdooTarget) -> OdooSinkSettings {
     OdooSinkSettings {
         match_by: target.match_by.clone(),
         context: target.context.clone(),

@@ -61,10 +61,9 @@ impl Sync<'_> {
             let (given_back, result) = self.run_once(&started, &source, sink).await;
             sink = given_back;
             let flushed = sink.flush().await;
+            report.bytes_written = sink.bytes_written();
             let result = result.and_then(|()| {
-                let flushed = flushed?;
-                report.records_total = flushed.records_total;
-                report.bytes_written += flushed.bytes_written;
+                report.records_total = flushed?;
                 let end = started.run.window.end;
                 marker
                     .as_ref()

@@ -42,7 +42,10 @@ pub async fn check(client: &ZohoClient, entity: &ZohoEntity) -> Result<String, F
     for row in source.source_rows(page.rows)? {
         source.mapping.apply(&row.values)?;
     }
-    Ok(format!("{} are readable, {records} on the first page", entity.kind.as_str()))
+    Ok(format!(
+        "{} are readable, {records} on the first page",
+        entity.kind.as_str()
+    ))
 }
 
 impl ZohoSource {

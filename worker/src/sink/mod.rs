@@ -21,15 +21,6 @@ pub enum Sink {
     Odoo(Box<OdooSink>),
 }
 
-/// What a flush made visible.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Flushed {
-    /// Records of the pipeline in the sink, where it tells without being asked record by record.
-    pub records_total: Option<u64>,
-    /// Bytes that were written to files.
-    pub bytes_written: u64,
-}
-
 /// How one job ended in the sink.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Upserted {
@@ -51,20 +42,12 @@ impl Sink {
         }
     }
 
-    /// Makes everything that was written visible to readers. Odoo shows it already.
-    pub async fn flush(&mut self) -> Result<Flushed, Failure> {
+    /// Makes everything that was written visible to readers (Odoo shows it already) and counts the pipeline's records
+    /// in the sink.
+    pub async fn flush(&mut self) -> Result<Option<u64>, Failure> {
         match self {
-            Self::Json(sink) => {
-                let flushed = sink.flush()?;
-                Ok(Flushed {
-                    records_total: Some(flushed.records_total),
-                    bytes_written: flushed.bytes_written,
-                })
-            }
-            Self::Odoo(sink) => Ok(Flushed {
-                records_total: Some(sink.count().await?),
-                bytes_written: 0,
-            }),
+            Self::Json(sink) => Ok(Some(sink.flush()?.records_total)),
+            Self::Odoo(sink) => sink.count().await.map(Some),
         }
     }
 
@@ -74,6 +57,14 @@ impl Sink {
             Self::Json(_) => 500,
             // What one `load` takes: larger batches are not faster in Odoo, and a drain waits for one of them.
             Self::Odoo(_) => 100,
+        }
+    }
+
+    /// Bytes written to files since the sink was opened: journals, indexes and what readers see.
+    pub fn bytes_written(&self) -> u64 {
+        match self {
+            Self::Json(sink) => sink.bytes_written(),
+            Self::Odoo(_) => 0,
         }
     }
 }
