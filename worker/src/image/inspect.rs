@@ -1,5 +1,7 @@
 //! Looking at the bytes of an image before anybody else has to: pure, no I/O, nothing decoded.
 
+use std::time::Duration;
+
 use sha1::Sha1;
 use sha2::{Digest as _, Sha256};
 use shared::checksum::Checksum;
@@ -15,14 +17,18 @@ pub struct ImageLimits {
     pub bytes: usize,
     /// Width times height.
     pub pixels: u64,
+    /// For the whole of its fetching.
+    pub time: Duration,
 }
 
 impl Default for ImageLimits {
-    /// 10 MB, since shops take 5 to 7 MB for an upload; 50 million pixels, since Odoo refuses more.
+    /// 10 MB, since shops take 5 to 7 MB for an upload; 50 million pixels, since Odoo refuses more; a minute, in which even
+    /// a slow line brings that.
     fn default() -> Self {
         Self {
             bytes: 10_000_000,
             pixels: 50_000_000,
+            time: Duration::from_mins(1),
         }
     }
 }

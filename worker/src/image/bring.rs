@@ -1,0 +1,170 @@
+//! One image on its way: fetch, inspect, compare, write. What becomes of its job is not decided here.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use shared::checksum::Checksum;
+use shared::failure::{Class, Failure, Reason};
+use shared::job::Job;
+use shared::record::{ImageReference, Outcome, RecordKey};
+use tokio::task::spawn_blocking;
+use tokio::time::timeout;
+
+use super::budget::Budget;
+use super::cache::ImageCache;
+use super::fetch::{Fetched, ImageSource};
+use super::flaw::Flaw;
+use super::inspect::{ImageLimits, Inspected};
+use super::sink::ImageSink;
+
+/// Images that are remembered as fetched and not written. Beyond that, the oldest have surely been evicted.
+const UNWRITTEN_MAX: usize = 1_000;
+
+/// How bytes are looked at; tests put something that crashes in its place.
+pub(super) type Inspect = fn(&[u8], &ImageLimits) -> Result<Inspected, Flaw>;
+
+/// Brings images from a source to a sink.
+#[derive(Debug)]
+pub(super) struct Bringer<S> {
+    pub(super) source: ImageSource,
+    /// Behind a lock, and bytes are encoded under it: whatever the number of images under way, one at a time is in the
+    /// memory in base64.
+    pub(super) sink: tokio::sync::Mutex<S>,
+    pub(super) cache: Option<Arc<ImageCache>>,
+    pub(super) limits: ImageLimits,
+    pub(super) budget: Budget,
+    pub(super) inspect: Inspect,
+    /// Fetched, in the cache, and not in the sink yet. A source counts every call, so the next attempt asks here first.
+    pub(super) unwritten: Mutex<HashMap<(RecordKey, ImageReference), Checksum>>,
+}
+
+/// How an image ended in the sink.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Brought {
+    /// Created, updated or unchanged.
+    pub(super) outcome: Outcome,
+    /// sha256 of its bytes.
+    pub(super) hash: Checksum,
+}
+
+impl<S: ImageSink> Bringer<S> {
+    /// Brings the image of a job, unless the sink has the same bytes: `applied` is their sha256, as far as is remembered.
+    pub(super) async fn bring(&self, job: &Job, applied: Option<Checksum>) -> Result<Brought, Failure> {
+        let (Some(reference), Some(sink_id)) = (&job.image, &job.sink_id) else {
+            return Err(Failure::permanent(
+                Reason::Undecodable,
+                "the job names no image, or no record of the sink",
+            ));
+        };
+        let mut reserved = self.budget.reserve(self.limits.bytes).await;
+        let place = (job.key.clone(), reference.clone());
+        let fetched = match self.remembered(&place).await? {
+            Some(bytes) => Fetched { bytes, framed: true },
+            None => self.fetch(&job.key, reference).await?,
+        };
+        reserved.shrink(fetched.bytes.len());
+        let (inspected, bytes) = self.inspected(fetched).await?;
+        let hash = inspected.sha256;
+        if applied == Some(hash) {
+            return Ok(Brought {
+                outcome: Outcome::Unchanged,
+                hash,
+            });
+        }
+        let outcome = self.write(sink_id, &inspected, bytes).await;
+        self.remember(place, hash, outcome.is_err());
+        Ok(Brought {
+            outcome: outcome?,
+            hash,
+        })
+    }
+
+    async fn fetch(&self, key: &RecordKey, reference: &ImageReference) -> Result<Fetched, Failure> {
+        let ImageLimits { bytes, time, .. } = self.limits;
+        timeout(time, self.source.fetch(key, reference, bytes))
+            .await
+            .unwrap_or_else(|_| {
+                let seconds = time.as_secs_f32();
+                let what = format!("the image was not there within {seconds} s");
+                Err(Failure::transient(Reason::Timeout, what))
+            })
+    }
+
+    /// Looks at bytes and puts them into the cache, away from the threads that wait for the network.
+    async fn inspected(&self, fetched: Fetched) -> Result<(Inspected, Vec<u8>), Failure> {
+        let Fetched { bytes, framed } = fetched;
+        let (inspect, limits, cache) = (self.inspect, self.limits, self.cache.clone());
+        let looked = spawn_blocking(move || {
+            let inspected = inspect(&bytes, &limits)?;
+            if let Some(Err(failure)) = cache.map(|cache| cache.put(inspected.sha256, &bytes)) {
+                tracing::warn!("an image is not cached: {failure:#}");
+            }
+            Ok((inspected, bytes))
+        });
+        looked
+            .await
+            .map_err(|error| crashed(&error))?
+            .map_err(|flaw| match flaw {
+                Flaw::Cut { .. } if !framed => Failure::transient(
+                    Reason::Unreachable,
+                    format!("{flaw}, and the source did not say how long it is"),
+                ),
+                _ => flaw.into(),
+            })
+    }
+
+    async fn write(&self, sink_id: &str, image: &Inspected, bytes: Vec<u8>) -> Result<Outcome, Failure> {
+        let mut sink = self.sink.lock().await;
+        let outcome = match sink.image_hash(sink_id).await? {
+            Some(sha1) if sha1.eq_ignore_ascii_case(&image.sha1) => return Ok(Outcome::Unchanged),
+            Some(_) => Outcome::Updated,
+            None => Outcome::Created,
+        };
+        let base64 = spawn_blocking(move || BASE64_STANDARD.encode(bytes))
+            .await
+            .map_err(|error| crashed(&error))?;
+        sink.write_image(sink_id, base64).await?;
+        Ok(outcome)
+    }
+
+    /// The bytes of an image that was fetched before and could not be written then.
+    async fn remembered(&self, place: &(RecordKey, ImageReference)) -> Result<Option<Vec<u8>>, Failure> {
+        let Some(cache) = self.cache.clone() else {
+            return Ok(None);
+        };
+        let Some(hash) = self.unwritten().get(place).copied() else {
+            return Ok(None);
+        };
+        spawn_blocking(move || cache.get(hash))
+            .await
+            .map_err(|error| crashed(&error))
+    }
+
+    fn remember(&self, place: (RecordKey, ImageReference), hash: Checksum, is_unwritten: bool) {
+        let mut unwritten = self.unwritten();
+        if !is_unwritten {
+            unwritten.remove(&place);
+        } else if self.cache.is_some() {
+            if unwritten.len() >= UNWRITTEN_MAX {
+                unwritten.clear();
+            }
+            unwritten.insert(place, hash);
+        }
+    }
+
+    fn unwritten(&self) -> std::sync::MutexGuard<'_, HashMap<(RecordKey, ImageReference), Checksum>> {
+        self.unwritten.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Looking at the same bytes would crash again, so the image is given up; the message is in the log and may hold bytes,
+/// so it is not repeated.
+fn crashed(error: &tokio::task::JoinError) -> Failure {
+    if error.is_cancelled() {
+        return Failure::interrupted("the process is ending");
+    }
+    Failure::new(Class::Poison, Reason::Crashed, "looking at the image crashed")
+        .advise("report this with the image, it is a mistake of ours")
+}

@@ -1,0 +1,376 @@
+//! The image worker's loop: claim, bring, record, settle. One place decides what becomes of an image job.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use shared::checksum::Checksum;
+use shared::failure::{Class, Failure, Reason};
+use shared::job::{Attempt, DecodeError, Job, JobKind};
+use shared::queue::{Consumer, Delivery, Queue};
+use shared::record::{ImageReference, Outcome, PipelineName};
+use shared::state::{ClaimedImage, DeadLetter, ImageClaim, SettledImage, State};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+use super::bring::{Bringer, Brought};
+use super::budget::Budget;
+use super::cache::ImageCache;
+use super::fetch::ImageSource;
+use super::inspect::{ImageLimits, inspect};
+use super::sink::ImageSink;
+use crate::breaker::Breaker;
+use crate::retry;
+
+/// A job whose unreleased started marks reach this number is not tried again: that many workers died over it.
+const MARKS_MAX: u32 = 3;
+
+/// What is waited where a source asks us to wait and does not say for how long.
+const WAIT: Duration = Duration::from_secs(30);
+
+/// A longer wait is not kept here: the worker ends with the failure, and whoever runs it starts it again in time.
+const WAIT_MAX: Duration = Duration::from_mins(1);
+
+/// Bounds of an image worker.
+#[derive(Debug, Clone, Copy)]
+pub struct ImageSettings {
+    /// Of each image.
+    pub limits: ImageLimits,
+    /// Images under way at once.
+    pub parallel: usize,
+    /// Bytes of all images under way. One image more, in base64 and once more in the request that carries it, is in the
+    /// memory on top: 8/3 of the limit of one image.
+    pub memory: usize,
+}
+
+impl Default for ImageSettings {
+    /// 16 at once in 96 MB: with images of 10 MB, a worker needs 123 MB for them at most.
+    fn default() -> Self {
+        Self {
+            limits: ImageLimits::default(),
+            parallel: 16,
+            memory: 96_000_000,
+        }
+    }
+}
+
+/// Takes the image jobs of one pipeline.
+#[derive(Debug)]
+pub struct ImageWorker<S> {
+    pipeline: PipelineName,
+    state: State,
+    queue: Queue,
+    parallel: usize,
+    bringer: Arc<Bringer<S>>,
+    breaker: Breaker,
+}
+
+/// A delivery with its job, unpacked.
+#[derive(Debug)]
+struct Work {
+    job: Job,
+    reference: ImageReference,
+    delivery: Delivery,
+    /// sha256 of what the sink has, by what we remember.
+    applied: Option<Checksum>,
+}
+
+/// A task's work and how it ended.
+type Ended = (Work, Result<Brought, Failure>);
+
+/// What is under way, and why nothing more may be.
+#[derive(Debug, Default)]
+struct Line {
+    running: JoinSet<Ended>,
+    /// A worker died over this image, or over a neighbour of it: it waits until it is the only one, so that the next death
+    /// is its own.
+    suspect: Option<Work>,
+    /// A suspect is running.
+    is_alone: bool,
+    /// The source asked us to wait until then.
+    wait: Option<Instant>,
+    /// The queue was closed, or we were told to stop.
+    is_ending: bool,
+    /// The system is sick.
+    sick: Option<Failure>,
+}
+
+impl Line {
+    /// Whether one more delivery may be taken.
+    fn is_open(&self, parallel: usize) -> bool {
+        let has_room = self.running.len() < parallel.max(1) && self.suspect.is_none() && !self.is_alone;
+        has_room && self.wait.is_none() && !self.is_over()
+    }
+
+    /// Whether nothing new is begun.
+    fn is_over(&self) -> bool {
+        self.is_ending || self.sick.is_some()
+    }
+}
+
+impl<S: ImageSink> ImageWorker<S> {
+    /// A worker for the images of one pipeline. Without a cache, what was fetched and could not be written is fetched
+    /// again.
+    pub fn new(
+        pipeline: PipelineName,
+        state: State,
+        queue: Queue,
+        source: ImageSource,
+        sink: S,
+        cache: Option<Arc<ImageCache>>,
+        settings: ImageSettings,
+    ) -> Self {
+        let bringer = Bringer {
+            source,
+            sink: tokio::sync::Mutex::new(sink),
+            cache,
+            limits: settings.limits,
+            budget: Budget::new(settings.memory),
+            inspect,
+            unwritten: Mutex::default(),
+        };
+        Self {
+            pipeline,
+            state,
+            queue,
+            parallel: settings.parallel,
+            bringer: Arc::new(bringer),
+            breaker: Breaker::default(),
+        }
+    }
+
+    /// Works until `drain` is cancelled (what is in hand is ended first, the rest stays in the queue), the queue is
+    /// closed, or the source, the sink or the state is sick. Only the images of this pipeline stop then.
+    ///
+    /// # Errors
+    /// The failure that stopped it: systemic, or throttled where the source wants us away for more than a minute
+    /// (`retry_after`). Jobs that were not worked on to an end are back in the queue, or due later in the state.
+    pub async fn run(mut self, drain: CancellationToken) -> Result<(), Failure> {
+        let mut consumer = self
+            .queue
+            .consume(&self.pipeline, JobKind::Image, self.parallel.max(1));
+        let mut line = Line::default();
+        loop {
+            line.is_ending |= drain.is_cancelled();
+            if line.running.is_empty() {
+                line.is_alone = false;
+                match line.suspect.take() {
+                    Some(work) if line.is_over() => self.give_back(work).await?,
+                    Some(work) => {
+                        line.is_alone = true;
+                        self.begin(&mut line, work);
+                    }
+                    None if line.is_over() => return line.sick.map_or(Ok(()), Err),
+                    None => {}
+                }
+            }
+            self.step(&mut line, &mut consumer, &drain).await?;
+        }
+    }
+
+    /// Waits for the next thing that happens and does what it asks for.
+    async fn step(
+        &mut self,
+        line: &mut Line,
+        consumer: &mut Consumer,
+        drain: &CancellationToken,
+    ) -> Result<(), Failure> {
+        let is_open = line.is_open(self.parallel);
+        let wait = line.wait;
+        tokio::select! {
+            biased;
+            Some(ended) = line.running.join_next() => match ended {
+                Ok((work, result)) => self.ended(line, work, result).await?,
+                // Its delivery fell with it and comes again; its started mark stands.
+                Err(error) => tracing::error!(pipeline = %self.pipeline, "an image job crashed: {error}"),
+            },
+            () = drain.cancelled(), if !line.is_ending => line.is_ending = true,
+            () = sleep_until(wait.unwrap_or_else(Instant::now)), if wait.is_some() => line.wait = None,
+            next = consumer.next(), if is_open => match next {
+                Some(delivery) => self.claim(line, delivery).await?,
+                None => line.is_ending = true,
+            },
+            else => {}
+        }
+        Ok(())
+    }
+
+    fn begin(&self, line: &mut Line, work: Work) {
+        let bringer = Arc::clone(&self.bringer);
+        line.running.spawn(async move {
+            let result = bringer.bring(&work.job, work.applied).await;
+            (work, result)
+        });
+    }
+
+    /// Claims one job and begins it, unless it is overtaken or too many workers died over it.
+    async fn claim(&mut self, line: &mut Line, delivery: Delivery) -> Result<(), Failure> {
+        let Some(mut work) = self.unpack(line, delivery).await? else {
+            return Ok(());
+        };
+        let claim = ImageClaim {
+            key: work.job.key.clone(),
+            version: work.job.version,
+            reference: work.reference.clone(),
+        };
+        match self.state.claim_images(&self.pipeline, &[claim]).await?.pop() {
+            Some(ClaimedImage::Go { marks, .. }) if marks >= MARKS_MAX => {
+                let failure = Failure::new(
+                    Class::Poison,
+                    Reason::Crashed,
+                    format!("{MARKS_MAX} workers died over this image"),
+                )
+                .advise("look for memory limits in the logs of those workers, then redrive it");
+                self.bury(work, &failure).await
+            }
+            Some(ClaimedImage::Go { marks, applied }) => {
+                work.applied = applied;
+                if marks == 0 {
+                    self.begin(line, work);
+                } else {
+                    line.suspect = Some(work);
+                }
+                Ok(())
+            }
+            Some(ClaimedImage::Superseded) => self.settle(work, Outcome::Superseded, None).await,
+            Some(ClaimedImage::Applied) => self.settle(work, Outcome::Unchanged, None).await,
+            // Never of a claim of one.
+            Some(ClaimedImage::Alone) | None => work.delivery.give_back().await,
+        }
+    }
+
+    /// The job of a delivery. A broken one is dropped: the state lists its image until it is applied or dead.
+    async fn unpack(&self, line: &mut Line, mut delivery: Delivery) -> Result<Option<Work>, Failure> {
+        let job = std::mem::replace(&mut delivery.job, Err(DecodeError::Newer(0)));
+        let broken = match job {
+            Ok(job) => match job.image.clone() {
+                Some(reference) => {
+                    return Ok(Some(Work {
+                        job,
+                        reference,
+                        delivery,
+                        applied: None,
+                    }));
+                }
+                None => "an image job that names no image".to_owned(),
+            },
+            Err(error @ DecodeError::Newer(_)) => {
+                let failure = Failure::new(Class::Newer, Reason::Undecodable, error.to_string())
+                    .advise("update this worker too");
+                line.sick.get_or_insert(failure);
+                delivery.give_back().await?;
+                return Ok(None);
+            }
+            Err(error @ DecodeError::Undecodable(_)) => error.to_string(),
+        };
+        tracing::error!(pipeline = %self.pipeline, "an image job is dropped: {broken}");
+        self.ack(delivery).await?;
+        Ok(None)
+    }
+
+    async fn ended(
+        &mut self,
+        line: &mut Line,
+        work: Work,
+        result: Result<Brought, Failure>,
+    ) -> Result<(), Failure> {
+        let failure = match result {
+            Ok(Brought { outcome, hash }) => {
+                self.breaker.succeeded(1);
+                return self.settle(work, outcome, Some(hash)).await;
+            }
+            Err(failure) => failure,
+        };
+        match failure.class {
+            Class::Transient => match retry::delay_after(work.job.attempt) {
+                Some(delay) => self.retry(work, &failure, delay).await,
+                None => self.bury(work, &failure).await,
+            },
+            Class::Throttled => {
+                let delay = failure.retry_after.unwrap_or(WAIT);
+                self.retry(work, &failure, delay).await?;
+                if delay > WAIT_MAX {
+                    line.sick.get_or_insert(failure);
+                } else {
+                    line.wait = line.wait.max(Some(Instant::now() + delay));
+                }
+                Ok(())
+            }
+            Class::Permanent => match self.breaker.failed(&failure) {
+                Some(sick) => {
+                    line.sick.get_or_insert(sick.advise(
+                        "look at some of these images: if they are good, the source or the sink is not; what was given \
+                         up so far is in `catalog-sync status`",
+                    ));
+                    self.give_back(work).await
+                }
+                None => self.bury(work, &failure).await,
+            },
+            Class::Poison => self.bury(work, &failure).await,
+            Class::Systemic | Class::Interrupted | Class::Newer => {
+                line.sick.get_or_insert(failure);
+                self.give_back(work).await
+            }
+        }
+    }
+
+    /// Attempts of images are kept in the state, which lists the image again when it is due.
+    async fn retry(&self, work: Work, failure: &Failure, delay: Duration) -> Result<(), Failure> {
+        let Work { job, delivery, .. } = work;
+        let (record, attempt) = (&job.key, job.attempt);
+        tracing::warn!(pipeline = %self.pipeline, %record, attempt, delay_s = delay.as_secs(), "image: {failure:#}");
+        let due = Timestamp::now().checked_add(delay).unwrap_or(Timestamp::MAX);
+        self.state
+            .retry_image(&self.pipeline, record, job.version, due, &Attempt::of(failure))
+            .await?;
+        self.ack(delivery).await
+    }
+
+    async fn bury(&self, work: Work, failure: &Failure) -> Result<(), Failure> {
+        let Work { job, delivery, .. } = work;
+        tracing::error!(
+            pipeline = %self.pipeline, record = %job.key, attempt = job.attempt, reason = failure.reason.label(),
+            "image: {failure:#}"
+        );
+        let failure = Attempt::of(failure);
+        self.state.bury(&[DeadLetter { job, failure }]).await?;
+        self.ack(delivery).await
+    }
+
+    async fn give_back(&self, work: Work) -> Result<(), Failure> {
+        self.state.release_images(&self.pipeline, &[work.job.key]).await?;
+        work.delivery.give_back().await
+    }
+
+    /// Recorded first, acked then: a crash in between makes the job come again, and it is found applied.
+    async fn settle(&self, work: Work, outcome: Outcome, hash: Option<Checksum>) -> Result<(), Failure> {
+        let Work {
+            job,
+            reference,
+            delivery,
+            ..
+        } = work;
+        let settled = SettledImage {
+            key: job.key,
+            version: job.version,
+            reference,
+            hash,
+            outcome,
+        };
+        self.state.settle_images(&self.pipeline, &[settled]).await?;
+        self.ack(delivery).await
+    }
+
+    async fn ack(&self, delivery: Delivery) -> Result<(), Failure> {
+        if !delivery.ack().await? {
+            let pipeline = &self.pipeline;
+            tracing::warn!(%pipeline, "an acknowledgement came too late: the image job will be delivered again");
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+#[path = "consume_tests.rs"]
+mod tests;

@@ -1,0 +1,50 @@
+//! Where images come from. One closed set of sources behind one call.
+
+use shared::failure::Failure;
+use shared::record::{ImageReference, RecordKey};
+
+pub use super::http::HttpImages;
+
+/// A source of images.
+#[derive(Debug)]
+pub enum ImageSource {
+    /// Files on a web server.
+    Http(HttpImages),
+}
+
+/// The bytes of an image as the source sent them; not looked at yet.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Fetched {
+    /// The file.
+    pub bytes: Vec<u8>,
+    /// The source said where the file ends. Otherwise the end of the connection is its end, whatever ended that: what is
+    /// cut off may come whole the next time.
+    pub framed: bool,
+}
+
+impl std::fmt::Debug for Fetched {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Fetched")
+            .field("bytes", &self.bytes.len())
+            .field("framed", &self.framed)
+            .finish()
+    }
+}
+
+impl ImageSource {
+    /// The image of a record, at most `limit` bytes, which are never exceeded in memory.
+    ///
+    /// # Errors
+    /// `Permanent/Missing` where there is none (any more), `Permanent/BadRecord` where it is larger; otherwise the class of
+    /// what the source answered.
+    pub async fn fetch(
+        &self,
+        key: &RecordKey,
+        reference: &ImageReference,
+        limit: usize,
+    ) -> Result<Fetched, Failure> {
+        match self {
+            Self::Http(source) => source.fetch(key, reference, limit).await,
+        }
+    }
+}
