@@ -16,3 +16,5 @@ mod odoo_client;
 mod place;
 mod stopped;
 mod truth;
+mod zoho_client;
+mod zoho_source;
