@@ -160,6 +160,19 @@ async fn redirect_to_another_host_is_refused() {
 }
 
 #[tokio::test]
+async fn named_host_that_leads_inside_is_refused() {
+    let server = server().await;
+    mount(&server, IMAGE, moved("https://localhost:9/file")).await;
+    let mut named = config(&server.uri());
+    named.redirect_hosts = vec!["localhost:9".to_owned()];
+    let failure = image(named.clone()).await.unwrap_err();
+    assert_eq!(failure.reason, Reason::Configuration);
+    assert!(failure.to_string().contains("private_hosts"), "{failure}");
+    named.private_hosts.clone_from(&named.redirect_hosts);
+    assert_eq!(class(image(named).await), (Class::Transient, Reason::Unreachable));
+}
+
+#[tokio::test]
 async fn redirects_without_end_are_given_up() {
     let server = server().await;
     mount(&server, IMAGE, moved(IMAGE)).await;
