@@ -14,6 +14,8 @@ mod incremental;
 mod killed;
 mod odoo_client;
 mod place;
+mod recordings;
+mod secrets;
 mod stopped;
 mod truth;
 mod zoho_client;

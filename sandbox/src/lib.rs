@@ -7,8 +7,9 @@ mod http;
 mod odoo;
 mod zoho;
 
-pub use odoo::control::{Control, Edit, EditError, TransactionId, WriteDate};
+pub use odoo::control::{Control, TransactionId};
 pub use odoo::counters::{CallCount, Counts};
+pub use odoo::edit::{Edit, EditError, WriteDate};
 pub use odoo::fault::{Fault, FaultRule};
 pub use odoo::settings::{OdooSettings, OdooVersion};
 pub use odoo::{Account, OdooSandbox};

@@ -101,8 +101,8 @@ impl Reason {
         }
     }
 
-    /// Whether a person has to change a setting, a password or a right (exit code 2), in contrast to a system that is
-    /// down (exit code 3).
+    /// Whether a person has to change a setting, a password, a path or a right (exit code 2), in contrast to a system
+    /// that is down, full or busy (exit code 3).
     pub fn is_configuration(self) -> bool {
         matches!(
             self,
@@ -112,6 +112,7 @@ impl Reason {
                 | Self::Rights
                 | Self::Model
                 | Self::Field
+                | Self::File
         )
     }
 }

@@ -1,5 +1,7 @@
 //! The mapping of a pipeline: which source fields become which sink columns. Pure: no I/O.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use crate::checksum::Checksum;
@@ -16,11 +18,25 @@ pub enum Origin {
     Field {
         /// Its name.
         name: String,
-        /// Taken where the source has nothing (null, `false` of a field that is not boolean, or empty text).
+        /// Taken where the source has nothing (null, `false` of a field that is not boolean, or empty text), and where
+        /// `values` does not name what it has.
         default: Option<Value>,
+        /// What the source's values become, by their text. Empty: they stay as they are.
+        values: BTreeMap<String, Value>,
     },
     /// The same for every record.
     Constant(Value),
+}
+
+impl Origin {
+    /// A field as it is.
+    pub fn field(name: &str) -> Self {
+        Self::Field {
+            name: name.to_owned(),
+            default: None,
+            values: BTreeMap::new(),
+        }
+    }
 }
 
 /// One sink column.
@@ -51,10 +67,7 @@ impl Mapping {
     pub fn identity<'a>(fields: impl IntoIterator<Item = &'a str>) -> Self {
         let keep = |name: &str| Column {
             name: name.to_owned(),
-            origin: Origin::Field {
-                name: name.to_owned(),
-                default: None,
-            },
+            origin: Origin::field(name),
         };
         Self::new(fields.into_iter().map(keep).collect())
     }
@@ -91,22 +104,20 @@ impl Mapping {
         for column in &self.columns {
             let value = match &column.origin {
                 Origin::Constant(value) => value.clone(),
-                Origin::Field { name, default } => match (row.get(name), default) {
-                    (None | Some(Value::Null), Some(default)) => default.clone(),
-                    (Some(Value::Bool(false)), Some(default)) if !default.is_boolean() => default.clone(),
-                    (Some(Value::String(text)), Some(default)) if text.is_empty() => default.clone(),
-                    (Some(value), _) => value.clone(),
-                    (None, None) => {
-                        return Err(Failure::permanent(
-                            Reason::BadRecord,
-                            format!(
-                                "the source row has no field '{name}', which column '{}' is mapped from",
-                                column.name
-                            ),
-                        )
-                        .advise("give the column a default, or take it out of the mapping"));
-                    }
-                },
+                Origin::Field {
+                    name,
+                    default,
+                    values,
+                } => field_value(row.get(name), default.as_ref(), values).map_err(|what| {
+                    Failure::permanent(
+                        Reason::BadRecord,
+                        format!(
+                            "the source row {what} '{name}', which column '{}' is mapped from",
+                            column.name
+                        ),
+                    )
+                    .advise("give the column a default, or take it out of the mapping")
+                })?,
             };
             values.insert(column.name.clone(), value);
         }
@@ -114,9 +125,47 @@ impl Mapping {
     }
 }
 
+/// The value of a column; the error says what is wrong with the field.
+fn field_value(
+    value: Option<&Value>,
+    default: Option<&Value>,
+    values: &BTreeMap<String, Value>,
+) -> Result<Value, String> {
+    let given = match value {
+        None if default.is_none() => return Err("has no field".to_owned()),
+        Some(Value::Bool(false))
+            if default.is_some_and(|default| !default.is_boolean()) && values.is_empty() =>
+        {
+            None
+        }
+        Some(Value::String(text)) if text.is_empty() && default.is_some() => None,
+        Some(Value::Null) if default.is_some() => None,
+        given => given,
+    };
+    let Some(given) = given else {
+        return Ok(default.cloned().unwrap_or(Value::Null));
+    };
+    if values.is_empty() {
+        return Ok(given.clone());
+    }
+    let text = given.as_str().map_or_else(|| given.to_string(), str::to_owned);
+    match values.get(&text).or(default) {
+        Some(value) => Ok(value.clone()),
+        None => Err(format!(
+            "has the value '{text}', which `values` does not name, in"
+        )),
+    }
+}
+
 fn describe(column: &Column) -> Value {
     match &column.origin {
-        Origin::Field { name, default } => serde_json::json!([column.name, "field", name, default]),
+        Origin::Field {
+            name,
+            default,
+            values,
+        } => {
+            serde_json::json!([column.name, "field", name, default, values])
+        }
         Origin::Constant(value) => serde_json::json!([column.name, "constant", value]),
     }
 }
@@ -126,12 +175,14 @@ mod tests {
     use super::*;
 
     fn column(name: &str, from: &str, default: Option<Value>) -> Column {
+        let origin = Origin::Field {
+            name: from.to_owned(),
+            default,
+            values: BTreeMap::new(),
+        };
         Column {
             name: name.to_owned(),
-            origin: Origin::Field {
-                name: from.to_owned(),
-                default,
-            },
+            origin,
         }
     }
 
@@ -164,6 +215,37 @@ mod tests {
         assert_eq!(
             mapping.apply(&row(r#"{"active":false}"#)).unwrap(),
             row(r#"{"active":false}"#)
+        );
+    }
+
+    #[test]
+    fn values_are_translated_and_an_unknown_one_is_named() {
+        let translated = |default| {
+            let values = [
+                ("active".to_owned(), true.into()),
+                ("inactive".to_owned(), false.into()),
+            ]
+            .into();
+            let origin = Origin::Field {
+                name: "status".to_owned(),
+                default,
+                values,
+            };
+            Mapping::new(vec![Column {
+                name: "active".to_owned(),
+                origin,
+            }])
+        };
+        let status = |text: &str| row(&format!(r#"{{"status":"{text}"}}"#));
+        assert_eq!(
+            translated(None).apply(&status("inactive")).unwrap(),
+            row(r#"{"active":false}"#)
+        );
+        let failure = translated(None).apply(&status("confirmed")).unwrap_err();
+        assert!(failure.to_string().contains("'confirmed'"), "{failure}");
+        assert_eq!(
+            translated(Some(true.into())).apply(&status("confirmed")).unwrap(),
+            row(r#"{"active":true}"#)
         );
     }
 

@@ -59,10 +59,10 @@ impl Sync<'_> {
             let (given_back, result) = self.run_once(&started, &source, sink).await;
             sink = given_back;
             let flushed = sink.flush();
+            report.bytes_written = sink.bytes_written();
             let result = result.and_then(|()| {
                 let flushed = flushed?;
                 report.records_total = Some(flushed.records_total);
-                report.bytes_written += flushed.bytes_written;
                 marker.record(&self.pipeline.name, started.run.window.end)
             });
             self.finish(report, &started, result).await?;

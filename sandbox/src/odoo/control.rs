@@ -1,113 +1,19 @@
 //! Everything a test may do to a running server besides calling it.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value as Json};
+use serde_json::Value as Json;
 
 use crate::odoo::counters::{Counters, Counts};
-use crate::odoo::database::Database;
-use crate::odoo::error::OdooError;
+use crate::odoo::edit::{Edit, EditError, model_id, parse};
 use crate::odoo::fault::FaultRule;
 use crate::odoo::render::Shape;
 use crate::odoo::schema::{ModelId, model};
 use crate::odoo::stamp::Stamp;
 use crate::odoo::state::State;
-use crate::odoo::value::Value;
-
-/// A change made in the database itself, by somebody who is not the client under test.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Edit {
-    /// A new record; the server's rules apply, and so do its defaults.
-    Create {
-        /// The model, such as `product.template`.
-        model: String,
-        /// Field values as a `create` call takes them.
-        values: Map<String, Json>,
-        /// When it says it was written.
-        #[serde(default)]
-        write_date: WriteDate,
-    },
-    /// New values of a record.
-    Update {
-        /// The model.
-        model: String,
-        /// The record.
-        id: i64,
-        /// Field values as a `write` call takes them.
-        values: Map<String, Json>,
-        /// When it says it was written.
-        #[serde(default)]
-        write_date: WriteDate,
-    },
-    /// Archives a record, or brings it back, as the button does.
-    Archive {
-        /// The model.
-        model: String,
-        /// The record.
-        id: i64,
-        /// False archives.
-        active: bool,
-    },
-    /// Deletes a record; its external ids go with it.
-    Delete {
-        /// The model.
-        model: String,
-        /// The record.
-        id: i64,
-    },
-    /// Deletes a record as SQL would: its external ids stay and lead nowhere.
-    DeleteRow {
-        /// The model.
-        model: String,
-        /// The record.
-        id: i64,
-    },
-    /// Gives a record an external id `module.name`.
-    Name {
-        /// The external id.
-        external_id: String,
-        /// The model.
-        model: String,
-        /// The record.
-        id: i64,
-    },
-}
-
-/// The `write_date` of an edited record.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum WriteDate {
-    /// When the transaction began, as `PostgreSQL`'s `now()` gives it.
-    #[default]
-    Transaction,
-    /// This point in time, `YYYY-MM-DD HH:MM:SS[.ffffff]` in UTC.
-    At(String),
-    /// None at all: the column is NULL.
-    Empty,
-}
-
-/// An edit the server's rules do not allow.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EditError(String);
-
-impl fmt::Display for EditError {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for EditError {}
-
-impl From<OdooError> for EditError {
-    fn from(error: OdooError) -> Self {
-        Self(format!("{}: {}", error.name, error.message))
-    }
-}
 
 /// A transaction that has begun and is not yet committed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -216,7 +122,7 @@ impl Control {
     /// Commits a transaction begun before; its records appear with the stamp of its beginning.
     pub fn commit(&self, transaction: TransactionId) -> Result<Vec<i64>, EditError> {
         let pending = self.state.pending().remove(&transaction.0);
-        self.apply(pending.ok_or_else(|| EditError("no such transaction".to_owned()))?)
+        self.apply(pending.ok_or_else(|| EditError::new("no such transaction"))?)
     }
 
     fn apply(&self, pending: Pending) -> Result<Vec<i64>, EditError> {
@@ -225,7 +131,7 @@ impl Control {
         database.reserve(pending.reserved);
         let mut ids = Vec::new();
         for edit in pending.edits {
-            match apply(&mut database, edit) {
+            match edit.apply(&mut database) {
                 Ok(id) => ids.extend(id),
                 Err(error) => {
                     database.rollback(0);
@@ -304,78 +210,4 @@ impl Control {
     pub fn expire_sessions(&self) {
         self.state.sessions().clear();
     }
-}
-
-fn parse(text: &str) -> Result<Stamp, EditError> {
-    Stamp::parse(text).ok_or_else(|| EditError(format!("{text} is no point in time")))
-}
-
-fn model_id(database: &Database, name: &str) -> Result<ModelId, EditError> {
-    database
-        .schema
-        .id(name)
-        .ok_or_else(|| EditError(format!("this server has no model {name}")))
-}
-
-fn apply(database: &mut Database, edit: Edit) -> Result<Option<i64>, EditError> {
-    match edit {
-        Edit::Create {
-            model,
-            values,
-            write_date,
-        } => {
-            let model = model_id(database, &model)?;
-            let id = database.create(model, &[values])?.first().copied();
-            if let Some(id) = id {
-                stamp(database, model, id, &write_date)?;
-            }
-            Ok(id)
-        }
-        Edit::Update {
-            model,
-            id,
-            values,
-            write_date,
-        } => {
-            let model = model_id(database, &model)?;
-            database.write(model, &[id], &values)?;
-            stamp(database, model, id, &write_date)?;
-            Ok(None)
-        }
-        Edit::Archive { model, id, active } => {
-            let model = model_id(database, &model)?;
-            database.archive(model, &[id], active)?;
-            Ok(None)
-        }
-        Edit::Delete { model, id } => {
-            let model = model_id(database, &model)?;
-            database.unlink(model, &[id])?;
-            Ok(None)
-        }
-        Edit::DeleteRow { model, id } => {
-            let model = model_id(database, &model)?;
-            database.set(model, id, crate::odoo::table::Presence::Absent);
-            Ok(None)
-        }
-        Edit::Name {
-            external_id,
-            model,
-            id,
-        } => {
-            let model = model_id(database, &model)?;
-            database.bind_external(&external_id, model, id)?;
-            Ok(None)
-        }
-    }
-}
-
-fn stamp(database: &mut Database, model: ModelId, id: i64, date: &WriteDate) -> Result<(), EditError> {
-    let value = match date {
-        WriteDate::Transaction => return Ok(()),
-        WriteDate::At(text) => Value::Stamp(parse(text)?),
-        WriteDate::Empty => Value::Null,
-    };
-    let field = database.schema.model(model).write_date;
-    database.set_columns(model, id, [(field, value)]);
-    Ok(())
 }

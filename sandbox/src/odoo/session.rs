@@ -127,5 +127,16 @@ fn info(version: OdooVersion, database: &str, user: &User) -> Json {
     if let (true, Some(info)) = (version >= OdooVersion::V18, info.as_object_mut()) {
         info.insert("is_public".to_owned(), json!(false));
     }
+    if version >= OdooVersion::V19 {
+        let named = [
+            ("/currencies/1", "name", json!("USD")),
+            ("/user_companies/allowed_companies/1", "currency_id", json!(1)),
+        ];
+        for (place, key, value) in named {
+            if let Some(object) = info.pointer_mut(place).and_then(Json::as_object_mut) {
+                object.insert(key.to_owned(), value);
+            }
+        }
+    }
     info
 }

@@ -134,43 +134,51 @@ pub(super) fn json(value: toml::Value) -> Value {
     }
 }
 
-/// One line of a mapping table: `"field"`, `{ from = "field", default = ... }` or `{ constant = ... }`. The error says
-/// what is wrong with the value.
+/// One line of a mapping table: `"field"`, `{ from = "field", default = ..., values = { ... } }` or `{ constant = ... }`.
+/// The error says what is wrong with the value.
 pub(super) fn column(name: &str, value: &toml::Value) -> Result<OdooColumn, String> {
-    const FORMS: &str =
-        "is to be \"source_field\", { from = \"source_field\", default = VALUE } or { constant = VALUE }";
-    let named = |from: &str, default: Option<Value>| {
-        let mut column = field_column(from);
-        name.clone_into(&mut column.column.name);
-        if let (Origin::Field { default: slot, .. }, Some(default)) = (&mut column.column.origin, default) {
-            *slot = Some(default);
-        }
-        column
+    const FORMS: &str = "is to be \"source_field\", { from = \"source_field\", default = VALUE, values = { OLD = NEW } } \
+                         or { constant = VALUE }";
+    const KEYS: [&str; 4] = ["from", "default", "values", "constant"];
+    let table = match value {
+        toml::Value::String(from) if !from.is_empty() => return Ok(renamed(name, field_column(from))),
+        toml::Value::Table(table) => table,
+        _ => return Err(FORMS.to_owned()),
     };
-    match value {
-        toml::Value::String(from) if !from.is_empty() => Ok(named(from, None)),
-        toml::Value::Table(table) => {
-            if let Some(unknown) = table
-                .keys()
-                .find(|key| !["from", "default", "constant"].contains(&key.as_str()))
-            {
-                return Err(format!("has an unknown key '{unknown}'; it {FORMS}"));
+    if let Some(unknown) = table.keys().find(|key| !KEYS.contains(&key.as_str())) {
+        return Err(format!("has an unknown key '{unknown}'; it {FORMS}"));
+    }
+    match (
+        table.get("from").and_then(toml::Value::as_str),
+        table.get("constant"),
+    ) {
+        (Some(from), None) => {
+            let mut column = renamed(name, field_column(from));
+            if let Origin::Field { default, values, .. } = &mut column.column.origin {
+                *default = table.get("default").cloned().map(json);
+                *values = match table.get("values") {
+                    None => BTreeMap::new(),
+                    Some(toml::Value::Table(pairs)) => pairs
+                        .iter()
+                        .map(|(old, new)| (old.clone(), json(new.clone())))
+                        .collect(),
+                    Some(_) => return Err(FORMS.to_owned()),
+                };
             }
-            match (
-                table.get("from").and_then(toml::Value::as_str),
-                table.get("constant"),
-            ) {
-                (Some(from), None) => Ok(named(from, table.get("default").cloned().map(json))),
-                (None, Some(constant)) if table.len() == 1 => Ok(OdooColumn {
-                    column: Column {
-                        name: name.to_owned(),
-                        origin: Origin::Constant(json(constant.clone())),
-                    },
-                    optional: false,
-                }),
-                _ => Err(FORMS.to_owned()),
-            }
+            Ok(column)
         }
+        (None, Some(constant)) if table.len() == 1 => Ok(OdooColumn {
+            column: Column {
+                name: name.to_owned(),
+                origin: Origin::Constant(json(constant.clone())),
+            },
+            optional: false,
+        }),
         _ => Err(FORMS.to_owned()),
     }
+}
+
+fn renamed(name: &str, mut column: OdooColumn) -> OdooColumn {
+    name.clone_into(&mut column.column.name);
+    column
 }

@@ -406,10 +406,7 @@ fn field_column(field: &str) -> OdooColumn {
         Some(name) => (name, true),
         None => (field, false),
     };
-    let origin = Origin::Field {
-        name: name.to_owned(),
-        default: None,
-    };
+    let origin = Origin::field(name);
     OdooColumn {
         column: Column {
             name: name.to_owned(),

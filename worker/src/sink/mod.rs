@@ -44,4 +44,11 @@ impl Sink {
             Self::Json(sink) => sink.flush(),
         }
     }
+
+    /// Bytes written to files since the sink was opened: journals, indexes and what readers see.
+    pub fn bytes_written(&self) -> u64 {
+        match self {
+            Self::Json(sink) => sink.bytes_written(),
+        }
+    }
 }

@@ -75,6 +75,11 @@ impl JsonWriter {
         tokio::task::block_in_place(|| self.opened()?.flush())
     }
 
+    /// See [`super::Sink::bytes_written`].
+    pub(super) fn bytes_written(&self) -> u64 {
+        self.sink.as_ref().map_or(0, JsonSink::bytes_written)
+    }
+
     fn opened(&mut self) -> Result<&mut JsonSink, Failure> {
         if self.sink.is_none() {
             let (sink, _) = JsonSink::open(self.settings.clone())?;

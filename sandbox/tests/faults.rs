@@ -1,0 +1,149 @@
+//! Faults, late commits and large catalogues, over real connections.
+
+#[cfg(test)]
+mod over_http {
+    use std::time::{Duration, Instant};
+
+    use sandbox::{Edit, Fault, FaultRule, OdooSandbox, OdooSettings, OdooVersion, WriteDate};
+    use serde_json::{Map, Value, json};
+
+    async fn start(version: OdooVersion, products: usize) -> OdooSandbox {
+        let settings = OdooSettings {
+            version,
+            customers: 20,
+            products,
+            ..OdooSettings::default()
+        };
+        OdooSandbox::start(settings).await.unwrap()
+    }
+
+    async fn call(
+        server: &OdooSandbox,
+        model: &str,
+        method: &str,
+        args: Value,
+    ) -> reqwest::Result<(u16, String)> {
+        let params = json!({"service": "object", "method": "execute_kw",
+            "args": [server.database(), 2, server.password(), model, method, args]});
+        let body = json!({"jsonrpc": "2.0", "id": 1, "params": params}).to_string();
+        let client = reqwest::Client::builder()
+            .no_proxy()
+            .timeout(Duration::from_mins(1))
+            .build()?;
+        let request = client
+            .post(format!("{}/jsonrpc", server.url()))
+            .header("content-type", "application/json");
+        let response = request.body(body).send().await?;
+        Ok((response.status().as_u16(), response.text().await?))
+    }
+
+    fn result(answer: reqwest::Result<(u16, String)>) -> Value {
+        serde_json::from_str::<Value>(&answer.unwrap().1).unwrap()["result"].clone()
+    }
+
+    fn created(name: &str) -> Vec<Edit> {
+        let mut values = Map::new();
+        values.insert("name".to_owned(), json!(name));
+        vec![Edit::Create {
+            model: "res.partner".to_owned(),
+            values,
+            write_date: WriteDate::Transaction,
+        }]
+    }
+
+    #[tokio::test]
+    async fn each_fault_happens_once_and_the_next_call_is_well() {
+        let server = start(OdooVersion::V18, 0).await;
+        let control = server.control();
+        let ask = || call(&server, "res.partner", "search_count", json!([[]]));
+        for (fault, status) in [
+            (Fault::BadGateway, 502),
+            (Fault::TooManyRequests { retry_after: 7 }, 429),
+            (Fault::Unavailable { retry_after: 7 }, 503),
+        ] {
+            control.fault(FaultRule::once(fault));
+            assert_eq!(ask().await.unwrap().0, status);
+            assert!(result(ask().await).is_number());
+        }
+        for fault in [Fault::CloseBeforeAnswer, Fault::CutAnswer, Fault::LoseReply] {
+            control.fault(FaultRule::once(fault.clone()));
+            assert!(ask().await.is_err(), "{fault:?}");
+            assert!(result(ask().await).is_number());
+        }
+        control.fault(FaultRule::once(Fault::SerializationFailure));
+        assert!(
+            ask()
+                .await
+                .unwrap()
+                .1
+                .contains("psycopg2.errors.SerializationFailure")
+        );
+        assert!(control.pending_faults().is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_lost_reply_leaves_the_work_done() {
+        let server = start(OdooVersion::V17, 0).await;
+        server
+            .control()
+            .fault(FaultRule::once(Fault::LoseReply).method("load"));
+        let rows = json!([["id", "name"], [["zoho.item_1", "One"]]]);
+        assert!(
+            call(&server, "product.template", "load", rows.clone())
+                .await
+                .is_err()
+        );
+        let again = result(call(&server, "product.template", "load", rows).await);
+        assert_eq!(
+            server.control().external_ids("product.template")["zoho.item_1"],
+            again["ids"][0]
+        );
+        assert_eq!(server.control().ids("product.template").unwrap().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_late_commit_appears_with_the_stamp_of_its_beginning() {
+        let server = start(OdooVersion::V19, 0).await;
+        let control = server.control();
+        control.freeze_clock("2026-11-21 10:00:00.250000").unwrap();
+        let slow = control.begin(created("slow")).unwrap();
+        control.freeze_clock("2026-11-21 10:05:00").unwrap();
+        let fast = control.edit(created("fast")).unwrap();
+        let slow = control.commit(slow).unwrap();
+        assert!(slow[0] < fast[0], "the slow one took its id first");
+        let row = control
+            .row("res.partner", slow[0], &["write_date"])
+            .unwrap()
+            .unwrap();
+        assert_eq!(row["write_date"], "2026-11-21 10:00:00.250000");
+    }
+
+    #[tokio::test]
+    async fn a_page_of_a_large_catalogue_costs_a_page() {
+        let server = start(OdooVersion::V17, 200_000).await;
+        let domain = json!([
+            [["id", ">", 150_000], ["write_date", ">=", "2025-01-01 00:00:00"]],
+            ["name"],
+            0,
+            500,
+            "id asc"
+        ]);
+        let begun = Instant::now();
+        let page = result(call(&server, "product.template", "search_read", domain).await);
+        assert_eq!(page.as_array().unwrap().len(), 500);
+        // A scan of all rows takes seconds in an unoptimized build; a page takes milliseconds.
+        assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+        let scan = Instant::now();
+        let count = result(
+            call(
+                &server,
+                "product.template",
+                "search_count",
+                json!([[["write_date", ">=", "2026-06-01 00:00:00"]]]),
+            )
+            .await,
+        );
+        println!("write_date over 200,000 rows: {count} in {:?}", scan.elapsed());
+        assert!(count.as_i64().unwrap() > 0);
+    }
+}
