@@ -18,3 +18,5 @@ mod recordings;
 mod secrets;
 mod stopped;
 mod truth;
+mod zoho_client;
+mod zoho_source;

@@ -20,6 +20,8 @@ pub struct Answer {
     pub retry_after: Option<Duration>,
     /// What it tells of the calls that are left.
     pub quota: Option<Quota>,
+    /// It came from another host that an image was redirected to: no word in it is Zoho's.
+    pub is_foreign: bool,
     /// The body.
     pub body: Vec<u8>,
 }
@@ -52,7 +54,7 @@ impl Expected<'_> {
     /// What Zoho's code says, which may come with HTTP 200, and without one what the status says. Never panics, whatever the
     /// bytes.
     pub fn classify(&self, answer: &Answer) -> Result<Value, Refusal> {
-        let json = answer.json();
+        let json = answer.json().filter(|_| !answer.is_foreign);
         let code = json.as_ref().and_then(code);
         match (answer.status, code, json) {
             (200..=299, Some(0), Some(json)) => Ok(json),

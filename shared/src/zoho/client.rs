@@ -8,7 +8,8 @@ use serde_json::Value;
 
 use super::answer::{Answer, Expected};
 use super::config::{ImageRoute, ZohoConfig};
-use super::http::{CallCounts, Http};
+use super::counts::CallCounts;
+use super::http::Http;
 use super::limiter::Limiter;
 use super::place::{Place, host};
 use super::quota::Limits;
@@ -169,7 +170,7 @@ impl ZohoClient {
         else {
             return;
         };
-        if wait > SHORT {
+        if wait > SHORT && !refusal.is_foreign {
             tracing::warn!(
                 organization = self.place().organization(),
                 code = refusal.code,

@@ -143,6 +143,29 @@ async fn token_comes_along_only_on_the_way_back() {
 }
 
 #[tokio::test]
+async fn words_of_another_host_are_not_taken_for_zohos() {
+    for (status, class) in [
+        (401, Class::Transient),
+        (429, Class::Throttled),
+        (200, Class::Permanent),
+    ] {
+        let (server, files) = (server().await, MockServer::start().await);
+        mount(&server, IMAGE, moved(&format!("{}/file", files.uri()))).await;
+        let answer = refused(status, 45).insert_header("Retry-After", "60");
+        mount(&files, "/file", answer).await;
+        let mut named = config(&server.uri());
+        named.redirect_hosts = vec![files.address().to_string()];
+        named.private_hosts.clone_from(&named.redirect_hosts);
+        named.image_routes = vec![ImageRoute::Inventory];
+        let client = ZohoClient::connect(named).await.unwrap();
+        let failure = client.image("1", None).await.unwrap_err();
+        assert_eq!(failure.class, class, "{status}: {failure}");
+        assert_eq!(client.limits().blocked_until, None);
+        assert_eq!(client.calls().token, 1);
+    }
+}
+
+#[tokio::test]
 async fn redirect_to_another_host_is_refused() {
     let (server, files) = (server().await, MockServer::start().await);
     mount(&server, IMAGE, moved(&format!("{}/file", files.uri()))).await;
@@ -157,6 +180,19 @@ async fn redirect_to_another_host_is_refused() {
         "plain http to a private address"
     );
     assert_eq!(requests(&files).await, 0);
+}
+
+#[tokio::test]
+async fn named_host_that_leads_inside_is_refused() {
+    let server = server().await;
+    mount(&server, IMAGE, moved("https://localhost:9/file")).await;
+    let mut named = config(&server.uri());
+    named.redirect_hosts = vec!["localhost:9".to_owned()];
+    let failure = image(named.clone()).await.unwrap_err();
+    assert_eq!(failure.reason, Reason::Configuration);
+    assert!(failure.to_string().contains("private_hosts"), "{failure}");
+    named.private_hosts.clone_from(&named.redirect_hosts);
+    assert_eq!(class(image(named).await), (Class::Transient, Reason::Unreachable));
 }
 
 #[tokio::test]

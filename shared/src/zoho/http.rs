@@ -1,7 +1,6 @@
 //! The calls as they go over the wire: limits, redirects, counters, the server's clock.
 
 use std::error::Error as _;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -12,6 +11,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::answer::Answer;
 use super::config::ZohoConfig;
+use super::counts::{CallCounts, Counters};
 use super::place::{Place, host};
 use super::quota::Quota;
 use super::redirect::{Guard, MOST, PrivateAddress, is_same_origin};
@@ -24,33 +24,6 @@ use crate::http::peer::Peer;
 
 /// Connections are dropped before usual servers drop theirs.
 const IDLE: Duration = Duration::from_secs(15);
-
-/// What a client has done so far, by what it was for. Redirects are part of the call that they happened in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct CallCounts {
-    /// Pages of lists.
-    pub list: u64,
-    /// Records by id, one or a hundred at once.
-    pub detail: u64,
-    /// Images.
-    pub image: u64,
-    /// Access tokens; they do not count against the organisation's calls.
-    pub token: u64,
-    /// Anything else.
-    pub other: u64,
-    /// Bytes of bodies received.
-    pub bytes_received: u64,
-}
-
-#[derive(Debug, Default)]
-struct Counters {
-    list: AtomicU64,
-    detail: AtomicU64,
-    image: AtomicU64,
-    token: AtomicU64,
-    other: AtomicU64,
-    bytes_received: AtomicU64,
-}
 
 #[derive(Debug)]
 pub(super) struct Http {
@@ -102,15 +75,7 @@ impl Http {
     }
 
     pub(super) fn counts(&self) -> CallCounts {
-        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        CallCounts {
-            list: read(&self.counters.list),
-            detail: read(&self.counters.detail),
-            image: read(&self.counters.image),
-            token: read(&self.counters.token),
-            other: read(&self.counters.other),
-            bytes_received: read(&self.counters.bytes_received),
-        }
+        self.counters.read()
     }
 
     /// Zoho's clock now: its newest `Date` and the time since.
@@ -121,7 +86,7 @@ impl Http {
 
     /// Asks for an access token. A redirect is not followed: it would carry the secrets to wherever it points.
     pub(super) async fn ask_token(&self, place: &Place, form: SecretString) -> Result<Answer, Failure> {
-        self.count(CallKind::Token);
+        self.counters.count(CallKind::Token);
         let bounds = self.bounds(CallKind::Token);
         let url = place.token_url();
         let request = self
@@ -132,7 +97,7 @@ impl Http {
             .body(form.expose_secret().to_owned());
         let response = self.send(request, &url, &bounds).await?;
         self.see_clock(&response);
-        self.read(response, &url, &bounds).await
+        self.read(response, &url, &bounds, false).await
     }
 
     /// Gets `url`, following redirects as the guard allows. The token goes to the host of `url` alone.
@@ -142,21 +107,22 @@ impl Http {
         access: &SecretString,
         kind: CallKind,
     ) -> Result<Answer, Failure> {
-        self.count(kind);
+        self.counters.count(kind);
         let bounds = self.bounds(kind);
         let deadline = Instant::now() + bounds.timeout;
         let mut here = url.clone();
         for _ in 0..=MOST {
             let left = deadline.saturating_duration_since(Instant::now());
-            let request = if is_same_origin(url, &here) {
+            let is_foreign = !is_same_origin(url, &here);
+            let request = if is_foreign {
+                self.abroad.get(here.clone())
+            } else {
                 self.client
                     .get(here.clone())
                     .header(AUTHORIZATION, authorization(access)?)
-            } else {
-                self.abroad.get(here.clone())
             };
             let response = self.send(request.timeout(left), &here, &bounds).await?;
-            if is_same_origin(url, &here) {
+            if !is_foreign {
                 self.see_clock(&response);
             }
             match moved(&response) {
@@ -166,7 +132,7 @@ impl Http {
                         failure.advise("check the data centre, and `api_url` where it is set")
                     })?;
                 }
-                None => return self.read(response, &here, &bounds).await,
+                None => return self.read(response, &here, &bounds, is_foreign).await,
             }
         }
         Err(Failure::permanent(
@@ -182,17 +148,23 @@ impl Http {
             .map_err(|error| transport(url, bounds, error))
     }
 
-    async fn read(&self, mut response: Response, url: &Url, bounds: &Bounds) -> Result<Answer, Failure> {
+    async fn read(
+        &self,
+        mut response: Response,
+        url: &Url,
+        bounds: &Bounds,
+        is_foreign: bool,
+    ) -> Result<Answer, Failure> {
         let headers = response.headers();
         let mut answer = Answer {
             status: response.status().as_u16(),
             content_type: text(headers, &CONTENT_TYPE),
             retry_after: text(headers, &RETRY_AFTER).and_then(|value| retry_after(&value)),
-            quota: Quota::from_headers(headers, Timestamp::now()),
+            quota: Quota::from_headers(headers, Timestamp::now()).filter(|_| !is_foreign),
+            is_foreign,
             body: Vec::new(),
         };
-        let received = &self.counters.bytes_received;
-        answer.body = read_capped(&mut response, bounds.bytes, |bytes| add(received, bytes))
+        answer.body = read_capped(&mut response, bounds.bytes, |bytes| self.counters.received(bytes))
             .await
             .map_err(|error| match error {
                 BodyError::TooLong => too_long(url, bounds),
@@ -221,21 +193,6 @@ impl Http {
             *self.clock.lock().unwrap_or_else(PoisonError::into_inner) = Some((date, Instant::now()));
         }
     }
-
-    fn count(&self, kind: CallKind) {
-        let counter = match kind {
-            CallKind::List => &self.counters.list,
-            CallKind::Detail => &self.counters.detail,
-            CallKind::Image => &self.counters.image,
-            CallKind::Token => &self.counters.token,
-            CallKind::Other => &self.counters.other,
-        };
-        add(counter, 1);
-    }
-}
-
-fn add(counter: &AtomicU64, amount: u64) {
-    counter.fetch_add(amount, Ordering::Relaxed);
 }
 
 /// Zoho's own scheme: it refuses `Bearer`, although it calls its tokens so.

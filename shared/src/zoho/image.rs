@@ -66,12 +66,13 @@ pub(super) fn read_image(
     route: ImageRoute,
 ) -> Result<Image, Refusal> {
     let host = expected.host;
-    let status = answer.status;
+    let (status, is_foreign) = (answer.status, answer.is_foreign);
     let refuse = |failure| {
         Err(Refusal {
             failure,
             status,
             code: None,
+            is_foreign,
         })
     };
     let none = || {

@@ -11,6 +11,7 @@ mod client;
 #[cfg(test)]
 mod client_tests;
 mod config;
+mod counts;
 mod data_center;
 #[cfg(test)]
 mod download_tests;
@@ -38,9 +39,9 @@ mod token_tests;
 pub use answer::{Answer, Expected};
 pub use client::ZohoClient;
 pub use config::{ImageRoute, ZohoConfig, ZohoSecret};
+pub use counts::CallCounts;
 pub use data_center::{DataCenter, UnknownDataCenter};
 pub use entity::{ZohoColumn, ZohoEntity};
-pub use http::CallCounts;
 pub use image::{Image, ImageFormat};
 pub use kind::{Api, Kind};
 pub use operations::Details;

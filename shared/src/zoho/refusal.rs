@@ -24,6 +24,8 @@ pub struct Refusal {
     pub status: u16,
     /// Zoho's code, where it gave one.
     pub code: Option<u64>,
+    /// It is not Zoho's, but that of a host which an image was redirected to.
+    pub is_foreign: bool,
 }
 
 impl Refusal {
@@ -34,7 +36,7 @@ impl Refusal {
 
     /// A new token may help. Code 57 says both that a token has expired and that it lacks a scope.
     pub fn may_be_the_token(&self) -> bool {
-        self.status == 401 && self.code != Some(6041)
+        self.status == 401 && self.code != Some(6041) && !self.is_foreign
     }
 }
 
@@ -81,6 +83,7 @@ pub(super) fn by_code(expected: &Expected<'_>, answer: &Answer, code: u64, messa
         failure,
         status: answer.status,
         code: Some(code),
+        is_foreign: answer.is_foreign,
     }
 }
 
@@ -102,6 +105,10 @@ fn by_status_with(expected: &Expected<'_>, answer: &Answer, code: Option<u64>, m
         (408, _) => Failure::transient(
             Reason::Timeout,
             format!("Zoho at {host} waited too long for our request"),
+        ),
+        (401 | 403, _) if answer.is_foreign => Failure::transient(
+            Reason::ServerError,
+            format!("the host that Zoho at {host} redirects to refuses to show {what} (HTTP {status})"),
         ),
         (401, _) => token_refused(expected),
         (403, _) => Failure::systemic(
@@ -129,6 +136,7 @@ fn by_status_with(expected: &Expected<'_>, answer: &Answer, code: Option<u64>, m
         failure,
         status,
         code,
+        is_foreign: answer.is_foreign,
     }
 }
 

@@ -74,7 +74,12 @@ impl Session {
         if let Some((failure, until)) = state.failed.clone()
             && came < until
         {
-            return state.makeshift(&self.place, now).ok_or(failure);
+            return state
+                .makeshift(&self.place, now)
+                .ok_or_else(|| match failure.class {
+                    Class::Throttled => failure.after(left(now, until)),
+                    _ => failure,
+                });
         }
         match self.ask(&mut state, http).await {
             Ok(()) => state.replaced_at = None,
@@ -166,6 +171,10 @@ impl State {
         }
         Some(ticket)
     }
+}
+
+fn left(now: Timestamp, until: Timestamp) -> Duration {
+    Duration::try_from(until.duration_since(now)).unwrap_or_default()
 }
 
 /// How long a failure stands in for asking again. A transient one only for those who waited for it: they came before now.

@@ -68,7 +68,13 @@ async fn throttle_and_rejected_secret_are_not_asked_for_again_at_once() {
     for (answer, class) in [(denied, Class::Throttled), (rejected, Class::Systemic)] {
         let (server, session, http) = served(answer).await;
         for _ in 0..3 {
-            assert_eq!(session.current(&http).await.unwrap_err().class, class);
+            let failure = session.current(&http).await.unwrap_err();
+            assert_eq!(failure.class, class);
+            assert!(
+                failure
+                    .retry_after
+                    .is_none_or(|wait| wait <= Duration::from_mins(10))
+            );
         }
         assert_eq!(asked(&server).await, 1);
     }
