@@ -133,7 +133,7 @@ impl Showing<'_> {
             ImageKind::Html => (Response::html(200, "Sign in"), false),
             ImageKind::Empty => self.found("image/jpeg", Vec::new()),
             ImageKind::Truncated => {
-                let mut bytes = jpeg::coloured(40, 40, |column, row| tile(self.seed, column, row));
+                let mut bytes = motif(self.seed);
                 bytes.truncate(bytes.len() / 2);
                 self.found("image/jpeg", bytes)
             }
@@ -180,13 +180,12 @@ pub(crate) fn sheet() -> Vec<u8> {
 }
 
 fn motif(seed: u64) -> Vec<u8> {
-    let blocks = u16::try_from(CELLS * CELL_PIXELS / 8).unwrap_or(1);
-    jpeg::coloured(blocks, blocks, |column, row| tile(seed, column, row))
-}
-
-fn tile(seed: u64, column: u16, row: u16) -> [u8; 3] {
+    let pattern = Pattern::new(seed);
+    let side = u16::try_from(CELLS * CELL_PIXELS / 8).unwrap_or(1);
     let blocks = CELL_PIXELS / 8;
-    Pattern::new(seed).colour(u32::from(column) / blocks, u32::from(row) / blocks)
+    jpeg::coloured(side, side, |column, row| {
+        pattern.colour(u32::from(column) / blocks, u32::from(row) / blocks)
+    })
 }
 
 fn drawn(seed: u64, format: ImageFormat) -> Vec<u8> {

@@ -1,4 +1,6 @@
-use jiff::{SignedDuration, Timestamp};
+use std::time::Duration;
+
+use jiff::Timestamp;
 use serde_json::{Map, Value as Json, json};
 
 use super::client::Client;
@@ -180,7 +182,7 @@ async fn reset_brings_everything_back_to_the_start() {
             at: None,
         })
         .unwrap();
-    client.control.shift_clock(SignedDuration::from_hours(-9));
+    client.control.set_back_clock(Duration::from_hours(9));
     client.control.set_revoked(true);
     client.control.reset();
     assert_eq!(client.control.items(), before);

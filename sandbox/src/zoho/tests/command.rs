@@ -22,16 +22,16 @@ async fn order(client: &Client, name: &str, content: &Json) -> Answer {
         .unwrap()
 }
 
-#[tokio::test]
-async fn every_command_of_the_control_is_taken_over_http() {
-    let client = Client::with_items(30).await;
-    let item = client.control.item_id(0);
+/// One order of each kind, about two items.
+fn orders(item: &str, other: &str) -> Vec<(&'static str, Json)> {
     let edit =
         json!({"edit_item": {"item": item, "fields": {"rate": 12.50, "cf_origin": "FR"}, "touch": false}});
-    for (name, content) in [
-        ("set_clock", json!({"now": "2026-10-09T17:22:05Z"})),
-        ("freeze_clock", json!({"now": "2026-10-09T17:22:05Z"})),
-        ("shift_clock", json!({"seconds": -60})),
+    vec![
+        ("clock", json!({})),
+        ("clock", json!({"set": "2026-10-09T17:22:05Z"})),
+        ("clock", json!({"freeze": "2026-10-09T17:22:05Z"})),
+        ("clock", json!({"advance_millis": 60_000})),
+        ("clock", json!({"advance_millis": -120_000})),
         ("save", Json::Null),
         ("change", edit),
         (
@@ -39,21 +39,18 @@ async fn every_command_of_the_control_is_taken_over_http() {
             json!({"replace_image": {"item": item, "kind": {"slow": {"millis": 5}}}}),
         ),
         ("change", json!({"replace_image": {"item": item, "kind": null}})),
-        (
-            "change",
-            json!({"serve_image": {"item": client.control.item_id(1), "kind": "gif"}}),
-        ),
+        ("change", json!({"serve_image": {"item": other, "kind": "gif"}})),
         ("change", json!({"stamp_items": {"first": 0, "count": 9}})),
         (
             "after_list_call",
             json!({"calls": 1, "change": {"delete_item": {"item": item}}}),
         ),
         (
-            "fault",
+            "faults",
             json!({"fault": {"throttled": {"code": 44}}, "endpoint": "itemdetails"}),
         ),
-        ("clear_faults", Json::Null),
-        ("fault", json!({"fault": "bad_gateway"})),
+        ("faults/clear", Json::Null),
+        ("faults", json!({"fault": "bad_gateway"})),
         ("expire_tokens", Json::Null),
         ("set_revoked", json!({"is_revoked": false})),
         ("remove_scope", json!({"scope": "ZohoBooks.contacts.READ"})),
@@ -66,17 +63,25 @@ async fn every_command_of_the_control_is_taken_over_http() {
         ("set_calls_today", json!({"calls": 3})),
         ("block", Json::Null),
         ("lift_block", Json::Null),
-        ("reset_counts", Json::Null),
-    ] {
+        ("counts/reset", Json::Null),
+    ]
+}
+
+#[tokio::test]
+async fn every_command_of_the_control_is_taken_over_http() {
+    let client = Client::with_items(30).await;
+    let item = client.control.item_id(0);
+    for (name, content) in orders(&item, &client.control.item_id(1)) {
         let answer = order(&client, name, &content).await;
         assert_eq!(
-            (answer.status, &answer.json()["ok"]),
+            (answer.status, &answer.json()["done"]),
             (200, &json!(true)),
             "{name} {:?}",
             answer.json()
         );
     }
     assert_eq!(show(&client, "").await["now"], "2026-10-09T13:21:05-0400");
+    assert_eq!(show(&client, "/clock").await["now"], "2026-10-09T17:21:05Z");
     assert_eq!(show(&client, "/faults").await[0]["fault"], "bad_gateway");
     assert_eq!(show(&client, "/counts").await["list"], 0);
     let row = |rows: Json| {
@@ -105,7 +110,7 @@ async fn a_wrong_command_is_refused_in_words() {
             "change",
             json!({"edit_item": {"item": client.control.item_id(0), "fields": {"colour": "red"}}}),
         ),
-        ("shift_clock", json!({"seconds": "x"})),
+        ("clock", json!({"seconds": 1})),
         ("restore", Json::Null),
     ] {
         let answer = order(&client, name, &content).await;

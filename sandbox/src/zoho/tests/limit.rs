@@ -1,4 +1,6 @@
-use jiff::{SignedDuration, Timestamp};
+use std::time::Duration;
+
+use jiff::Timestamp;
 
 use super::client::{Client, until};
 use crate::zoho::fault::{ZohoFault, ZohoFaultRule};
@@ -34,10 +36,10 @@ async fn one_call_too_many_a_minute_blocks_every_endpoint_and_product_for_an_hou
         ((429, 43), "3600")
     );
     client.control.set_block_code(44);
-    client.control.shift_clock(SignedDuration::from_mins(50));
+    client.control.advance_clock(Duration::from_mins(50));
     let still = client.books("contacts").await;
     assert_eq!((still.verdict(), still.header("retry-after")), ((429, 44), "600"));
-    client.control.shift_clock(SignedDuration::from_mins(10));
+    client.control.advance_clock(Duration::from_mins(10));
     client.refresh().await;
     assert_eq!(client.get("items").await.verdict(), (200, 0));
     assert_eq!(client.control.counts().throttled, 2);
@@ -95,11 +97,11 @@ async fn the_day_is_over_with_code_45_until_midnight_of_the_organisation() {
             .unwrap()
             .ends_with("rate limit of 1000.")
     );
-    client.control.shift_clock(SignedDuration::from_mins(59));
+    client.control.advance_clock(Duration::from_mins(59));
     assert_eq!(client.get("items").await.verdict(), (429, 45));
-    client.control.shift_clock(SignedDuration::from_secs(59));
+    client.control.advance_clock(Duration::from_secs(59));
     assert_eq!(client.get("items").await.verdict(), (429, 45));
-    client.control.shift_clock(SignedDuration::from_secs(1));
+    client.control.advance_clock(Duration::from_secs(1));
     client.control.set_revoked(false);
     let mut client = client;
     client.refresh().await;

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use super::client::{Answer, Client};
 
 #[tokio::test]
@@ -60,7 +62,7 @@ async fn refused_credentials_are_an_error_in_the_body_of_http_200() {
 async fn the_eleventh_token_request_in_ten_minutes_gets_400_access_denied() {
     let client = Client::with_items(3).await;
     client.control.freeze_clock(client.control.now());
-    client.control.shift_clock(jiff::SignedDuration::from_mins(10));
+    client.control.advance_clock(Duration::from_mins(10));
     for _ in 0..10 {
         assert_eq!(client.token_request(&client.form(), "").await.status, 200);
     }
@@ -69,7 +71,7 @@ async fn the_eleventh_token_request_in_ten_minutes_gets_400_access_denied() {
         (answer.status, answer.json()["error"].as_str()),
         (400, Some("Access Denied"))
     );
-    client.control.shift_clock(jiff::SignedDuration::from_mins(10));
+    client.control.advance_clock(Duration::from_mins(10));
     assert!(
         client
             .token_request(&client.form(), "")
@@ -84,7 +86,7 @@ async fn the_eleventh_token_request_in_ten_minutes_gets_400_access_denied() {
 async fn stale_revoked_unknown_and_bearer_tokens_get_401_with_code_57() {
     let mut client = Client::with_items(3).await;
     assert_eq!(client.get("items").await.verdict(), (200, 0));
-    client.control.shift_clock(jiff::SignedDuration::from_hours(1));
+    client.control.advance_clock(Duration::from_hours(1));
     assert_eq!(client.get("items").await.verdict(), (401, 57), "an hour old");
     client.refresh().await;
     assert_eq!(client.get("items").await.verdict(), (200, 0));
@@ -121,7 +123,7 @@ async fn the_eleventh_active_token_ends_the_first() {
     let first = client.token.clone();
     for _ in 0..10 {
         // Slower than the throttle, faster than the lifetime.
-        client.control.shift_clock(jiff::SignedDuration::from_mins(2));
+        client.control.advance_clock(Duration::from_mins(2));
         client.refresh().await;
     }
     let last = std::mem::replace(&mut client.token, first);
