@@ -244,7 +244,8 @@ fn success(name: &str, value: Json) -> Response {
 }
 
 fn attached(mut response: Response, file_name: &str) -> Response {
-    if response.status == 200 {
+    let is_file = response.status == 200 && response.headers.is_empty();
+    if is_file {
         response.headers.push((
             "Content-Disposition",
             format!("attachment; filename=\"{file_name}\""),

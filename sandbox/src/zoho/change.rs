@@ -124,7 +124,10 @@ impl World {
             }
             ZohoChange::ServeImage { item, kind } => {
                 let mut item = self.item(&item)?;
-                item.picture.as_mut().ok_or("The item has no image.")?.kind = kind;
+                let picture = item.picture.as_mut().ok_or("The item has no image.")?;
+                picture.kind = kind;
+                // A vanishing image counts from here.
+                self.served.remove(&picture.document);
                 self.keep(item, false);
             }
             ZohoChange::StampItems { first, count, at } => {

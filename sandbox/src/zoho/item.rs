@@ -60,6 +60,13 @@ pub(crate) struct Picture {
     pub(crate) seed: u64,
 }
 
+impl Picture {
+    /// What the file calls itself, whatever its bytes are.
+    pub(crate) fn file_type(&self) -> &str {
+        self.file_name.rsplit('.').next().unwrap_or_default()
+    }
+}
+
 impl Record for Item {
     fn seed(number: u32, with_images: bool) -> Self {
         item_seed::item(number, with_images)

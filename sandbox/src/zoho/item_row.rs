@@ -113,7 +113,7 @@ impl View<'_> {
             add(
                 picture.document.clone(),
                 &picture.file_name,
-                picture.kind.extension(),
+                picture.file_type(),
                 size,
             );
         }
@@ -231,7 +231,7 @@ fn inventory_only(item: &Item) -> Json {
 fn image_keys(item: &Item, in_list: bool) -> Json {
     match &item.picture {
         Some(picture) => json!({
-            "image_name": picture.file_name, "image_type": picture.kind.extension(),
+            "image_name": picture.file_name, "image_type": picture.file_type(),
             "image_document_id": picture.document,
         }),
         None if in_list => json!({"image_name": "", "image_type": "", "image_document_id": ""}),

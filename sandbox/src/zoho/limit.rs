@@ -62,9 +62,7 @@ impl Limits {
             None => {}
         }
         let millis = clock.now_millis();
-        // A clock that was set back leaves calls in the future; they are forgotten as well.
-        self.calls
-            .retain(|call| (millis - WINDOW..=millis).contains(call));
+        self.forget_before(millis - WINDOW, millis);
         if self.calls.len() >= usize::try_from(self.per_minute).unwrap_or(usize::MAX) {
             self.blocked_until = Some(now + PENALTY);
             return Err(ApiError::throttled(self.block_code, self.per_day, Some(PENALTY)));
@@ -103,6 +101,16 @@ impl Limits {
     /// Starts a penalty that nobody here earned, as other users of the organisation do.
     pub(crate) fn block(&mut self, clock: &Clock) {
         self.blocked_until = Some(clock.now() + PENALTY);
+    }
+
+    fn forget_before(&mut self, start: i64, now: i64) {
+        // A clock that was set back leaves calls in the future, which nobody could wait for.
+        if self.calls.back().is_some_and(|call| *call > now) {
+            self.calls.clear();
+        }
+        while self.calls.front().is_some_and(|call| *call < start) {
+            self.calls.pop_front();
+        }
     }
 
     fn turn_day(&mut self, clock: &Clock) -> i64 {
@@ -176,5 +184,13 @@ mod tests {
                 reset: 86_400
             }
         );
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_leaves_nobody_waiting_for_calls_in_the_future() {
+        let (clock, mut limits) = (clock(), Limits::new(1, 100));
+        assert_eq!(code(limits.admit(&clock)), 0);
+        clock.shift(-86_400_000);
+        assert_eq!(code(limits.admit(&clock)), 0);
     }
 }

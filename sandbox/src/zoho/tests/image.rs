@@ -216,3 +216,28 @@ async fn a_slow_image_takes_its_time_and_a_vanishing_one_is_gone_after_a_while()
         assert_eq!(client.get(&target).await.status, status);
     }
 }
+
+#[tokio::test]
+async fn an_image_served_otherwise_changes_nothing_that_a_list_shows() {
+    let client = Client::with_items(30).await;
+    let before = client.control.items();
+    let item = client.control.item_id(1);
+    for kind in [ImageKind::Webp, ImageKind::Missing, ImageKind::Large] {
+        client
+            .control
+            .apply(ZohoChange::ServeImage {
+                item: item.clone(),
+                kind,
+            })
+            .unwrap();
+        assert_eq!(client.control.items(), before);
+    }
+    let imageless = client.control.item_id(4);
+    client
+        .control
+        .apply(ZohoChange::ServeImage {
+            item: imageless,
+            kind: ImageKind::Gif,
+        })
+        .unwrap_err();
+}
