@@ -5,7 +5,7 @@ use serde_json::{Map, Value as Json, json};
 use crate::zoho::clock::Clock;
 use crate::zoho::id::{Space, id};
 use crate::zoho::item::Item;
-use crate::zoho::picture::{ImageKind, sheet};
+use crate::zoho::picture::{ZohoImage, sheet};
 
 /// Which front end of the one item store is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -126,7 +126,7 @@ impl View<'_> {
             );
         }
         if item.has_second_photo {
-            let size = ImageKind::Jpeg.file_size(0, self.image_bytes);
+            let size = ZohoImage::Jpeg.file_size(0, self.image_bytes);
             add(id(Space::SecondPhoto, item.number), "side view.jpg", "jpg", size);
         }
         documents

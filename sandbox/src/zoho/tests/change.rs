@@ -5,7 +5,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::client::Client;
 use crate::zoho::change::ZohoChange;
-use crate::zoho::picture::ImageKind;
+use crate::zoho::picture::ZohoImage;
 
 fn fields(json: &Json) -> Map<String, Json> {
     json.as_object().unwrap().clone()
@@ -68,7 +68,7 @@ async fn a_new_image_has_a_new_document_and_the_old_one_is_gone() {
     };
     let document = client
         .control
-        .apply(replace(Some(ImageKind::Png), false, false))
+        .apply(replace(Some(ZohoImage::Png), false, false))
         .unwrap();
     let after = item(&client, &id).await;
     assert_eq!(after["image_document_id"], document.as_str());
@@ -82,7 +82,7 @@ async fn a_new_image_has_a_new_document_and_the_old_one_is_gone() {
     let bytes = client.get(&format!("documents/{document}")).await.body;
     client
         .control
-        .apply(replace(Some(ImageKind::Png), true, true))
+        .apply(replace(Some(ZohoImage::Png), true, true))
         .unwrap();
     let kept = client.get(&format!("documents/{document}")).await;
     assert!(

@@ -2,7 +2,7 @@ use std::time::{Duration, Instant};
 
 use super::client::Client;
 use crate::zoho::fault::{ZohoFault, ZohoFaultRule};
-use crate::zoho::route::Endpoint;
+use crate::zoho::route::ZohoEndpoint;
 
 #[tokio::test]
 async fn faults_with_an_answer_give_it_once_and_leave_the_quota_alone() {
@@ -101,7 +101,7 @@ async fn a_rule_waits_for_its_endpoint_and_turn() {
     let client = Client::with_items(30).await;
     client.control.fault(
         ZohoFaultRule::once(ZohoFault::BadGateway)
-            .endpoint(Endpoint::Image)
+            .endpoint(ZohoEndpoint::Image)
             .after(1)
             .times(2),
     );
@@ -119,7 +119,7 @@ async fn token_requests_have_faults_of_their_own() {
     let client = Client::with_items(3).await;
     client
         .control
-        .fault(ZohoFaultRule::once(ZohoFault::AccessDenied).endpoint(Endpoint::Token));
+        .fault(ZohoFaultRule::once(ZohoFault::AccessDenied).endpoint(ZohoEndpoint::Token));
     let answer = client.token_request(&client.form(), "").await;
     assert_eq!(
         (answer.status, answer.json()["error"].as_str()),

@@ -2,10 +2,10 @@ use std::time::{Duration, Instant};
 
 use super::client::{Answer, Client};
 use crate::zoho::change::ZohoChange;
-use crate::zoho::picture::ImageKind;
+use crate::zoho::picture::ZohoImage;
 
 /// A stand-in whose item 1 has an image of this kind, and the target of that image.
-async fn showing(kind: ImageKind) -> (Client, String) {
+async fn showing(kind: ZohoImage) -> (Client, String) {
     let client = Client::with_items(30).await;
     let item = client.control.item_id(1);
     client
@@ -89,7 +89,7 @@ async fn every_document_of_a_detail_is_served_the_pdf_too() {
 
 #[tokio::test]
 async fn items_without_image_and_missing_images_get_404_as_json() {
-    let (client, target) = showing(ImageKind::Missing).await;
+    let (client, target) = showing(ZohoImage::Missing).await;
     let without = client
         .get(&format!("items/{}/image", client.control.item_id(4)))
         .await;
@@ -104,10 +104,10 @@ async fn items_without_image_and_missing_images_get_404_as_json() {
 #[tokio::test]
 async fn formats_decode_as_what_they_are_called() {
     for (kind, name) in [
-        (ImageKind::Png, "image/png"),
-        (ImageKind::Webp, "image/webp"),
-        (ImageKind::Gif, "image/gif"),
-        (ImageKind::Bmp, "image/bmp"),
+        (ZohoImage::Png, "image/png"),
+        (ZohoImage::Webp, "image/webp"),
+        (ZohoImage::Gif, "image/gif"),
+        (ZohoImage::Bmp, "image/bmp"),
     ] {
         let (client, target) = showing(kind).await;
         let answer = client.get(&target).await;
@@ -121,12 +121,12 @@ async fn formats_decode_as_what_they_are_called() {
 async fn json_html_and_nothing_come_with_200_in_place_of_an_image() {
     for (kind, content_type, start) in [
         (
-            ImageKind::Json,
+            ZohoImage::Json,
             "application/json;charset=UTF-8",
             &b"{\"code\":1002"[..],
         ),
-        (ImageKind::Html, "text/html", b"<html>"),
-        (ImageKind::Empty, "image/jpeg", b""),
+        (ZohoImage::Html, "text/html", b"<html>"),
+        (ZohoImage::Empty, "image/jpeg", b""),
     ] {
         let (client, target) = showing(kind).await;
         let answer = client.get(&target).await;
@@ -140,29 +140,29 @@ async fn json_html_and_nothing_come_with_200_in_place_of_an_image() {
 
 #[tokio::test]
 async fn a_truncated_image_arrives_whole_but_a_cut_one_does_not() {
-    let (client, target) = showing(ImageKind::Truncated).await;
+    let (client, target) = showing(ZohoImage::Truncated).await;
     let answer = client.get(&target).await;
     assert_eq!(answer.header("content-length"), answer.body.len().to_string());
     assert!(image::guess_format(&answer.body).is_ok() && !answer.body.ends_with(&[0xff, 0xd9]));
-    let (client, target) = showing(ImageKind::Cut).await;
+    let (client, target) = showing(ZohoImage::Cut).await;
     assert!(client.try_get(&target).await.is_err());
 }
 
 #[tokio::test]
 async fn wrong_type_large_and_huge_images_are_good_files() {
-    let (client, target) = showing(ImageKind::WrongType).await;
+    let (client, target) = showing(ZohoImage::WrongType).await;
     let answer = client.get(&target).await;
     assert_eq!(
         (answer.header("content-type"), size(&answer.body)),
         ("text/plain", (320, 320))
     );
-    let (client, target) = showing(ImageKind::Large).await;
+    let (client, target) = showing(ZohoImage::Large).await;
     let answer = client.get(&target).await;
     assert_eq!(
         (answer.body.len(), size(&answer.body)),
         (7 * 1024 * 1024, (320, 320))
     );
-    let (client, target) = showing(ImageKind::Huge).await;
+    let (client, target) = showing(ZohoImage::Huge).await;
     let answer = client.get(&target).await;
     let reader = image::ImageReader::new(std::io::Cursor::new(&answer.body))
         .with_guessed_format()
@@ -173,7 +173,7 @@ async fn wrong_type_large_and_huge_images_are_good_files() {
 
 #[tokio::test]
 async fn a_redirect_leads_to_another_host_which_notices_a_leaked_token() {
-    let (client, target) = showing(ImageKind::Redirect).await;
+    let (client, target) = showing(ZohoImage::Redirect).await;
     let answer = client.get(&target).await;
     assert_eq!((answer.status, size(&answer.body)), (200, (320, 320)));
     assert_eq!(
@@ -203,11 +203,11 @@ async fn a_redirect_leads_to_another_host_which_notices_a_leaked_token() {
 
 #[tokio::test]
 async fn a_slow_image_takes_its_time_and_a_vanishing_one_is_gone_after_a_while() {
-    let (client, target) = showing(ImageKind::Slow { millis: 80 }).await;
+    let (client, target) = showing(ZohoImage::Slow { millis: 80 }).await;
     let start = Instant::now();
     assert_eq!(size(&client.get(&target).await.body), (320, 320));
     assert!(start.elapsed() >= Duration::from_millis(80));
-    let (client, target) = showing(ImageKind::Vanishing {
+    let (client, target) = showing(ZohoImage::Vanishing {
         times: 2,
         status: 410,
     })
@@ -222,7 +222,7 @@ async fn an_image_served_otherwise_changes_nothing_that_a_list_shows() {
     let client = Client::with_items(30).await;
     let before = client.control.items();
     let item = client.control.item_id(1);
-    for kind in [ImageKind::Webp, ImageKind::Missing, ImageKind::Large] {
+    for kind in [ZohoImage::Webp, ZohoImage::Missing, ZohoImage::Large] {
         client
             .control
             .apply(ZohoChange::ServeImage {
@@ -237,7 +237,7 @@ async fn an_image_served_otherwise_changes_nothing_that_a_list_shows() {
         .control
         .apply(ZohoChange::ServeImage {
             item: imageless,
-            kind: ImageKind::Gif,
+            kind: ZohoImage::Gif,
         })
         .unwrap_err();
 }
