@@ -10,7 +10,7 @@ use crate::zoho::item::Item;
 use crate::zoho::item_row::{Product, UNITS, View};
 use crate::zoho::list::ListQuery;
 use crate::zoho::params::Params;
-use crate::zoho::picture::{ImageKind, Showing, sheet};
+use crate::zoho::picture::{Showing, ZohoImage, sheet};
 use crate::zoho::route::{Route, Target};
 use crate::zoho::world::World;
 use crate::zoho::{contact_list, item_list};
@@ -181,7 +181,7 @@ impl World {
             }
             // Motifs of their own, apart from those of the first images.
             let seed = u64::from(item.number) | 1 << 41;
-            return Ok(self.show(call, document, ImageKind::Jpeg, seed, true));
+            return Ok(self.show(call, document, ZohoImage::Jpeg, seed, true));
         }
         let seeded = number(Space::Photo, document);
         let uploaded = || number(Space::Upload, document).and_then(|upload| self.upload_of(upload));
@@ -202,7 +202,7 @@ impl World {
         &mut self,
         call: &Call<'_>,
         document: &str,
-        kind: ImageKind,
+        kind: ZohoImage,
         seed: u64,
         as_document: bool,
     ) -> Response {
@@ -244,7 +244,8 @@ fn success(name: &str, value: Json) -> Response {
 }
 
 fn attached(mut response: Response, file_name: &str) -> Response {
-    if response.status == 200 {
+    let is_file = response.status == 200 && response.headers.is_empty();
+    if is_file {
         response.headers.push((
             "Content-Disposition",
             format!("attachment; filename=\"{file_name}\""),

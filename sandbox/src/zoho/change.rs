@@ -7,7 +7,7 @@ use serde_json::{Map, Value as Json};
 use crate::zoho::contact::Contact;
 use crate::zoho::id::{Space, id, number};
 use crate::zoho::item::{Item, Picture};
-use crate::zoho::picture::ImageKind;
+use crate::zoho::picture::ZohoImage;
 use crate::zoho::table::Record;
 use crate::zoho::world::World;
 
@@ -43,7 +43,7 @@ pub enum ZohoChange {
         /// Id of the item.
         item: String,
         /// What the server answers for the new image; without it the item has no image any more.
-        kind: Option<ImageKind>,
+        kind: Option<ZohoImage>,
         /// Whether the change time moves.
         #[serde(default = "yes")]
         touch: bool,
@@ -56,7 +56,7 @@ pub enum ZohoChange {
         /// Id of the item.
         item: String,
         /// What it answers.
-        kind: ImageKind,
+        kind: ZohoImage,
     },
     /// Stamps items with one and the same second, as a bulk import does.
     StampItems {
@@ -124,7 +124,10 @@ impl World {
             }
             ZohoChange::ServeImage { item, kind } => {
                 let mut item = self.item(&item)?;
-                item.picture.as_mut().ok_or("The item has no image.")?.kind = kind;
+                let picture = item.picture.as_mut().ok_or("The item has no image.")?;
+                picture.kind = kind;
+                // A vanishing image counts from here.
+                self.served.remove(&picture.document);
                 self.keep(item, false);
             }
             ZohoChange::StampItems { first, count, at } => {
@@ -181,7 +184,7 @@ impl World {
     fn replace_image(
         &mut self,
         item: &str,
-        kind: Option<ImageKind>,
+        kind: Option<ZohoImage>,
         touch: bool,
         keep_document: bool,
     ) -> Result<String, String> {

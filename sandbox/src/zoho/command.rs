@@ -4,23 +4,29 @@
 //! |---|---|
 //! | `GET /_sandbox` | addresses, credentials and the clock |
 //! | `GET /_sandbox/counts` | the counters |
+//! | `POST /_sandbox/counts/reset` | sets them to zero |
+//! | `GET /_sandbox/clock` | `{"now": ..}` |
+//! | `POST /_sandbox/clock` | `{"set": time}`, `{"freeze": time}`, `{"advance_millis": n}`, or `{}` for real time |
 //! | `GET /_sandbox/items`, `GET /_sandbox/contacts` | all records as rows of a list |
-//! | `GET /_sandbox/faults` | the faults that are not used up |
-//! | `POST /_sandbox/<command>` | `{"ok": true}`, with `id` for what was created; 400 with `error` in words |
+//! | `GET /_sandbox/faults` | the faults still to come |
+//! | `POST /_sandbox/faults` | adds a rule (see [`crate::ZohoFaultRule`]) |
+//! | `POST /_sandbox/faults/clear` | withdraws them |
+//! | `POST /_sandbox/<command>` | carries out one of the commands below |
 //!
 //! Commands and their JSON bodies, empty where none is shown:
-//! `shift_clock {"seconds": -60}`, `set_clock {"now": "2026-10-09T17:22:05Z"}`, `freeze_clock {"now": ..}`,
-//! `reset_clock`, `change {"edit_item": {"item": "..", "fields": {"rate": 12.5}, "touch": false}}`,
+//! `change {"edit_item": {"item": "..", "fields": {"rate": 12.5}, "touch": false}}`,
 //! `after_list_call {"calls": 1, "change": {"delete_item": {"item": ".."}}}`,
-//! `fault {"fault": "bad_gateway", "endpoint": "image", "skip": 0, "count": 1}`, `clear_faults`, `expire_tokens`,
+//! `expire_tokens`,
 //! `set_revoked {"is_revoked": true}`, `remove_scope {"scope": ".."}`, `add_scope {"scope": ".."}`,
 //! `set_limits {"per_minute": 100, "concurrent": 10, "per_day": 10000}`, `set_block_code {"code": 44}`,
-//! `set_calls_today {"calls": 9990}`, `block`, `lift_block`, `reset_counts`, `save`, `restore`, `reset`.
-//! `save` keeps one snapshot for `restore`.
+//! `set_calls_today {"calls": 9990}`, `block`, `lift_block`, `save`, `restore`, `reset`.
+//! `save` keeps one snapshot for `restore`. Answers are `{"done": true}`, with `id` for what was created; failures
+//! answer 400 with `{"error": ..}`. Times are written as `2026-10-09T17:22:05Z`; `advance_millis` may be negative.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
@@ -34,22 +40,15 @@ use crate::zoho::server::{CONTROL, Server};
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Command {
-    ShiftClock {
-        seconds: i64,
-    },
-    SetClock {
-        now: Timestamp,
-    },
-    FreezeClock {
-        now: Timestamp,
-    },
-    ResetClock,
+    Clock(ClockOrder),
     Change(ZohoChange),
     AfterListCall {
         calls: u64,
         change: ZohoChange,
     },
+    #[serde(rename = "faults")]
     Fault(ZohoFaultRule),
+    #[serde(rename = "faults/clear")]
     ClearFaults,
     ExpireTokens,
     SetRevoked {
@@ -74,10 +73,20 @@ enum Command {
     },
     Block,
     LiftBlock,
+    #[serde(rename = "counts/reset")]
     ResetCounts,
     Save,
     Restore,
     Reset,
+}
+
+/// What becomes of the clock; without any, it shows real time again.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ClockOrder {
+    set: Option<Timestamp>,
+    freeze: Option<Timestamp>,
+    advance_millis: Option<i64>,
 }
 
 impl Server {
@@ -119,6 +128,7 @@ impl ZohoControl {
         match name {
             "" => Some(self.0.describe()),
             "counts" => serde_json::to_value(self.counts()).ok(),
+            "clock" => Some(json!({"now": self.now()})),
             "faults" => serde_json::to_value(self.pending_faults()).ok(),
             "items" => Some(Json::Array(self.items())),
             "contacts" => Some(Json::Array(self.contacts())),
@@ -126,13 +136,27 @@ impl ZohoControl {
         }
     }
 
+    fn obey_clock(&self, order: &ClockOrder) {
+        if let Some(now) = order.set {
+            self.set_clock(now);
+        } else if let Some(now) = order.freeze {
+            self.freeze_clock(now);
+        } else if let Some(millis) = order.advance_millis {
+            let by = Duration::from_millis(millis.unsigned_abs());
+            if millis < 0 {
+                self.set_back_clock(by);
+            } else {
+                self.advance_clock(by);
+            }
+        } else {
+            self.reset_clock();
+        }
+    }
+
     fn obey(&self, command: Command) -> Result<Json, String> {
         match command {
-            Command::ShiftClock { seconds } => self.shift_clock(SignedDuration::from_secs(seconds)),
-            Command::SetClock { now } => self.set_clock(now),
-            Command::FreezeClock { now } => self.freeze_clock(now),
-            Command::ResetClock => self.reset_clock(),
-            Command::Change(change) => return self.apply(change).map(|id| json!({"ok": true, "id": id})),
+            Command::Clock(order) => self.obey_clock(&order),
+            Command::Change(change) => return self.apply(change).map(|id| json!({"done": true, "id": id})),
             Command::AfterListCall { calls, change } => self.after_list_call(calls, change),
             Command::Fault(rule) => self.fault(rule),
             Command::ClearFaults => self.clear_faults(),
@@ -162,6 +186,6 @@ impl ZohoControl {
             }
             Command::Reset => self.reset(),
         }
-        Ok(json!({"ok": true}))
+        Ok(json!({"done": true}))
     }
 }

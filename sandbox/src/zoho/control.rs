@@ -1,8 +1,9 @@
 //! The control of a running stand-in, from the same process.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde_json::Value as Json;
 
 use crate::zoho::change::ZohoChange;
@@ -23,9 +24,14 @@ impl ZohoControl {
         Timestamp::from_second(self.0.world().clock.now()).unwrap_or(Timestamp::UNIX_EPOCH)
     }
 
-    /// Moves the clock forwards, or backwards by a negative duration, running or not.
-    pub fn shift_clock(&self, by: SignedDuration) {
-        self.0.world().clock.shift(by);
+    /// Moves the clock forwards, running or not.
+    pub fn advance_clock(&self, by: Duration) {
+        self.0.world().clock.shift(milliseconds(by));
+    }
+
+    /// Moves the clock backwards, running or not.
+    pub fn set_back_clock(&self, by: Duration) {
+        self.0.world().clock.shift(-milliseconds(by));
     }
 
     /// Lets the clock run on from this point in time.
@@ -188,4 +194,8 @@ impl ZohoControl {
     pub fn reset(&self) {
         self.0.world().reset();
     }
+}
+
+fn milliseconds(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }

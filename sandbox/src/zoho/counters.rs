@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::zoho::route::Endpoint;
+use crate::zoho::route::ZohoEndpoint;
 
 /// The counters since the start or the last reset. Calls are counted whatever was answered, refusals included.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -47,16 +47,16 @@ impl ZohoCounts {
         self.list + self.detail + self.itemdetails + self.image + self.contacts + self.contact + self.other
     }
 
-    pub(crate) fn call(&mut self, endpoint: Endpoint) {
+    pub(crate) fn call(&mut self, endpoint: ZohoEndpoint) {
         let counter = match endpoint {
-            Endpoint::List => &mut self.list,
-            Endpoint::Detail => &mut self.detail,
-            Endpoint::ItemDetails => &mut self.itemdetails,
-            Endpoint::Image => &mut self.image,
-            Endpoint::Contacts => &mut self.contacts,
-            Endpoint::Contact => &mut self.contact,
-            Endpoint::Token => &mut self.token,
-            Endpoint::Other => &mut self.other,
+            ZohoEndpoint::List => &mut self.list,
+            ZohoEndpoint::Detail => &mut self.detail,
+            ZohoEndpoint::ItemDetails => &mut self.itemdetails,
+            ZohoEndpoint::Image => &mut self.image,
+            ZohoEndpoint::Contacts => &mut self.contacts,
+            ZohoEndpoint::Contact => &mut self.contact,
+            ZohoEndpoint::Token => &mut self.token,
+            ZohoEndpoint::Other => &mut self.other,
         };
         *counter += 1;
     }

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
-use crate::zoho::route::Endpoint;
+use crate::zoho::route::ZohoEndpoint;
 
 /// One way to go wrong. Except for [`ZohoFault::Cut`] and [`ZohoFault::Delay`] the call is not looked at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,7 +55,7 @@ pub struct ZohoFaultRule {
     pub fault: ZohoFault,
     /// Only calls of this endpoint; without it any but the token endpoint.
     #[serde(default)]
-    pub endpoint: Option<Endpoint>,
+    pub endpoint: Option<ZohoEndpoint>,
     /// Matching calls that pass unharmed first.
     #[serde(default)]
     pub skip: u64,
@@ -81,7 +81,7 @@ impl ZohoFaultRule {
 
     /// The same for calls of one endpoint alone.
     #[must_use]
-    pub fn endpoint(self, endpoint: Endpoint) -> Self {
+    pub fn endpoint(self, endpoint: ZohoEndpoint) -> Self {
         Self {
             endpoint: Some(endpoint),
             ..self
@@ -100,9 +100,9 @@ impl ZohoFaultRule {
         Self { count, ..self }
     }
 
-    fn concerns(&self, endpoint: Endpoint) -> bool {
+    fn concerns(&self, endpoint: ZohoEndpoint) -> bool {
         self.endpoint
-            .map_or(endpoint != Endpoint::Token, |wanted| wanted == endpoint)
+            .map_or(endpoint != ZohoEndpoint::Token, |wanted| wanted == endpoint)
     }
 }
 
@@ -125,7 +125,7 @@ impl Faults {
     }
 
     /// The fault that befalls this call, if any.
-    pub(crate) fn take(&mut self, endpoint: Endpoint) -> Option<ZohoFault> {
+    pub(crate) fn take(&mut self, endpoint: ZohoEndpoint) -> Option<ZohoFault> {
         let at = self
             .0
             .iter()
@@ -153,22 +153,22 @@ mod tests {
         let mut faults = Faults::default();
         faults.add(
             ZohoFaultRule::once(ZohoFault::BadGateway)
-                .endpoint(Endpoint::Image)
+                .endpoint(ZohoEndpoint::Image)
                 .after(1)
                 .times(2),
         );
-        assert_eq!(faults.take(Endpoint::List), None);
-        assert_eq!(faults.take(Endpoint::Image), None, "the first is skipped");
-        assert_eq!(faults.take(Endpoint::Image), Some(ZohoFault::BadGateway));
-        assert_eq!(faults.take(Endpoint::Image), Some(ZohoFault::BadGateway));
-        assert_eq!(faults.take(Endpoint::Image), None, "used up");
+        assert_eq!(faults.take(ZohoEndpoint::List), None);
+        assert_eq!(faults.take(ZohoEndpoint::Image), None, "the first is skipped");
+        assert_eq!(faults.take(ZohoEndpoint::Image), Some(ZohoFault::BadGateway));
+        assert_eq!(faults.take(ZohoEndpoint::Image), Some(ZohoFault::BadGateway));
+        assert_eq!(faults.take(ZohoEndpoint::Image), None, "used up");
     }
 
     #[test]
     fn a_rule_without_endpoint_leaves_tokens_alone() {
         let mut faults = Faults::default();
         faults.add(ZohoFaultRule::once(ZohoFault::Hang));
-        assert_eq!(faults.take(Endpoint::Token), None);
-        assert_eq!(faults.take(Endpoint::Other), Some(ZohoFault::Hang));
+        assert_eq!(faults.take(ZohoEndpoint::Token), None);
+        assert_eq!(faults.take(ZohoEndpoint::Other), Some(ZohoFault::Hang));
     }
 }

@@ -4,7 +4,7 @@ use serde_json::{Map, Number, Value as Json};
 
 use crate::zoho::id::{Space, id};
 use crate::zoho::item_seed;
-use crate::zoho::picture::ImageKind;
+use crate::zoho::picture::ZohoImage;
 use crate::zoho::table::Record;
 
 /// An item: what is sold or bought.
@@ -55,9 +55,16 @@ pub(crate) struct Picture {
     /// Its document id.
     pub(crate) document: String,
     pub(crate) file_name: String,
-    pub(crate) kind: ImageKind,
+    pub(crate) kind: ZohoImage,
     /// Decides the bytes.
     pub(crate) seed: u64,
+}
+
+impl Picture {
+    /// What the file calls itself, whatever its bytes are.
+    pub(crate) fn file_type(&self) -> &str {
+        self.file_name.rsplit('.').next().unwrap_or_default()
+    }
 }
 
 impl Record for Item {

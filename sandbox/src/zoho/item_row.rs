@@ -5,7 +5,7 @@ use serde_json::{Map, Value as Json, json};
 use crate::zoho::clock::Clock;
 use crate::zoho::id::{Space, id};
 use crate::zoho::item::Item;
-use crate::zoho::picture::{ImageKind, sheet};
+use crate::zoho::picture::{ZohoImage, sheet};
 
 /// Which front end of the one item store is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,7 +113,7 @@ impl View<'_> {
             add(
                 picture.document.clone(),
                 &picture.file_name,
-                picture.kind.extension(),
+                picture.file_type(),
                 size,
             );
         }
@@ -126,7 +126,7 @@ impl View<'_> {
             );
         }
         if item.has_second_photo {
-            let size = ImageKind::Jpeg.file_size(0, self.image_bytes);
+            let size = ZohoImage::Jpeg.file_size(0, self.image_bytes);
             add(id(Space::SecondPhoto, item.number), "side view.jpg", "jpg", size);
         }
         documents
@@ -231,7 +231,7 @@ fn inventory_only(item: &Item) -> Json {
 fn image_keys(item: &Item, in_list: bool) -> Json {
     match &item.picture {
         Some(picture) => json!({
-            "image_name": picture.file_name, "image_type": picture.kind.extension(),
+            "image_name": picture.file_name, "image_type": picture.file_type(),
             "image_document_id": picture.document,
         }),
         None if in_list => json!({"image_name": "", "image_type": "", "image_document_id": ""}),

@@ -5,7 +5,7 @@ use serde_json::{Map, Number, Value as Json, json};
 use crate::zoho::id::{Space, id};
 use crate::zoho::item::{Item, Picture, Variant};
 use crate::zoho::noise::{below, mix, pick};
-use crate::zoho::picture::ImageKind;
+use crate::zoho::picture::ZohoImage;
 
 /// No seeded record changed after this time: 2025-10-31 12:00:00 UTC.
 const NEWEST: i64 = 1_761_912_000;
@@ -190,7 +190,7 @@ fn picture(number: u32) -> Picture {
     Picture {
         document: id(Space::Photo, number),
         file_name: format!("item-{number}.jpg"),
-        kind: ImageKind::Jpeg,
+        kind: ZohoImage::Jpeg,
         seed: u64::from(number),
     }
 }

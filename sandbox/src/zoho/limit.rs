@@ -62,9 +62,7 @@ impl Limits {
             None => {}
         }
         let millis = clock.now_millis();
-        // A clock that was set back leaves calls in the future; they are forgotten as well.
-        self.calls
-            .retain(|call| (millis - WINDOW..=millis).contains(call));
+        self.forget_before(millis - WINDOW, millis);
         if self.calls.len() >= usize::try_from(self.per_minute).unwrap_or(usize::MAX) {
             self.blocked_until = Some(now + PENALTY);
             return Err(ApiError::throttled(self.block_code, self.per_day, Some(PENALTY)));
@@ -105,6 +103,16 @@ impl Limits {
         self.blocked_until = Some(clock.now() + PENALTY);
     }
 
+    fn forget_before(&mut self, start: i64, now: i64) {
+        // A clock that was set back leaves calls in the future, which nobody could wait for.
+        if self.calls.back().is_some_and(|call| *call > now) {
+            self.calls.clear();
+        }
+        while self.calls.front().is_some_and(|call| *call < start) {
+            self.calls.pop_front();
+        }
+    }
+
     fn turn_day(&mut self, clock: &Clock) -> i64 {
         let (day, reset) = clock.day();
         if self.day != day {
@@ -118,14 +126,13 @@ impl Limits {
 #[cfg(test)]
 mod tests {
     use jiff::tz::TimeZone;
-    use jiff::{SignedDuration, Timestamp};
 
     use super::*;
 
     fn clock() -> Clock {
         let clock = Clock::real(TimeZone::get("America/New_York").unwrap());
         // 23:00 in New York.
-        clock.freeze("2026-06-02T03:00:00Z".parse::<Timestamp>().unwrap());
+        clock.freeze("2026-06-02T03:00:00Z".parse().unwrap());
         clock
     }
 
@@ -138,7 +145,7 @@ mod tests {
         let (clock, mut limits) = (clock(), Limits::new(3, 100));
         for _ in 0..3 {
             assert_eq!(code(limits.admit(&clock)), 0);
-            clock.shift(SignedDuration::from_secs(25));
+            clock.shift(25_000);
         }
         assert_eq!(code(limits.admit(&clock)), 0, "the first call left the window");
         let refused = limits.admit(&clock).unwrap_err();
@@ -146,9 +153,9 @@ mod tests {
             (refused.status, refused.code, refused.retry_after),
             (429, 43, Some(3600))
         );
-        clock.shift(SignedDuration::from_mins(59));
+        clock.shift(59 * 60_000);
         assert_eq!(limits.admit(&clock).unwrap_err().retry_after, Some(60));
-        clock.shift(SignedDuration::from_mins(1));
+        clock.shift(60_000);
         assert_eq!(code(limits.admit(&clock)), 0);
     }
 
@@ -167,7 +174,7 @@ mod tests {
         assert_eq!(code(limits.admit(&clock)), 0);
         assert_eq!(code(limits.admit(&clock)), 45);
         assert_eq!(limits.quota(&clock).remaining, 0);
-        clock.shift(SignedDuration::from_mins(60));
+        clock.shift(3_600_000);
         assert_eq!(code(limits.admit(&clock)), 0);
         assert_eq!(
             limits.quota(&clock),
@@ -177,5 +184,13 @@ mod tests {
                 reset: 86_400
             }
         );
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_leaves_nobody_waiting_for_calls_in_the_future() {
+        let (clock, mut limits) = (clock(), Limits::new(1, 100));
+        assert_eq!(code(limits.admit(&clock)), 0);
+        clock.shift(-86_400_000);
+        assert_eq!(code(limits.admit(&clock)), 0);
     }
 }

@@ -28,6 +28,8 @@ pub(crate) mod route;
 mod server;
 pub(crate) mod settings;
 mod table;
+#[cfg(test)]
+mod tests;
 pub(crate) mod world;
 
 use std::future::Future;

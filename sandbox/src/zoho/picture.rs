@@ -21,7 +21,7 @@ const LARGE: usize = 7 * 1024 * 1024;
 /// What the server answers when it is asked for an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum ImageKind {
+pub enum ZohoImage {
     /// A JPEG file of the size in the settings.
     Jpeg,
     /// A PNG file.
@@ -66,7 +66,7 @@ pub enum ImageKind {
     },
 }
 
-impl ImageKind {
+impl ZohoImage {
     /// The extension of its file name.
     pub(crate) fn extension(self) -> &'static str {
         match self {
@@ -101,7 +101,7 @@ impl ImageKind {
 /// A request for an image.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Showing<'a> {
-    pub(crate) kind: ImageKind,
+    pub(crate) kind: ZohoImage,
     /// Decides the motif and every byte.
     pub(crate) seed: u64,
     /// Wanted size in bytes.
@@ -121,34 +121,34 @@ impl Showing<'_> {
             |status| Response::json(status, &json!({"code": 1002, "message": "Image does not exist."}));
         let photo = || photo(self.seed, self.size);
         match self.kind {
-            ImageKind::Png => self.found("image/png", drawn(self.seed, ImageFormat::Png)),
-            ImageKind::Webp => self.found("image/webp", drawn(self.seed, ImageFormat::WebP)),
-            ImageKind::Gif => self.found("image/gif", drawn(self.seed, ImageFormat::Gif)),
-            ImageKind::Bmp => self.found("image/bmp", drawn(self.seed, ImageFormat::Bmp)),
-            ImageKind::Missing => (gone(404), false),
-            ImageKind::Json => (
+            ZohoImage::Png => self.found("image/png", drawn(self.seed, ImageFormat::Png)),
+            ZohoImage::Webp => self.found("image/webp", drawn(self.seed, ImageFormat::WebP)),
+            ZohoImage::Gif => self.found("image/gif", drawn(self.seed, ImageFormat::Gif)),
+            ZohoImage::Bmp => self.found("image/bmp", drawn(self.seed, ImageFormat::Bmp)),
+            ZohoImage::Missing => (gone(404), false),
+            ZohoImage::Json => (
                 Response::json(200, &json!({"code": 1002, "message": "Image does not exist."})),
                 false,
             ),
-            ImageKind::Html => (Response::html(200, "Sign in"), false),
-            ImageKind::Empty => self.found("image/jpeg", Vec::new()),
-            ImageKind::Truncated => {
-                let mut bytes = jpeg::coloured(40, 40, |column, row| tile(self.seed, column, row));
+            ZohoImage::Html => (Response::html(200, "Sign in"), false),
+            ZohoImage::Empty => self.found("image/jpeg", Vec::new()),
+            ZohoImage::Truncated => {
+                let mut bytes = motif(self.seed);
                 bytes.truncate(bytes.len() / 2);
                 self.found("image/jpeg", bytes)
             }
-            ImageKind::Cut => self.paced(Pace::Cut),
-            ImageKind::WrongType => (Response::new(200, "text/plain", photo()), true),
-            ImageKind::Large => self.found("image/jpeg", jpeg::pad(&motif(self.seed), LARGE, self.seed)),
-            ImageKind::Huge => self.found("image/jpeg", huge().to_vec()),
-            ImageKind::Redirect => {
+            ZohoImage::Cut => self.paced(Pace::Cut),
+            ZohoImage::WrongType => (Response::new(200, "text/plain", photo()), true),
+            ZohoImage::Large => self.found("image/jpeg", jpeg::pad(&motif(self.seed), LARGE, self.seed)),
+            ZohoImage::Huge => self.found("image/jpeg", huge().to_vec()),
+            ZohoImage::Redirect => {
                 let mut response = Response::html(302, "Moved");
                 response.headers.push(("Location", self.elsewhere.to_owned()));
                 (response, false)
             }
-            ImageKind::Slow { millis } => self.paced(Pace::Slow(Duration::from_millis(millis))),
-            ImageKind::Vanishing { times, status } if self.served >= times => (gone(status), false),
-            ImageKind::Jpeg | ImageKind::Vanishing { .. } => self.found("image/jpeg", photo()),
+            ZohoImage::Slow { millis } => self.paced(Pace::Slow(Duration::from_millis(millis))),
+            ZohoImage::Vanishing { times, status } if self.served >= times => (gone(status), false),
+            ZohoImage::Jpeg | ZohoImage::Vanishing { .. } => self.found("image/jpeg", photo()),
         }
     }
 
@@ -180,13 +180,12 @@ pub(crate) fn sheet() -> Vec<u8> {
 }
 
 fn motif(seed: u64) -> Vec<u8> {
-    let blocks = u16::try_from(CELLS * CELL_PIXELS / 8).unwrap_or(1);
-    jpeg::coloured(blocks, blocks, |column, row| tile(seed, column, row))
-}
-
-fn tile(seed: u64, column: u16, row: u16) -> [u8; 3] {
+    let pattern = Pattern::new(seed);
+    let side = u16::try_from(CELLS * CELL_PIXELS / 8).unwrap_or(1);
     let blocks = CELL_PIXELS / 8;
-    Pattern::new(seed).colour(u32::from(column) / blocks, u32::from(row) / blocks)
+    jpeg::coloured(side, side, |column, row| {
+        pattern.colour(u32::from(column) / blocks, u32::from(row) / blocks)
+    })
 }
 
 fn drawn(seed: u64, format: ImageFormat) -> Vec<u8> {
@@ -212,7 +211,7 @@ fn huge() -> &'static [u8] {
 mod tests {
     use super::*;
 
-    fn response(kind: ImageKind) -> Response {
+    fn response(kind: ZohoImage) -> Response {
         let showing = Showing {
             kind,
             seed: 5,
@@ -227,11 +226,11 @@ mod tests {
     #[test]
     fn every_format_decodes_as_what_it_is_called() {
         for (kind, format) in [
-            (ImageKind::Jpeg, ImageFormat::Jpeg),
-            (ImageKind::Png, ImageFormat::Png),
-            (ImageKind::Webp, ImageFormat::WebP),
-            (ImageKind::Gif, ImageFormat::Gif),
-            (ImageKind::Bmp, ImageFormat::Bmp),
+            (ZohoImage::Jpeg, ImageFormat::Jpeg),
+            (ZohoImage::Png, ImageFormat::Png),
+            (ZohoImage::Webp, ImageFormat::WebP),
+            (ZohoImage::Gif, ImageFormat::Gif),
+            (ZohoImage::Bmp, ImageFormat::Bmp),
         ] {
             let response = response(kind);
             assert_eq!(response.content_type, format.to_mime_type());
@@ -251,18 +250,18 @@ mod tests {
 
     #[test]
     fn huge_has_64_million_pixels_in_few_bytes_and_large_has_7_mb() {
-        let bytes = response(ImageKind::Huge).body;
+        let bytes = response(ZohoImage::Huge).body;
         let size = image::ImageReader::new(Cursor::new(&bytes))
             .with_guessed_format()
             .unwrap();
         assert_eq!(size.into_dimensions().unwrap(), (8000, 8000));
         assert!(bytes.len() < 500_000);
-        assert_eq!(response(ImageKind::Large).body.len(), 7 * 1024 * 1024);
+        assert_eq!(response(ZohoImage::Large).body.len(), 7 * 1024 * 1024);
     }
 
     #[test]
     fn a_truncated_image_starts_like_one_and_has_no_end() {
-        let bytes = response(ImageKind::Truncated).body;
+        let bytes = response(ZohoImage::Truncated).body;
         assert_eq!(image::guess_format(&bytes).unwrap(), ImageFormat::Jpeg);
         assert!(!bytes.ends_with(&[0xff, 0xd9]));
     }

@@ -7,7 +7,7 @@ use crate::zoho::item_row::Product;
 /// Kinds of calls, as counted and as faults name them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Endpoint {
+pub enum ZohoEndpoint {
     /// A page of items.
     List,
     /// One item.
@@ -70,15 +70,15 @@ impl Route {
         Some(Self { product, target })
     }
 
-    pub(crate) fn endpoint(&self) -> Endpoint {
+    pub(crate) fn endpoint(&self) -> ZohoEndpoint {
         match self.target {
-            Target::Items => Endpoint::List,
-            Target::Item(_) => Endpoint::Detail,
-            Target::ItemDetails => Endpoint::ItemDetails,
-            Target::ItemImage(_) | Target::Document(_) => Endpoint::Image,
-            Target::Contacts => Endpoint::Contacts,
-            Target::Contact(_) => Endpoint::Contact,
-            Target::Units | Target::Organizations => Endpoint::Other,
+            Target::Items => ZohoEndpoint::List,
+            Target::Item(_) => ZohoEndpoint::Detail,
+            Target::ItemDetails => ZohoEndpoint::ItemDetails,
+            Target::ItemImage(_) | Target::Document(_) => ZohoEndpoint::Image,
+            Target::Contacts => ZohoEndpoint::Contacts,
+            Target::Contact(_) => ZohoEndpoint::Contact,
+            Target::Units | Target::Organizations => ZohoEndpoint::Other,
         }
     }
 
@@ -109,7 +109,7 @@ mod tests {
         assert_eq!(route.target, Target::ItemImage("12".to_owned()));
         assert_eq!(
             (route.endpoint(), route.scope()),
-            (Endpoint::Image, "ZohoInventory.items.READ")
+            (ZohoEndpoint::Image, "ZohoInventory.items.READ")
         );
         assert_eq!(
             Route::of("/books/v3/contacts").unwrap().scope(),

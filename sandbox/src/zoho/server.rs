@@ -14,7 +14,7 @@ use crate::zoho::fault::ZohoFault;
 use crate::zoho::http::{Handler, Pace, Reply, Request, Response};
 use crate::zoho::params::Params;
 use crate::zoho::picture::photo;
-use crate::zoho::route::{Endpoint, Route};
+use crate::zoho::route::{Route, ZohoEndpoint};
 use crate::zoho::world::World;
 
 /// Path of the token endpoint.
@@ -140,9 +140,9 @@ impl Server {
         let route = Route::of(&request.path);
         let is_token = request.path == TOKEN_PATH;
         let endpoint = match &route {
-            _ if is_token => Endpoint::Token,
+            _ if is_token => ZohoEndpoint::Token,
             Some(route) => route.endpoint(),
-            None => Endpoint::Other,
+            None => ZohoEndpoint::Other,
         };
         let (fault, delay, concurrent, per_day) = {
             let mut world = self.world();
