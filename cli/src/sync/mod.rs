@@ -1,5 +1,6 @@
 //! `sync`: producer and worker in one process, pipeline after pipeline.
 
+mod images;
 mod one;
 pub(crate) mod open;
 mod pipeline;
@@ -7,7 +8,7 @@ mod progress;
 mod report;
 pub(crate) mod summary;
 
-use shared::config::Config;
+use shared::config::{Config, SinkConfig};
 use shared::failure::Failure;
 use shared::state::State;
 use tokio_util::sync::CancellationToken;
@@ -47,6 +48,25 @@ pub(crate) async fn run(
         reports.push(report);
         if stop.is_cancelled() {
             break;
+        }
+    }
+    // Fields first, of all pipelines: a backlog of images keeps none of them waiting.
+    for (report, pipeline) in reports.iter_mut().zip(config.choose(names)?) {
+        if let SinkConfig::Odoo(target) = &pipeline.sink
+            && target.images
+            && !stop.is_cancelled()
+        {
+            let folder = config.state.with_extension("images");
+            let work = images::Images {
+                state: &state,
+                systems: &systems,
+                pipeline,
+                target,
+                folder,
+                output,
+                stop,
+            };
+            report.images = Some(work.bring().await);
         }
     }
     Ok(reports)

@@ -28,6 +28,24 @@ pub(crate) struct PipelineReport {
     pub(crate) next_start: Option<Timestamp>,
     /// What ended it early.
     pub(crate) failure: Option<Failure>,
+    /// Its images, where it has any.
+    pub(crate) images: Option<ImagesReport>,
+}
+
+/// What became of a pipeline's images in this sync.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct ImagesReport {
+    /// Brought to the sink, or found there.
+    pub(crate) applied: u64,
+    /// Given up.
+    pub(crate) dead: u64,
+    /// Waiting for a later sync.
+    pub(crate) outstanding: u64,
+    /// What stopped them early, in words.
+    pub(crate) stopped: Option<String>,
+    /// What that means for the exit code.
+    #[serde(skip)]
+    pub(crate) exit: Option<Exit>,
 }
 
 /// The form in `--json`.
@@ -43,6 +61,8 @@ pub(crate) struct PipelineJson<'a> {
     bytes_written: u64,
     next_start: Option<Timestamp>,
     error: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    images: Option<&'a ImagesReport>,
 }
 
 impl PipelineReport {
@@ -57,10 +77,20 @@ impl PipelineReport {
             bytes_written: 0,
             next_start: None,
             failure: None,
+            images: None,
         }
     }
 
     pub(crate) fn exit(&self) -> Exit {
+        let images = self
+            .images
+            .as_ref()
+            .and_then(|images| images.exit)
+            .unwrap_or(Exit::Done);
+        images.max(self.exit_of_records())
+    }
+
+    fn exit_of_records(&self) -> Exit {
         match &self.failure {
             Some(failure) => Exit::after(failure),
             None if self.ledger.dead + self.ledger.dead_at_source > 0 => Exit::RecordsFailed,
@@ -80,6 +110,7 @@ impl PipelineReport {
             bytes_written: self.bytes_written,
             next_start: self.next_start,
             error: self.failure.as_ref().map(|failure| format!("{failure:#}")),
+            images: self.images.as_ref(),
         }
     }
 }

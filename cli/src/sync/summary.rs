@@ -67,6 +67,15 @@ fn sentence(report: &PipelineReport) -> String {
     if failed > 0 {
         lines += &format!("{name} failed: {failed}; `catalog-sync status` says why.\n");
     }
+    if let Some(images) = &report.images {
+        lines += &format!(
+            "{name} images: {} in step, {} failed, {} waiting.\n",
+            images.applied, images.dead, images.outstanding
+        );
+        if let Some(why) = &images.stopped {
+            lines += &format!("{name} images wait for the next sync: {why}\n");
+        }
+    }
     if let Some(start) = report.next_start {
         lines += &format!(
             "Next sync will fetch records modified after: {}\n",

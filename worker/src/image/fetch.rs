@@ -1,7 +1,8 @@
 //! Where images come from. One closed set of sources behind one call.
 
-use shared::failure::Failure;
+use shared::failure::{Failure, Reason};
 use shared::record::{ImageReference, RecordKey};
+use shared::zoho::ZohoClient;
 
 pub use super::http::HttpImages;
 
@@ -10,6 +11,8 @@ pub use super::http::HttpImages;
 pub enum ImageSource {
     /// Files on a web server.
     Http(HttpImages),
+    /// Items of a Zoho organisation; the reference begins with the id of the image's document.
+    Zoho(ZohoClient),
 }
 
 /// The bytes of an image as the source sent them; not looked at yet.
@@ -45,6 +48,25 @@ impl ImageSource {
     ) -> Result<Fetched, Failure> {
         match self {
             Self::Http(source) => source.fetch(key, reference, limit).await,
+            Self::Zoho(client) => {
+                let document = reference.as_str().split('/').next();
+                let image = client.image(key.as_str(), document).await?;
+                if image.bytes.len() > limit {
+                    return Err(Failure::permanent(
+                        Reason::BadRecord,
+                        format!(
+                            "the image is {} bytes, more than the {limit} that are taken",
+                            image.bytes.len()
+                        ),
+                    )
+                    .advise("upload a smaller one to Zoho"));
+                }
+                // The client has read to the end that the answer names.
+                Ok(Fetched {
+                    bytes: image.bytes,
+                    framed: true,
+                })
+            }
         }
     }
 }

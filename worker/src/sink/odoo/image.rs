@@ -8,6 +8,7 @@ use shared::odoo::{OdooClient, Row, SearchRead};
 
 use super::change::outcome_unknown;
 use super::external::number;
+use crate::image::ImageSink;
 
 /// The field that an image is written to; Odoo makes the smaller sizes from it.
 const IMAGE: &str = "image_1920";
@@ -20,6 +21,47 @@ const LOOK_UP: usize = 500;
 
 const VARIANT: &str = "product.product";
 const TEMPLATE: &str = "product.template";
+
+/// The images of one Odoo model: what the image worker needs of the sink, beside the one that writes records.
+#[derive(Debug, Clone)]
+pub struct OdooImages {
+    client: OdooClient,
+    model: String,
+}
+
+impl OdooImages {
+    /// The images of `model`.
+    pub fn new(client: &OdooClient, model: &str) -> Self {
+        let archived_too = [("active_test".to_owned(), Value::Bool(false))]
+            .into_iter()
+            .collect();
+        Self {
+            client: client.with_context(archived_too),
+            model: model.to_owned(),
+        }
+    }
+}
+
+impl ImageSink for OdooImages {
+    async fn image_hash(&mut self, sink_id: &str) -> Result<Option<String>, Failure> {
+        let id = record_id(sink_id)?;
+        Ok(hashes(&self.client, &self.model, &[id]).await?.remove(&id))
+    }
+
+    async fn write_image(&mut self, sink_id: &str, base64: String) -> Result<(), Failure> {
+        write(&self.client, &self.model, record_id(sink_id)?, Some(&base64)).await
+    }
+}
+
+fn record_id(sink_id: &str) -> Result<i64, Failure> {
+    sink_id.parse().map_err(|error| {
+        Failure::permanent(
+            Reason::Undecodable,
+            format!("'{sink_id}' is no id of an Odoo record"),
+        )
+        .because(error)
+    })
+}
 
 /// SHA-1 in hexadecimal digits of the stored image by record; a record without image is left out. The stored bytes are
 /// those that were written for JPEG, PNG, WEBP and GIF up to 1920 x 1920; larger or other ones Odoo encodes anew. The image

@@ -27,5 +27,6 @@ mod tests;
 mod upsert;
 mod writing;
 
+pub use image::OdooImages;
 pub use settings::OdooSinkSettings;
 pub use sink::OdooSink;

@@ -1,0 +1,165 @@
+//! The images of a pipeline: what is outstanding in the state is fed into a bounded queue and brought to the sink. A
+//! backlog of any length is in the state, never in memory.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use jiff::SignedDuration;
+use shared::config::{OdooTarget, Pipeline, SourceConfig};
+use shared::failure::{Class, Failure, Reason};
+use shared::queue::Queue;
+use shared::state::{ImageCounts, State};
+use tokio_util::sync::CancellationToken;
+use worker::image::{ImageCache, ImageSettings, ImageSource, ImageWorker};
+use worker::sink::odoo::OdooImages;
+
+use super::report::ImagesReport;
+use crate::exit::Exit;
+use crate::output::Output;
+use crate::systems::Systems;
+
+/// Images listed at once.
+const PAGE: usize = 200;
+
+/// An image that failed is waited for so long; one that is due later is the next sync's.
+const PATIENCE: SignedDuration = SignedDuration::from_secs(10);
+
+/// What the cache may take of the disk.
+const CACHE_BYTES: u64 = 1 << 30;
+
+pub(super) struct Images<'a> {
+    pub(super) state: &'a State,
+    pub(super) systems: &'a Systems<'a>,
+    pub(super) pipeline: &'a Pipeline,
+    pub(super) target: &'a OdooTarget,
+    pub(super) folder: PathBuf,
+    pub(super) output: &'a Output,
+    pub(super) stop: &'a CancellationToken,
+}
+
+impl Images<'_> {
+    /// Brings what is due, and says what became of it. Nothing of it is the records' business.
+    pub(super) async fn bring(&self) -> ImagesReport {
+        match self.try_bring().await {
+            Ok(report) => report,
+            Err(failure) => ImagesReport {
+                exit: Some(exit_after(&failure)),
+                stopped: Some(format!("{failure:#}")),
+                ..ImagesReport::default()
+            },
+        }
+    }
+
+    async fn try_bring(&self) -> Result<ImagesReport, Failure> {
+        let before = self.counts().await?;
+        let stopped = if before.outstanding == 0 {
+            None
+        } else {
+            self.work(before.outstanding).await?.err()
+        };
+        let after = self.counts().await?;
+        let dead = after.dead.saturating_sub(before.dead);
+        let exit = match &stopped {
+            Some(failure) => exit_after(failure),
+            None if dead > 0 => Exit::RecordsFailed,
+            None => Exit::Done,
+        };
+        Ok(ImagesReport {
+            applied: after.applied,
+            dead: after.dead,
+            outstanding: after.outstanding,
+            stopped: stopped.map(|failure| format!("{failure:#}")),
+            exit: Some(exit),
+        })
+    }
+
+    async fn counts(&self) -> Result<ImageCounts, Failure> {
+        Ok(self.state.counts(&self.pipeline.name).await?.images)
+    }
+
+    /// The inner failure is what stopped the worker.
+    async fn work(&self, outstanding: u64) -> Result<Result<(), Failure>, Failure> {
+        let SourceConfig::Zoho(entity) = &self.pipeline.source else {
+            return Ok(Ok(()));
+        };
+        let source = ImageSource::Zoho(self.systems.zoho(&entity.server).await?);
+        let sink = OdooImages::new(&self.systems.odoo(&self.target.server).await?, &self.target.model);
+        let cache = Arc::new(ImageCache::open(&self.folder, CACHE_BYTES)?);
+        self.output
+            .line(format!("{}: {outstanding} images", self.pipeline.name));
+        let queue = Queue::memory(PAGE);
+        let worker = ImageWorker::new(
+            self.pipeline.name.clone(),
+            self.state.clone(),
+            queue.clone(),
+            source,
+            sink,
+            Some(cache),
+            ImageSettings::default(),
+        );
+        let drain = self.stop.child_token();
+        let consume = async {
+            let worked = worker.run(drain.clone()).await;
+            queue.close();
+            worked
+        };
+        let produce = async {
+            let fed = self.feed(&queue).await;
+            drain.cancel();
+            fed
+        };
+        let (worked, fed) = tokio::join!(consume, produce);
+        match (worked, fed) {
+            (Err(failure), _) => Ok(Err(failure)),
+            (Ok(()), Err(failure)) if failure.class == Class::Interrupted => Ok(Err(failure)),
+            (Ok(()), fed) => fed.map(Ok),
+        }
+    }
+
+    /// Sweeps through what is outstanding, and through what failed and is due again soon, until nothing is.
+    async fn feed(&self, queue: &Queue) -> Result<(), Failure> {
+        loop {
+            self.sweep(queue).await?;
+            let Some(due) = self.state.next_image_retry(&self.pipeline.name).await? else { return Ok(()) };
+            let wait = due.duration_since(jiff::Timestamp::now());
+            if wait > PATIENCE {
+                return Ok(());
+            }
+            tokio::select! {
+                () = self.stop.cancelled() => return Err(Failure::interrupted("stopped before the end")),
+                () = tokio::time::sleep(wait.unsigned_abs()) => {}
+            }
+        }
+    }
+
+    /// Enqueues what is due, once each, and waits until all of it has ended: a second job of one image would be taken for
+    /// the work of a worker that died.
+    async fn sweep(&self, queue: &Queue) -> Result<usize, Failure> {
+        let mut after = None;
+        let mut found = 0;
+        loop {
+            let page = self
+                .state
+                .outstanding_images(&self.pipeline.name, after, PAGE)
+                .await?;
+            let Some(last) = page.last() else { return Ok(found) };
+            after = Some(last.version);
+            found += page.len();
+            let mut receipts = Vec::with_capacity(page.len());
+            for image in page {
+                receipts.push(queue.publish(image.into_job(self.pipeline.name.clone())).await?);
+            }
+            for receipt in receipts {
+                receipt.durable().await?;
+            }
+        }
+    }
+}
+
+/// A source that asks for a long wait is no failure of this sync: its images go on with the next one.
+fn exit_after(failure: &Failure) -> Exit {
+    match (failure.class, failure.reason) {
+        (Class::Throttled, _) | (_, Reason::Throttled) => Exit::Done,
+        _ => Exit::after(failure),
+    }
+}
