@@ -117,6 +117,10 @@ async fn image_job(state: &State) -> ImageJob {
     jobs.remove(0)
 }
 
+async fn next_retry(state: &State) -> Option<Timestamp> {
+    state.next_image_retry(&products()).await.unwrap()
+}
+
 async fn image_counts(state: &State) -> [u64; 4] {
     let ImageCounts {
         wanted,
@@ -375,6 +379,7 @@ pub(super) async fn an_image_waits_for_its_retry_time_and_keeps_its_attempts(sto
     let first = failed(Class::Transient, "no answer");
     job.retry(&state, far_off(), &first).await;
     assert_eq!(image_jobs(&state).await.len(), 0);
+    assert_eq!(next_retry(&state).await, Some(far_off()));
     assert_eq!(
         image_counts(&state).await,
         [1, 0, 1, 0],
@@ -396,8 +401,10 @@ pub(super) async fn an_image_waits_for_its_retry_time_and_keeps_its_attempts(sto
         goes_on(0, None),
         "a retry takes the mark"
     );
+    assert_eq!(next_retry(&state).await, Some(due()));
     job.settle(&state, Outcome::Created).await;
     job.retry(&state, due(), &failed(Class::Transient, "late")).await;
+    assert_eq!(next_retry(&state).await, None);
     assert_eq!(image_counts(&state).await, [1, 1, 0, 0]);
 }
 
