@@ -310,6 +310,11 @@ pub(super) async fn an_older_record_job_says_nothing_of_the_image(store: impl Fi
     newer.settle(&state, Outcome::Unchanged).await;
     assert!(none.version > newer.version);
     assert_eq!(image_jobs(&state).await.len(), 0);
+    // Nor where no image of the record was ever wanted.
+    let older = enqueue_with(&state, &run, 2, 1, Some(1)).await;
+    bring(&state, &run, 2, 2, None).await;
+    older.settle(&state, Outcome::Unchanged).await;
+    assert_eq!(image_jobs(&state).await.len(), 0);
 }
 
 pub(super) async fn a_claimed_image_goes_on_with_the_hash_of_what_the_sink_has(store: impl Fixture) {
@@ -521,6 +526,9 @@ pub(super) async fn a_late_write_of_an_older_image_is_repaired(store: impl Fixtu
     let older = image_job(&state).await;
     bring(&state, &run, 1, 1, Some(2)).await;
     let newer = image_job(&state).await;
+    newer
+        .retry(&state, due(), &failed(Class::Transient, "no answer"))
+        .await;
     newer.settle(&state, Outcome::Created).await;
     older.settle(&state, Outcome::Unchanged).await;
     older.settle(&state, Outcome::Superseded).await;
@@ -532,6 +540,7 @@ pub(super) async fn a_late_write_of_an_older_image_is_repaired(store: impl Fixtu
     older.settle(&state, Outcome::Updated).await;
     assert_eq!(image_counts(&state).await, [1, 0, 1, 0]);
     let repair = image_job(&state).await;
+    assert_eq!((repair.0.attempt, repair.0.failures.len()), (1, 0));
     assert_eq!(repair.claim(&state).await, goes_on(0, None));
     repair.settle(&state, Outcome::Updated).await;
     assert_eq!(image_counts(&state).await, [1, 1, 0, 0]);
@@ -540,13 +549,19 @@ pub(super) async fn a_late_write_of_an_older_image_is_repaired(store: impl Fixtu
 pub(super) async fn a_withdrawn_record_wants_no_image_until_it_is_back(store: impl Fixture) {
     let state = store.open().await;
     let run = begin(&state).await;
-    bring(&state, &run, 1, 1, Some(1)).await;
+    let record = bring(&state, &run, 1, 1, Some(1)).await;
     let job = image_job(&state).await;
     let gone = enqueue_with(&state, &run, 1, 2, Some(1)).await;
     state.withdraw(&products(), &[1.into()]).await.unwrap();
     assert_eq!(image_counts(&state).await, [0, 0, 0, 0]);
     assert_eq!(job.claim(&state).await, ClaimedImage::Superseded);
     assert_eq!(gone.claim(&state).await, goes_on_with_the_record());
+    record.settle(&state, Outcome::Updated).await;
+    assert_eq!(
+        image_jobs(&state).await.len(),
+        0,
+        "a repeated call brings nothing back"
+    );
     // The source has it again exactly as the sink has its fields, and the image is still lacking.
     let later = begin(&state).await;
     bring(&state, &later, 1, 1, Some(1)).await;
