@@ -187,6 +187,12 @@ impl State {
         forward!(self.outstanding_images(pipeline, after, limit))
     }
 
+    /// When the first of the images that wait for their retry time is due; `None` where none waits. Read after
+    /// [`State::outstanding_images`] has listed nothing more, to know how long to wait.
+    pub async fn next_image_retry(&self, pipeline: &PipelineName) -> Result<Option<Timestamp>, Failure> {
+        forward!(self.next_image_retry(pipeline))
+    }
+
     /// Claims image jobs, as [`State::claim`] does record jobs, with started marks of their own.
     pub async fn claim_images(
         &self,

@@ -2,6 +2,7 @@
 
 mod dead_letter;
 mod file;
+mod image;
 mod property;
 mod run;
 mod want;
@@ -14,7 +15,7 @@ use super::*;
 use crate::checksum::Checksum;
 use crate::failure::{Class, Reason};
 use crate::job::{Attempt, FORMAT, Job, JobKind};
-use crate::record::Outcome;
+use crate::record::{ImageReference, Outcome};
 
 /// A store that can be opened again and wiped.
 trait Fixture {
@@ -117,6 +118,28 @@ macro_rules! conformance {
                 work: a_superseded_job_leaves_its_place_to_the_newer_version,
                 work: the_sink_id_outlives_an_update_that_does_not_name_it,
                 work: places_far_apart_are_counted_each,
+                image: an_image_is_outstanding_once_its_record_stands_in_the_sink,
+                image: a_record_with_another_image_or_none_any_more_is_enqueued,
+                image: the_same_image_is_brought_once,
+                image: another_image_takes_the_place_of_the_one_before,
+                image: an_image_that_the_source_lost_stays_in_the_sink,
+                image: back_to_the_image_in_the_sink_leaves_nothing_to_bring,
+                image: a_record_made_anew_in_the_sink_gets_its_image_again,
+                image: an_older_record_job_says_nothing_of_the_image,
+                image: a_claimed_image_goes_on_with_the_hash_of_what_the_sink_has,
+                image: a_hash_that_was_not_looked_at_is_kept,
+                image: images_have_started_marks_of_their_own,
+                image: an_image_waits_for_its_retry_time_and_keeps_its_attempts,
+                image: the_failures_kept_of_an_image_are_bounded,
+                image: outstanding_images_come_oldest_first_in_pages,
+                image: a_dead_image_leaves_its_record_applied,
+                image: a_redriven_image_is_tried_again,
+                image: a_letter_about_an_image_that_is_not_wanted_leaves_no_trace,
+                image: a_late_write_of_an_older_image_is_repaired,
+                image: a_withdrawn_record_wants_no_image_until_it_is_back,
+                image: a_reset_forgets_images_and_supersedes_their_jobs,
+                image: an_image_job_that_the_state_does_not_know_goes_on,
+                image: images_of_one_pipeline_are_unknown_to_another,
                 dead_letter: a_dead_letter_comes_back_as_it_was,
                 dead_letter: burying_twice_counts_once,
                 dead_letter: a_newer_version_replaces_the_letter_and_an_older_does_not,
@@ -203,6 +226,8 @@ struct Made {
     content: u8,
     version: Version,
     place: u64,
+    /// The number of its image, see [`image::image`].
+    image: Option<u8>,
 }
 
 /// Wants values that must be new.
@@ -218,6 +243,7 @@ fn made(run: &Run, id: u64, content: u8, answer: Wanted) -> Made {
             content,
             version,
             place,
+            image: None,
         },
         other => panic!("{other:?} instead of a job for record {id}"),
     }
@@ -233,7 +259,7 @@ impl Made {
             checksum: sum(self.content),
             outcome,
             sink_id: Some(format!("sink-{}", self.id)),
-            image: None,
+            image: self.image.map(image::image),
         }
     }
 
@@ -268,7 +294,7 @@ impl Made {
                 place: self.place,
                 attempt: 2,
                 values: serde_json::from_str(r#"{"list_price":10.50,"uom_id":[1,"Units"]}"#).unwrap(),
-                image: None,
+                image: self.image.map(image::image),
                 sink_id: None,
                 source_time: Some("2026-11-20 22:41:09".to_owned()),
                 failures: vec![attempt("first")],

@@ -3,14 +3,18 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 
+use super::image::{ImageJob, due, failed, image, image_jobs};
 use super::*;
+
+/// A record in the source: its id, its values, and the number of its image.
+type Row = (u64, u8, Option<u8>);
 
 #[derive(Debug, Clone)]
 enum Step {
-    /// Records with these values are read from the source.
+    /// Records with these values and images are read from the source.
     Want {
         lost: bool,
-        rows: Vec<(u64, u8)>,
+        rows: Vec<Row>,
     },
     /// A worker takes the job with this number, counted round.
     Claim(usize),
@@ -19,6 +23,14 @@ enum Step {
     Bury(usize),
     Release(u64),
     Withdraw(u64),
+    /// Image jobs are made of all that are due.
+    Feed,
+    ClaimImage(usize),
+    /// An image job ends, perhaps not for the first time; it writes, or finds that it need not.
+    SettleImage(usize, bool),
+    BuryImage(usize),
+    RetryImage(usize),
+    ReleaseImage(u64),
     /// The process dies and comes back; it goes on with the open run.
     Crash,
     /// The run ends and another begins.
@@ -33,12 +45,18 @@ fn step() -> impl Strategy<Value = Step> {
         Just(Outcome::Superseded)
     ];
     prop_oneof![
-        4 => (any::<bool>(), vec((0..6_u64, 0..3_u8), 1..4)).prop_map(|(lost, rows)| Step::Want { lost, rows }),
+        4 => (any::<bool>(), vec((0..6_u64, 0..3_u8, proptest::option::of(0..3_u8)), 1..4)).prop_map(|(lost, rows)| Step::Want { lost, rows }),
         3 => any::<usize>().prop_map(Step::Claim),
         5 => (any::<usize>(), outcome).prop_map(|(job, outcome)| Step::Settle(job, outcome)),
         2 => any::<usize>().prop_map(Step::Bury),
         1 => (0..6_u64).prop_map(Step::Release),
         1 => (0..6_u64).prop_map(Step::Withdraw),
+        3 => Just(Step::Feed),
+        2 => any::<usize>().prop_map(Step::ClaimImage),
+        4 => (any::<usize>(), any::<bool>()).prop_map(|(job, writes)| Step::SettleImage(job, writes)),
+        2 => any::<usize>().prop_map(Step::BuryImage),
+        1 => any::<usize>().prop_map(Step::RetryImage),
+        1 => (0..6_u64).prop_map(Step::ReleaseImage),
         1 => Just(Step::Crash),
         1 => Just(Step::NextRun),
     ]
@@ -50,8 +68,11 @@ struct World {
     state: State,
     run: Run,
     jobs: Vec<Made>,
-    /// Values of each record at the source.
-    source: [u8; 6],
+    image_jobs: Vec<ImageJob>,
+    /// Values and image of each record at the source.
+    source: [(u8, Option<u8>); 6],
+    /// The image of each record in the sink.
+    sink: [Option<ImageReference>; 6],
 }
 
 impl World {
@@ -64,25 +85,87 @@ impl World {
             state,
             run,
             jobs: Vec::new(),
-            source: [0; 6],
+            image_jobs: Vec::new(),
+            source: [(0, None); 6],
+            sink: [const { None }; 6],
         }
     }
 
-    async fn want(&mut self, rows: &[(u64, u8)], lost: bool) {
-        let wants: Vec<Want> = rows.iter().map(|(id, content)| want_of(*id, *content)).collect();
+    async fn want(&mut self, rows: &[Row], lost: bool) {
+        let wants: Vec<Want> = rows
+            .iter()
+            .map(|(id, content, number)| Want {
+                image: number.map(image),
+                ..want_of(*id, *content)
+            })
+            .collect();
         let answers = self.state.want(&self.run, &wants, lost).await.unwrap();
-        for ((id, content), answer) in rows.iter().zip(answers) {
-            self.source[usize::try_from(*id).unwrap()] = *content;
+        for ((id, content, image), answer) in rows.iter().copied().zip(answers) {
+            self.source[usize::try_from(id).unwrap()] = (content, image);
             if matches!(answer, Wanted::Enqueue { .. }) {
-                self.jobs.push(made(&self.run, *id, *content, answer));
+                self.jobs.push(Made {
+                    image,
+                    ..made(&self.run, id, content, answer)
+                });
             }
         }
+    }
+
+    /// An honest worker: it writes, or says that the sink has the image only where it has.
+    async fn settle_image(&mut self, job: &ImageJob, writes: bool) {
+        let id: usize = job.0.key.as_str().parse().unwrap();
+        let outcome = match (writes, self.sink[id] == job.0.image) {
+            (true, _) => Outcome::Updated,
+            (false, true) => Outcome::Unchanged,
+            (false, false) => Outcome::Superseded,
+        };
+        if writes {
+            self.sink[id].clone_from(&job.0.image);
+        }
+        job.settle(&self.state, outcome).await;
     }
 
     fn job(&self, number: usize) -> Option<Made> {
         number
             .checked_rem(self.jobs.len())
             .map(|number| self.jobs[number])
+    }
+
+    fn image_job(&self, number: usize) -> Option<ImageJob> {
+        number
+            .checked_rem(self.image_jobs.len())
+            .map(|number| self.image_jobs[number].clone())
+    }
+
+    async fn take_image_step(&mut self, step: &Step) {
+        match step {
+            Step::ClaimImage(number) => {
+                if let Some(job) = self.image_job(*number) {
+                    job.claim(&self.state).await;
+                }
+            }
+            Step::SettleImage(number, writes) => {
+                if let Some(job) = self.image_job(*number) {
+                    self.settle_image(&job, *writes).await;
+                }
+            }
+            Step::BuryImage(number) => {
+                if let Some(job) = self.image_job(*number) {
+                    job.bury(&self.state).await;
+                }
+            }
+            Step::RetryImage(number) => {
+                if let Some(job) = self.image_job(*number) {
+                    let failure = failed(Class::Transient, "no answer");
+                    job.retry(&self.state, due(), &failure).await;
+                }
+            }
+            Step::ReleaseImage(id) => {
+                let keys = [(*id).into()];
+                self.state.release_images(&products(), &keys).await.unwrap();
+            }
+            _ => self.image_jobs.extend(image_jobs(&self.state).await),
+        }
     }
 
     async fn take(&mut self, step: &Step) {
@@ -105,6 +188,12 @@ impl World {
             }
             Step::Release(id) => self.state.release(&products(), &[(*id).into()]).await.unwrap(),
             Step::Withdraw(id) => self.state.withdraw(&products(), &[(*id).into()]).await.unwrap(),
+            Step::Feed
+            | Step::ClaimImage(_)
+            | Step::SettleImage(..)
+            | Step::BuryImage(_)
+            | Step::RetryImage(_)
+            | Step::ReleaseImage(_) => self.take_image_step(step).await,
             Step::Crash => {
                 self.state = self.store.open().await;
                 self.run = self.state.resume_run(&products()).await.unwrap().unwrap();
@@ -124,7 +213,15 @@ impl World {
             u64::try_from(outstanding(&self.state).await.len()).unwrap()
         );
         let letters = self.state.dead_letters(&products(), 100).await.unwrap();
-        assert_eq!(counts.dead, u64::try_from(letters.len()).unwrap());
+        let of_kind = |kind: JobKind| {
+            let letters = letters.iter().filter(|letter| letter.job.kind == kind);
+            u64::try_from(letters.count()).unwrap()
+        };
+        assert_eq!(counts.dead, of_kind(JobKind::Record));
+        assert_eq!(counts.images.dead, of_kind(JobKind::Image));
+        let due = image_jobs(&self.state).await.len();
+        assert_eq!(counts.images.outstanding, u64::try_from(due).unwrap());
+        assert!(counts.images.outstanding <= counts.images.wanted && counts.images.wanted <= counts.applied);
         assert!(counts.applied <= counts.wanted && counts.outstanding <= counts.wanted);
         for run in self.state.runs(None, 100).await.unwrap() {
             let Ledger {
@@ -149,12 +246,21 @@ impl World {
     async fn calm_down(&mut self) {
         self.take(&Step::NextRun).await;
         let first = self.jobs.len();
-        let rows: Vec<(u64, u8)> = (0..).zip(self.source).collect();
+        let rows: Vec<Row> = (0..)
+            .zip(self.source)
+            .map(|(id, (content, image))| (id, content, image))
+            .collect();
         self.want(&rows, true).await;
         for job in &self.jobs[first..] {
             assert!(matches!(job.claim(&self.state).await, Claimed::Go { .. }));
             job.settle(&self.state, Outcome::Updated).await;
         }
+        for job in image_jobs(&self.state).await {
+            assert!(matches!(job.claim(&self.state).await, ClaimedImage::Go { .. }));
+            self.settle_image(&job, true).await;
+        }
+        assert_eq!(image_jobs(&self.state).await.len(), 0);
+        self.check_images().await;
         finish(&self.state, &self.run).await;
         assert_eq!(outstanding(&self.state).await, [""; 0]);
         for run in self.state.runs(None, 100).await.unwrap() {
@@ -165,6 +271,21 @@ impl World {
                 run.id,
                 run.ledger
             );
+        }
+    }
+}
+
+impl World {
+    /// Each record has the image of its source, unless it or its image is dead.
+    async fn check_images(&self) {
+        let letters = self.state.dead_letters(&products(), 100).await.unwrap();
+        for (id, (_, number)) in (0_u64..).zip(self.source) {
+            let key = RecordKey::from(id);
+            if number.is_none() || letters.iter().any(|letter| letter.job.key == key) {
+                continue;
+            }
+            let in_sink = &self.sink[usize::try_from(id).unwrap()];
+            assert_eq!(*in_sink, number.map(image), "image of record {id}");
         }
     }
 }

@@ -7,6 +7,7 @@ use super::column::Failures;
 use super::dead_letter;
 use super::failure::StoreError;
 use super::image::Image;
+use super::image_row::retry_time;
 use super::pipeline::Pipeline;
 use crate::job::{Attempt, JobKind};
 use crate::record::{Outcome, PipelineName, RecordKey, Version};
@@ -48,6 +49,20 @@ pub(super) fn outstanding(
         })?
         .collect::<Result<_, _>>()?;
     Ok(found)
+}
+
+/// See [`crate::state::State::next_image_retry`].
+pub(super) fn next_retry(
+    connection: &Connection,
+    name: &PipelineName,
+) -> Result<Option<Timestamp>, StoreError> {
+    let next = connection
+        .prepare_cached(
+            "SELECT min(retry_at) FROM image WHERE pipeline = (SELECT id FROM pipeline WHERE name = ?1) \
+             AND stage = 1 AND retry_at IS NOT NULL",
+        )?
+        .query_row([name], |row| retry_time(row, 0))?;
+    Ok(next)
 }
 
 /// See [`crate::state::State::claim_images`].

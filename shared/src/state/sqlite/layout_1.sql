@@ -103,6 +103,7 @@ CREATE TABLE image (
     PRIMARY KEY (pipeline, key)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX image_outstanding ON image (pipeline, wanted_epoch, wanted_sequence, retry_at) WHERE stage = 1;
+CREATE INDEX image_retry ON image (pipeline, retry_at) WHERE stage = 1 AND retry_at IS NOT NULL;
 
 -- `kind`: record or image. A replaced letter gets a new id: the order of ids is the order of time.
 CREATE TABLE dead_letter (

@@ -9,6 +9,7 @@ mod dead_letter;
 mod failure;
 mod image;
 mod image_job;
+mod image_row;
 mod layout;
 mod lock;
 mod memo;
@@ -149,6 +150,12 @@ impl SqliteState {
     ) -> Result<Vec<OutstandingImage>, Failure> {
         let name = name.clone();
         self.read(move |connection| image_job::outstanding(connection, &name, after, limit))
+            .await
+    }
+
+    pub(super) async fn next_image_retry(&self, name: &PipelineName) -> Result<Option<Timestamp>, Failure> {
+        let name = name.clone();
+        self.read(move |connection| image_job::next_retry(connection, &name))
             .await
     }
 

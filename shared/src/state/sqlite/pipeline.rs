@@ -150,7 +150,7 @@ impl Pipeline {
         after.save(connection, self.id, key)
     }
 
-    /// Whether any image was ever wanted or brought: most pipelines have none, and theirs are not looked for.
+    /// Whether any image is wanted or in the sink: most pipelines have none, and theirs are not looked for.
     pub(super) fn has_images(&self) -> bool {
         self.counts.images != ImageCounts::default()
     }

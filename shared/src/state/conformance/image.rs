@@ -1,0 +1,661 @@
+//! Rules of images: when they are wanted, claimed, settled, tried again and given up.
+
+use super::*;
+
+/// An image that is in the source under number `number`.
+pub(super) fn image(number: u8) -> ImageReference {
+    format!("photo {number}.jpg").parse().unwrap()
+}
+
+/// An image job as whoever feeds the workers publishes it.
+#[derive(Debug, Clone)]
+pub(super) struct ImageJob(pub(super) Job);
+
+impl ImageJob {
+    pub(super) fn claim_of(&self) -> ImageClaim {
+        ImageClaim {
+            key: self.0.key.clone(),
+            version: self.0.version,
+            reference: self.0.image.clone().unwrap(),
+        }
+    }
+
+    pub(super) async fn claim(&self, state: &State) -> ClaimedImage {
+        let answers = state.claim_images(&products(), &[self.claim_of()]).await;
+        answers.unwrap().remove(0)
+    }
+
+    /// The hash of the bytes is that of their reference.
+    pub(super) async fn settle(&self, state: &State, outcome: Outcome) {
+        let ImageClaim {
+            key,
+            version,
+            reference,
+        } = self.claim_of();
+        let settled = SettledImage {
+            key,
+            version,
+            hash: Some(hash(&reference)),
+            reference,
+            outcome,
+        };
+        state.settle_images(&products(), &[settled]).await.unwrap();
+    }
+
+    pub(super) async fn bury(&self, state: &State) {
+        let letter = DeadLetter {
+            job: self.0.clone(),
+            failure: failed(Class::Permanent, "not an image"),
+        };
+        state.bury(&[letter]).await.unwrap();
+    }
+
+    pub(super) async fn retry(&self, state: &State, at: Timestamp, failure: &Attempt) {
+        let Job { key, version, .. } = &self.0;
+        state
+            .retry_image(&products(), key, *version, at, failure)
+            .await
+            .unwrap();
+    }
+}
+
+fn hash(reference: &ImageReference) -> Checksum {
+    Checksum::of_value(&reference.as_str().into())
+}
+
+pub(super) fn failed(class: Class, message: &str) -> Attempt {
+    Attempt {
+        at: time("2026-11-21T10:00:00Z"),
+        class,
+        reason: Reason::Timeout,
+        message: message.to_owned(),
+    }
+}
+
+/// A moment that has passed, and one that no test reaches.
+pub(super) fn due() -> Timestamp {
+    time("2026-11-21T10:00:00Z")
+}
+
+fn far_off() -> Timestamp {
+    time("2999-01-01T00:00:00Z")
+}
+
+/// Wants a record with an image; it must be new.
+async fn enqueue_with(state: &State, run: &Run, id: u64, content: u8, image: Option<u8>) -> Made {
+    let want = Want {
+        image: image.map(self::image),
+        ..want_of(id, content)
+    };
+    let answer = state.want(run, &[want], false).await.unwrap()[0];
+    Made {
+        image,
+        ..made(run, id, content, answer)
+    }
+}
+
+/// The record is brought into the sink; its image follows.
+async fn bring(state: &State, run: &Run, id: u64, content: u8, image: Option<u8>) -> Made {
+    let job = enqueue_with(state, run, id, content, image).await;
+    job.settle(state, Outcome::Updated).await;
+    job
+}
+
+/// The jobs of all images that are due, oldest first.
+pub(super) async fn image_jobs(state: &State) -> Vec<ImageJob> {
+    let found = state.outstanding_images(&products(), None, 100).await.unwrap();
+    found
+        .into_iter()
+        .map(|image| ImageJob(image.into_job(products())))
+        .collect()
+}
+
+/// The only image that is due.
+async fn image_job(state: &State) -> ImageJob {
+    let mut jobs = image_jobs(state).await;
+    assert_eq!(jobs.len(), 1, "{jobs:?}");
+    jobs.remove(0)
+}
+
+async fn next_retry(state: &State) -> Option<Timestamp> {
+    state.next_image_retry(&products()).await.unwrap()
+}
+
+async fn image_counts(state: &State) -> [u64; 4] {
+    let ImageCounts {
+        wanted,
+        applied,
+        outstanding,
+        dead,
+    } = counts(state).await.images;
+    [wanted, applied, outstanding, dead]
+}
+
+fn goes_on(marks: u32, applied: Option<u8>) -> ClaimedImage {
+    let applied = applied.map(|number| hash(&image(number)));
+    ClaimedImage::Go { marks, applied }
+}
+
+pub(super) async fn an_image_is_outstanding_once_its_record_stands_in_the_sink(store: impl Fixture) {
+    let state = store.open().await;
+    let run = begin(&state).await;
+    let record = enqueue_with(&state, &run, 1, 1, Some(1)).await;
+    assert_eq!(image_jobs(&state).await.len(), 0, "its record is not there yet");
+    record.settle(&state, Outcome::Superseded).await;
+    assert_eq!(image_jobs(&state).await.len(), 0, "superseded is no success");
+    let before = Timestamp::now();
+    record.settle(&state, Outcome::Unchanged).await;
+    let found = state.outstanding_images(&products(), None, 10).await.unwrap();
+    let expected = OutstandingImage {
+        key: 1.into(),
+        version: record.version,
+        reference: image(1),
+        sink_id: Some("sink-1".to_owned()),
+        run: run.id,
+        since: found[0].since,
+        attempt: 1,
+        failures: Vec::new(),
+    };
+    assert_eq!(found, [expected]);
+    assert!(before <= found[0].since && found[0].since <= Timestamp::now());
+    assert_eq!(image_counts(&state).await, [1, 0, 1, 0]);
+    assert_eq!(counts(&state).await.outstanding, 0);
+    let job = image_job(&state).await.0;
+    assert_eq!(Job::decode(&job.encode()), Ok(job));
+}
+
+pub(super) async fn a_record_with_another_image_or_none_any_more_is_enqueued(store: impl Fixture) {
+    let state = store.open().await;
+    bring(&state, &begin(&state).await, 1, 1, Some(1)).await;
+    let same = Want {
+        image: Some(image(1)),
+        ..want_of(1, 1)
+    };
+    let run = begin(&state).await;
+    assert_eq!(
+        state.want(&run, &[same], false).await.unwrap(),
+        [Wanted::Unchanged]
+    );
+    let other = bring(&state, &run, 1, 1, Some(2)).await;
+    let none = bring(&state, &run, 1, 1, None).await;
+    assert_eq!(
+        (none.place, ledger(&state, run.id).await.enqueued),
+        (other.place, 1)
+    );
+    assert_eq!(want(&state, &begin(&state).await, 1, 1).await, Wanted::Unchanged);
+}
+
+pub(super) async fn the_same_image_is_brought_once(store: impl Fixture) {
+    let state = store.open().await;
+    let run = begin(&state).await;
+    let first = bring(&state, &run, 1, 1, Some(1)).await;
+    let job = image_job(&state).await;
+    bring(&state, &run, 1, 2, Some(1)).await;
+    first.settle(&state, Outcome::Updated).await;
+    assert_eq!(image_job(&state).await.0, job.0, "its job is under way already");
+    job.settle(&state, Outcome::Created).await;
+    bring(&state, &run, 1, 3, Some(1))
+        .await
+        .settle(&state, Outcome::Updated)
+        .await;
+    assert_eq!(image_jobs(&state).await.len(), 0);
+    assert_eq!(image_counts(&state).await, [1, 1, 0, 0]);
+    assert_eq!(job.claim(&state).await, ClaimedImage::Applied);
+}
+
+pub(super) async fn another_image_takes_the_place_of_the_one_before(store: impl Fixture) {
+    let state = store.open().await;
+    let run = begin(&state).await;
+    bring(&state, &run, 1, 1, Some(1)).await;
+    let first = image_job(&state).await;
+    first
+        .retry(&state, far_off(), &failed(Class::Transient, "no answer"))
+        .await;
+    bring(&state, &run, 1, 1, Some(2)).await;
+    let second = image_job(&state).await;
+    assert_eq!((second.0.image.clone(), second.0.attempt), (Some(image(2)), 1));
+    assert_eq!(second.0.failures, []);
+    assert_eq!(first.claim(&state).await, ClaimedImage::Superseded);
+    second.bury(&state).await;
+    bring(&state, &run, 1, 1, Some(3)).await;
+    assert_eq!(image_counts(&state).await, [1, 0, 1, 1], "its letter is kept");
+    let third = image_job(&state).await;
+    assert_eq!(third.claim(&state).await, goes_on(0, None));
+    third.settle(&state, Outcome::Created).await;
+    assert_eq!(image_counts(&state).await, [1, 1, 0, 0]);
+    assert_eq!(state.dead_letters(&products(), 10).await.unwrap(), []);
+}
+
+pub(super) async fn an_image_that_the_source_lost_stays_in_the_sink(store: impl Fixture) {
+    let state = store.open().await;
+    let run = begin(&state).await;
+    bring(&state, &run, 1, 1, Some(1)).await;
+    image_job(&state).await.settle(&state, Outcome::Created).await;
+    bring(&state, &run, 1, 1, None).await;
+    assert_eq!(image_counts(&state).await, [0, 1, 0, 0]);
+    bring(&state, &run, 1, 1, Some(1)).await;
+    assert_eq!(
+        image_counts(&state).await,
+        [1, 1, 0, 0],
+        "it is back, and was there all the time"
+    );
+    // What was not brought before it was lost is not brought any more.
+    bring(&state, &run, 1, 1, Some(2)).await;
+    let job = image_job(&state).await;
+    job.bury(&state).await;
+    bring(&state, &run, 1, 1, None).await;
+    assert_eq!(job.claim(&state).await, ClaimedImage::Superseded);
+    assert_eq!(image_counts(&state).await, [0, 1, 0, 0]);
+    assert_eq!(state.dead_letters(&products(), 10).await.unwrap(), []);
+}
+
+pub(super) async fn back_to_the_image_in_the_sink_leaves_nothing_to_bring(store: impl Fixture) {
+    let state = store.open().await;
+    let run = begin(&state).await;
+    bring(&state, &run, 1, 1, Some(1)).await;
+    image_job(&state).await.settle(&state, Outcome::Created).await;
+    bring(&state, &run, 1, 1, Some(2)).await;
+    let job = image_job(&state).await;
+    assert_eq!(job.claim(&state).await, goes_on(0, Some(1)));
+    job.bury(&state).await;
+    bring(&state, &run, 1, 1, Some(1)).await;
+    assert_eq!(image_counts(&state).await, [1, 1, 0, 0]);
+    assert_eq!(image_jobs(&state).await.len(), 0);
+    assert_eq!(job.claim(&state).await, ClaimedImage::Superseded);
+}
+
+pub(super) async fn a_record_made_anew_in_the_sink_gets_its_image_again(store: impl Fixture) {
+    let state = store.open().await;
+    let run = begin(&state).await;
+    bring(&state, &run, 1, 1, Some(1)).await;
+    let before = image_job(&state).await;
+    before.settle(&state, Outcome::Created).await;
+    let job = enqueue_with(&state, &run, 1, 2, Some(1)).await;
+    let anew = Settled {
+        sink_id: Some("sink-9".to_owned()),
+        ..job.settled(Outcome::Created)
+    };
+    for _ in 0..2 {
+        state
+            .settle(&products(), std::slice::from_ref(&anew))
+            .await
+            .unwrap();
+    }
+    let after = image_job(&state).await;
+    assert_eq!(after.0.sink_id.as_deref(), Some("sink-9"));
+    assert_eq!(
+        after.claim(&state).await,
+        goes_on(0, None),
+        "what the lost record had is not compared with"
+    );
+    after.settle(&state, Outcome::Created).await;
+    state
+        .settle(&products(), std::slice::from_ref(&anew))
+        .await
+        .unwrap();
+    assert_eq!(image_counts(&state).await, [1, 1, 0, 0]);
+    // Written to the record that is lost: says nothing of the one that is there.
+    before.settle(&state, Outcome::Updated).await;
+    assert_eq!(image_counts(&state).await, [1, 0, 1, 0]);
+}
+
+pub(super) async fn an_older_record_job_says_nothing_of_the_image(store: impl Fixture) {
+    let state = store.open().await;
+    let run = begin(&state).await;
+    let older = enqueue_with(&state, &run, 1, 1, Some(1)).await;
+    let newer = bring(&state, &run, 1, 2, Some(2)).await;
+    older.settle(&state, Outcome::Unchanged).await;
+    assert_eq!(image_job(&state).await.0.version, newer.version);
+    let none = bring(&state, &run, 1, 2, None).await;
+    newer.settle(&state, Outcome::Unchanged).await;
+    assert!(none.version > newer.version);
+    assert_eq!(image_jobs(&state).await.len(), 0);
+    // Nor where no image of the record was ever wanted.
+    let older = enqueue_with(&state, &run, 2, 1, Some(1)).await;
+    bring(&state, &run, 2, 2, None).await;
+    older.settle(&state, Outcome::Unchanged).await;
+    assert_eq!(image_jobs(&state).await.len(), 0);
+}
+
+pub(super) async fn a_claimed_image_goes_on_with_the_hash_of_what_the_sink_has(store: impl Fixture) {
+    let state = store.open().await;
+    let run = begin(&state).await;
+    bring(&state, &run, 1, 1, Some(1)).await;
+    let first = image_job(&state).await;
+    assert_eq!(first.claim(&state).await, goes_on(0, None));
+    first.settle(&state, Outcome::Created).await;
+    first.settle(&state, Outcome::Created).await;
+    drop(state);
+    let state = store.open().await;
+    bring(&state, &run, 1, 1, Some(2)).await;
+    assert_eq!(image_job(&state).await.claim(&state).await, goes_on(0, Some(1)));
+    assert_eq!(image_counts(&state).await, [1, 1, 1, 0]);
+}
+
+pub(super) async fn a_hash_that_was_not_looked_at_is_kept(store: impl Fixture) {
+    let state = store.open().await;
+    let run = begin(&state).await;
+    bring(&state, &run, 1, 1, Some(1)).await;
+    let job = image_job(&state).await;
+    job.settle(&state, Outcome::Created).await;
+    let unseen = SettledImage {
+        key: 1.into(),
+        version: job.0.version,
+        reference: image(1),
+        hash: None,
+        outcome: Outcome::Unchanged,
+    };
+    state.settle_images(&products(), &[unseen]).await.unwrap();
+    bring(&state, &run, 1, 1, Some(2)).await;
+    assert_eq!(image_job(&state).await.claim(&state).await, goes_on(0, Some(1)));
+}
+
+pub(super) async fn images_have_started_marks_of_their_own(store: impl Fixture) {
+    let state = store.open().await;
+    let run = begin(&state).await;
+    bring(&state, &run, 1, 1, Some(1)).await;
+    bring(&state, &run, 2, 1, Some(1)).await;
+    let [deadly, innocent] = image_jobs(&state).await.try_into().unwrap();
+    for marks in 0..3 {
+        assert_eq!(deadly.claim(&state).await, goes_on(marks, None));
+    }
+    let both = [deadly.claim_of(), innocent.claim_of()];
+    assert_eq!(
+        state.claim_images(&products(), &both).await.unwrap(),
+        [ClaimedImage::Alone, goes_on(0, None)]
+    );
+    let record = enqueue_with(&state, &run, 1, 2, Some(1)).await;
+    assert_eq!(marks(&record.claim(&state).await), 0);
+    state.release(&products(), &[1.into()]).await.unwrap();
+    assert_eq!(deadly.claim(&state).await, goes_on(3, None));
+    state
+        .release_images(&products(), &[1.into(), 8.into()])
+        .await
+        .unwrap();
+    assert_eq!(deadly.claim(&state).await, goes_on(0, None));
+    assert_eq!(marks(&record.claim(&state).await), 0);
+}
+
+pub(super) async fn an_image_waits_for_its_retry_time_and_keeps_its_attempts(store: impl Fixture) {
+    let state = store.open().await;
+    bring(&state, &begin(&state).await, 1, 1, Some(1)).await;
+    let job = image_job(&state).await;
+    job.claim(&state).await;
+    let first = failed(Class::Transient, "no answer");
+    job.retry(&state, far_off(), &first).await;
+    assert_eq!(image_jobs(&state).await.len(), 0);
+    assert_eq!(next_retry(&state).await, Some(far_off()));
+    assert_eq!(
+        image_counts(&state).await,
+        [1, 0, 1, 0],
+        "it is outstanding all the time"
+    );
+    let throttled = failed(Class::Throttled, "wait");
+    job.retry(&state, far_off(), &throttled).await;
+    let second = failed(Class::Transient, "no answer again");
+    for _ in 0..2 {
+        job.retry(&state, due(), &second).await;
+    }
+    drop(state);
+    let state = store.open().await;
+    let job = image_job(&state).await;
+    assert_eq!(job.0.attempt, 3, "throttling spends none, a repeated call none");
+    assert_eq!(job.0.failures, [first, throttled, second]);
+    assert_eq!(
+        job.claim(&state).await,
+        goes_on(0, None),
+        "a retry takes the mark"
+    );
+    assert_eq!(next_retry(&state).await, Some(due()));
+    job.settle(&state, Outcome::Created).await;
+    job.retry(&state, due(), &failed(Class::Transient, "late")).await;
+    assert_eq!(next_retry(&state).await, None);
+    assert_eq!(image_counts(&state).await, [1, 1, 0, 0]);
+}
+
+pub(super) async fn the_failures_kept_of_an_image_are_bounded(store: impl Fixture) {
+    let state = store.open().await;
+    bring(&state, &begin(&state).await, 1, 1, Some(1)).await;
+    let job = image_job(&state).await;
+    for number in 0..25 {
+        job.retry(&state, due(), &failed(Class::Throttled, &number.to_string()))
+            .await;
+    }
+    let job = image_job(&state).await;
+    let kept: Vec<String> = job
+        .0
+        .failures
+        .into_iter()
+        .map(|failure| failure.message)
+        .collect();
+    assert_eq!(
+        kept,
+        (15..25).map(|number: u32| number.to_string()).collect::<Vec<_>>()
+    );
+    assert_eq!(job.0.attempt, 1);
+}
+
+pub(super) async fn outstanding_images_come_oldest_first_in_pages(store: impl Fixture) {
+    let state = store.open().await;
+    let mut expected = Vec::new();
+    for id in [30, 4, 200, 1] {
+        bring(&state, &begin(&state).await, id, 1, Some(1)).await;
+        expected.push(id.to_string());
+    }
+    let mut listed = Vec::new();
+    let mut after = None;
+    loop {
+        let page = state.outstanding_images(&products(), after, 3).await.unwrap();
+        assert!(page.len() <= 3);
+        let Some(last) = page.last() else { break };
+        after = Some(last.version);
+        listed.extend(page.iter().map(|image| image.key.to_string()));
+    }
+    assert_eq!(listed, expected);
+}
+
+pub(super) async fn a_dead_image_leaves_its_record_applied(store: impl Fixture) {
+    let state = store.open().await;
+    let run = begin(&state).await;
+    let record = bring(&state, &run, 1, 1, Some(1)).await;
+    let job = image_job(&state).await;
+    for _ in 0..2 {
+        job.bury(&state).await;
+    }
+    assert_eq!(image_counts(&state).await, [1, 0, 0, 1]);
+    assert_eq!(image_jobs(&state).await.len(), 0);
+    assert_eq!(record.claim(&state).await, Claimed::Applied);
+    let ledger = ledger(&state, run.id).await;
+    assert_eq!((ledger.updated, ledger.dead, ledger.outstanding()), (1, 0, 0));
+    // Both may be dead, each with its letter.
+    let changed = enqueue_with(&state, &run, 1, 2, Some(1)).await;
+    changed.bury(&state, "refused").await;
+    let letters = state.dead_letters(&products(), 10).await.unwrap();
+    let kinds: Vec<JobKind> = letters.iter().map(|letter| letter.job.kind).collect();
+    assert_eq!(kinds, [JobKind::Record, JobKind::Image]);
+    assert_eq!(letters[1].job, job.0);
+    assert_eq!(counts(&state).await.dead, 1);
+    changed.settle(&state, Outcome::Updated).await;
+    assert_eq!(counts(&state).await.dead, 0);
+    assert_eq!(
+        image_counts(&state).await,
+        [1, 0, 0, 1],
+        "dead images stay dead until redriven or changed"
+    );
+}
+
+pub(super) async fn a_redriven_image_is_tried_again(store: impl Fixture) {
+    let state = store.open().await;
+    bring(&state, &begin(&state).await, 1, 1, Some(1)).await;
+    let job = image_job(&state).await;
+    job.retry(&state, due(), &failed(Class::Transient, "no answer"))
+        .await;
+    job.bury(&state).await;
+    assert_eq!(job.claim(&state).await, goes_on(0, None));
+    let failure = failed(Class::Transient, "after the redrive");
+    job.retry(&state, due(), &failure).await;
+    assert_eq!(image_counts(&state).await, [1, 0, 1, 1]);
+    let again = image_job(&state).await;
+    assert_eq!(
+        (again.0.attempt, again.0.failures.as_slice()),
+        (2, &[failure][..])
+    );
+    again.settle(&state, Outcome::Created).await;
+    assert_eq!(image_counts(&state).await, [1, 1, 0, 0]);
+}
+
+pub(super) async fn a_letter_about_an_image_that_is_not_wanted_leaves_no_trace(store: impl Fixture) {
+    let state = store.open().await;
+    let run = begin(&state).await;
+    bring(&state, &run, 1, 1, Some(1)).await;
+    let older = image_job(&state).await;
+    bring(&state, &run, 1, 1, Some(2)).await;
+    older.bury(&state).await;
+    let newer = image_job(&state).await;
+    newer.settle(&state, Outcome::Created).await;
+    newer.bury(&state).await;
+    older.bury(&state).await;
+    assert_eq!(image_counts(&state).await, [1, 1, 0, 0]);
+    assert_eq!(state.dead_letters(&products(), 10).await.unwrap(), []);
+}
+
+pub(super) async fn a_late_write_of_an_older_image_is_repaired(store: impl Fixture) {
+    let state = store.open().await;
+    let run = begin(&state).await;
+    bring(&state, &run, 1, 1, Some(1)).await;
+    let older = image_job(&state).await;
+    bring(&state, &run, 1, 1, Some(2)).await;
+    let newer = image_job(&state).await;
+    newer
+        .retry(&state, due(), &failed(Class::Transient, "no answer"))
+        .await;
+    newer.settle(&state, Outcome::Created).await;
+    older.settle(&state, Outcome::Unchanged).await;
+    older.settle(&state, Outcome::Superseded).await;
+    assert_eq!(
+        image_counts(&state).await,
+        [1, 1, 0, 0],
+        "it has not written anything"
+    );
+    older.settle(&state, Outcome::Updated).await;
+    assert_eq!(image_counts(&state).await, [1, 0, 1, 0]);
+    let repair = image_job(&state).await;
+    assert_eq!((repair.0.attempt, repair.0.failures.len()), (1, 0));
+    assert_eq!(repair.claim(&state).await, goes_on(0, None));
+    repair.settle(&state, Outcome::Updated).await;
+    assert_eq!(image_counts(&state).await, [1, 1, 0, 0]);
+}
+
+pub(super) async fn a_withdrawn_record_wants_no_image_until_it_is_back(store: impl Fixture) {
+    let state = store.open().await;
+    let run = begin(&state).await;
+    let record = bring(&state, &run, 1, 1, Some(1)).await;
+    let job = image_job(&state).await;
+    let gone = enqueue_with(&state, &run, 1, 2, Some(1)).await;
+    state.withdraw(&products(), &[1.into()]).await.unwrap();
+    assert_eq!(image_counts(&state).await, [0, 0, 0, 0]);
+    assert_eq!(job.claim(&state).await, ClaimedImage::Superseded);
+    assert_eq!(gone.claim(&state).await, goes_on_with_the_record());
+    record.settle(&state, Outcome::Updated).await;
+    assert_eq!(
+        image_jobs(&state).await.len(),
+        0,
+        "a repeated call brings nothing back"
+    );
+    // The source has it again exactly as the sink has its fields, and the image is still lacking.
+    let later = begin(&state).await;
+    bring(&state, &later, 1, 1, Some(1)).await;
+    image_job(&state).await.settle(&state, Outcome::Created).await;
+    // The sink has the image this time: nothing is lacking when it is back.
+    enqueue_with(&state, &later, 1, 2, Some(2)).await;
+    state.withdraw(&products(), &[1.into()]).await.unwrap();
+    assert_eq!(image_counts(&state).await, [1, 1, 0, 0]);
+    let back = Want {
+        image: Some(image(1)),
+        ..want_of(1, 1)
+    };
+    let run = begin(&state).await;
+    assert_eq!(
+        state.want(&run, &[back], false).await.unwrap(),
+        [Wanted::Unchanged]
+    );
+}
+
+fn goes_on_with_the_record() -> Claimed {
+    Claimed::Go {
+        marks: 0,
+        sink_id: Some("sink-1".to_owned()),
+    }
+}
+
+pub(super) async fn a_reset_forgets_images_and_supersedes_their_jobs(store: impl Fixture) {
+    let state = store.open().await;
+    let run = begin(&state).await;
+    for id in 1..=3 {
+        bring(&state, &run, id, 1, Some(1)).await;
+    }
+    let [applied, dead, outstanding] = image_jobs(&state).await.try_into().unwrap();
+    applied.settle(&state, Outcome::Created).await;
+    dead.bury(&state).await;
+    let reset = NewRun {
+        reset: true,
+        ..new_run()
+    };
+    let later = state.begin_run(&reset).await.unwrap();
+    for job in [applied, dead, outstanding] {
+        assert_eq!(job.claim(&state).await, ClaimedImage::Superseded);
+        job.settle(&state, Outcome::Created).await;
+        job.bury(&state).await;
+        job.retry(&state, due(), &failed(Class::Transient, "no answer"))
+            .await;
+    }
+    assert_eq!(counts(&state).await, Counts::default());
+    bring(&state, &later, 1, 1, Some(1)).await;
+    assert_eq!(image_job(&state).await.claim(&state).await, goes_on(0, None));
+}
+
+pub(super) async fn an_image_job_that_the_state_does_not_know_goes_on(mut store: impl Fixture) {
+    let state = store.open().await;
+    let run = begin(&state).await;
+    bring(&state, &run, 1, 1, Some(1)).await;
+    bring(&state, &run, 2, 1, Some(1)).await;
+    let [good, bad] = image_jobs(&state).await.try_into().unwrap();
+    drop(state);
+    store.wipe().await;
+    let state = store.open().await;
+    good.retry(&state, due(), &failed(Class::Transient, "no answer"))
+        .await;
+    assert_eq!(good.claim(&state).await, goes_on(0, None));
+    good.settle(&state, Outcome::Created).await;
+    assert_eq!(good.claim(&state).await, ClaimedImage::Applied);
+    bad.bury(&state).await;
+    assert_eq!(image_counts(&state).await, [1, 1, 0, 1]);
+    // Nobody knows which sink those jobs were about.
+    begin(&state).await;
+    assert_eq!(counts(&state).await, Counts::default());
+}
+
+pub(super) async fn images_of_one_pipeline_are_unknown_to_another(store: impl Fixture) {
+    let state = store.open().await;
+    bring(&state, &begin(&state).await, 1, 1, Some(1)).await;
+    let customers: PipelineName = "customers".parse().unwrap();
+    let job = image_job(&state).await;
+    let (key, version) = (job.0.key.clone(), job.0.version);
+    let failure = failed(Class::Transient, "no answer");
+    state
+        .release_images(&customers, std::slice::from_ref(&key))
+        .await
+        .unwrap();
+    state
+        .retry_image(&customers, &key, version, far_off(), &failure)
+        .await
+        .unwrap();
+    assert_eq!(state.outstanding_images(&customers, None, 10).await.unwrap(), []);
+    let claims = [job.claim_of()];
+    assert_eq!(
+        state.claim_images(&customers, &claims).await.unwrap(),
+        [goes_on(0, None)]
+    );
+    assert_eq!(job.claim(&state).await, goes_on(0, None));
+    assert_eq!(image_counts(&state).await, [1, 0, 1, 0]);
+}
