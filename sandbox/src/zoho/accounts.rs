@@ -1,11 +1,11 @@
 //! The accounts server: access tokens for a refresh token.
 
 use std::collections::VecDeque;
+use std::hash::{BuildHasher, RandomState};
 
 use serde_json::json;
 
 use crate::zoho::http::Response;
-use crate::zoho::noise::mix;
 use crate::zoho::params::Params;
 
 /// Client id of the only client.
@@ -40,7 +40,6 @@ pub(crate) struct Accounts {
     is_revoked: bool,
     /// Active tokens, oldest first: the token and the second in which it ends.
     tokens: VecDeque<(String, i64)>,
-    minted: u64,
     window_start: i64,
     requests: u32,
 }
@@ -51,7 +50,6 @@ impl Accounts {
             scopes: SCOPES.map(str::to_owned).to_vec(),
             is_revoked: false,
             tokens: VecDeque::new(),
-            minted: 0,
             window_start: i64::MIN,
             requests: 0,
         }
@@ -136,12 +134,9 @@ impl Accounts {
     }
 
     fn mint(&mut self, now: i64) -> String {
-        self.minted += 1;
-        let token = format!(
-            "1000.{:032x}.{:032x}",
-            mix(self.minted),
-            mix(self.minted ^ 0x00ac_ce55)
-        );
+        // Random, so that no token of another server or of the time before a reset is good by accident.
+        let [first, second, third, fourth] = [0, 1, 2, 3].map(|part: u8| RandomState::new().hash_one(part));
+        let token = format!("1000.{first:016x}{second:016x}.{third:016x}{fourth:016x}");
         self.tokens
             .push_back((token.clone(), now.saturating_add(LIFETIME)));
         if self.tokens.len() > MAX_ACTIVE {

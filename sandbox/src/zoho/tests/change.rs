@@ -192,12 +192,7 @@ async fn reset_brings_everything_back_to_the_start() {
         (401, 57),
         "tokens of before are forgotten"
     );
-    assert!(
-        client
-            .token_request(&client.form(), "")
-            .await
-            .json()
-            .get("access_token")
-            .is_some()
-    );
+    let renewed = client.token_request(&client.form(), "").await.json();
+    assert!(renewed.get("access_token").is_some());
+    assert_eq!(client.get("items").await.verdict(), (401, 57), "for good");
 }
