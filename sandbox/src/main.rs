@@ -4,9 +4,9 @@ use std::io::Write;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand, ValueEnum};
-use sandbox::{OdooSandbox, OdooSettings, OdooVersion};
-use serde_json::json;
-use tokio::signal::unix::{SignalKind, signal};
+use sandbox::{OdooSandbox, OdooSettings, OdooVersion, ZohoSettings, serve_zoho};
+use serde_json::{Value as Json, json};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Stand-in servers that behave like the real ones, for demos, tests and benches.
 #[derive(Debug, Parser)]
@@ -36,6 +36,30 @@ enum Server {
         #[arg(long, default_value_t = 0)]
         call_delay_millis: u64,
     },
+    /// A stand-in Zoho on 127.0.0.1; prints its addresses and credentials as one line of JSON.
+    Zoho {
+        /// Port; 0 takes any free one.
+        #[arg(long, default_value_t = 8070)]
+        port: u16,
+        /// Seeded items.
+        #[arg(long, default_value_t = 2075)]
+        items: usize,
+        /// Seeded contacts.
+        #[arg(long, default_value_t = 805)]
+        contacts: usize,
+        /// API calls a minute before the organisation is blocked for an hour.
+        #[arg(long, default_value_t = 100)]
+        per_minute: u32,
+        /// API calls a day.
+        #[arg(long, default_value_t = 10_000)]
+        per_day: u32,
+        /// IANA name of the organisation's time zone.
+        #[arg(long, default_value = "America/New_York")]
+        time_zone: String,
+        /// Milliseconds waited before each API call.
+        #[arg(long, default_value_t = 0)]
+        call_delay_millis: u64,
+    },
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -60,33 +84,67 @@ impl From<Release> for OdooVersion {
 
 #[tokio::main]
 async fn main() -> std::io::Result<()> {
-    let Server::Odoo {
-        version,
-        port,
-        customers,
-        products,
-        call_delay_millis,
-    } = Arguments::parse().server;
-    let call_delay = Duration::from_millis(call_delay_millis);
-    let mut terminate = signal(SignalKind::terminate())?;
-    let settings = OdooSettings {
-        version: version.into(),
-        customers,
-        products,
-        port,
-        call_delay,
-    };
-    let server = OdooSandbox::start(settings).await?;
-    let line = json!({
-        "url": server.url(),
-        "database": server.database(),
-        "login": server.login(),
-        "password": server.password(),
-        "api_key": server.api_key(),
-    });
-    writeln!(std::io::stdout(), "{line}")?;
+    let terminate = signal(SignalKind::terminate())?;
+    match Arguments::parse().server {
+        Server::Odoo {
+            version,
+            port,
+            customers,
+            products,
+            call_delay_millis,
+        } => {
+            let call_delay = Duration::from_millis(call_delay_millis);
+            let settings = OdooSettings {
+                version: version.into(),
+                customers,
+                products,
+                port,
+                call_delay,
+            };
+            let server = OdooSandbox::start(settings).await?;
+            print(&json!({
+                "url": server.url(),
+                "database": server.database(),
+                "login": server.login(),
+                "password": server.password(),
+                "api_key": server.api_key(),
+            }))?;
+            stopped(terminate).await;
+            Ok(())
+        }
+        Server::Zoho {
+            port,
+            items,
+            contacts,
+            per_minute,
+            per_day,
+            time_zone,
+            call_delay_millis,
+        } => {
+            let call_delay = Duration::from_millis(call_delay_millis);
+            let settings = ZohoSettings {
+                items,
+                contacts,
+                port,
+                call_delay,
+                time_zone,
+                per_minute,
+                per_day,
+                ..ZohoSettings::default()
+            };
+            serve_zoho(settings, print, stopped(terminate)).await
+        }
+    }
+}
+
+fn print(line: &Json) -> std::io::Result<()> {
+    writeln!(std::io::stdout(), "{line}")
+}
+
+async fn stopped(mut terminate: Signal) {
     tokio::select! {
-        _ = terminate.recv() => Ok(()),
-        interrupted = tokio::signal::ctrl_c() => interrupted,
+        _ = terminate.recv() => {}
+        // Without a handler for it, Ctrl-C ends the program by itself.
+        Ok(()) = tokio::signal::ctrl_c() => {}
     }
 }

@@ -120,7 +120,9 @@ impl Images<'_> {
     async fn feed(&self, queue: &Queue) -> Result<(), Failure> {
         loop {
             self.sweep(queue).await?;
-            let Some(due) = self.state.next_image_retry(&self.pipeline.name).await? else { return Ok(()) };
+            let Some(due) = self.state.next_image_retry(&self.pipeline.name).await? else {
+                return Ok(());
+            };
             let wait = due.duration_since(jiff::Timestamp::now());
             if wait > PATIENCE {
                 return Ok(());
