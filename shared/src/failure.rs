@@ -113,6 +113,7 @@ impl Reason {
                 | Self::Model
                 | Self::Field
                 | Self::File
+                | Self::BadRecord
         )
     }
 }

@@ -11,6 +11,9 @@ use crate::record::Values;
 /// Changes when the meaning of a mapping changes without its text changing: every record is then new once.
 const MEANING: u64 = 1;
 
+/// Any other value, in [`Origin::Field::values`].
+const OTHER: &str = "*";
+
 /// Where the value of a sink column comes from.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Origin {
@@ -21,7 +24,8 @@ pub enum Origin {
         /// Taken where the source has nothing (null, `false` of a field that is not boolean, or empty text), and where
         /// `values` does not name what it has.
         default: Option<Value>,
-        /// What the source's values become, by their text. Empty: they stay as they are.
+        /// What the source's values become, by their text; `*` is any other one, and what becomes `*` stays as it is.
+        /// Empty: all stay as they are.
         values: BTreeMap<String, Value>,
     },
     /// The same for every record.
@@ -149,7 +153,8 @@ fn field_value(
         return Ok(given.clone());
     }
     let text = given.as_str().map_or_else(|| given.to_string(), str::to_owned);
-    match values.get(&text).or(default) {
+    match values.get(&text).or_else(|| values.get(OTHER)).or(default) {
+        Some(Value::String(kept)) if kept == OTHER => Ok(given.clone()),
         Some(value) => Ok(value.clone()),
         None => Err(format!(
             "has the value '{text}', which `values` does not name, in"
@@ -247,6 +252,24 @@ mod tests {
             translated(Some(true.into())).apply(&status("confirmed")).unwrap(),
             row(r#"{"active":true}"#)
         );
+    }
+
+    #[test]
+    fn a_star_keeps_the_values_that_are_not_named() {
+        let values = [("pcs".to_owned(), "Units".into()), ("*".to_owned(), "*".into())].into();
+        let origin = Origin::Field {
+            name: "unit".to_owned(),
+            default: Some("Units".into()),
+            values,
+        };
+        let mapping = Mapping::new(vec![Column {
+            name: "uom_id".to_owned(),
+            origin,
+        }]);
+        for (unit, uom) in [("pcs", "Units"), ("kg", "kg"), ("", "Units")] {
+            let mapped = mapping.apply(&row(&format!(r#"{{"unit":"{unit}"}}"#))).unwrap();
+            assert_eq!(mapped, row(&format!(r#"{{"uom_id":"{uom}"}}"#)));
+        }
     }
 
     #[test]

@@ -1,5 +1,9 @@
 //! The entities that have fields, a mapping and a file by default, and the example file that shows them.
 
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
 use super::pipeline::OdooColumn;
 use crate::mapping::{Column, Origin};
 
@@ -35,6 +39,7 @@ impl Entity {
             .map(|(column, field)| OdooColumn::renamed(column, field))
             .collect();
         if self.name == "items" {
+            columns.push(unit_of_measure());
             columns.push(status_as_active());
             columns.extend(["sale_ok", "purchase_ok"].map(|name| OdooColumn {
                 column: Column {
@@ -45,6 +50,31 @@ impl Entity {
             }));
         }
         columns
+    }
+}
+
+/// Odoo requires a unit: what Zoho calls a piece, and an item without unit, is counted in "Units". Other units are to
+/// exist in Odoo under the name that Zoho has for them.
+fn unit_of_measure() -> OdooColumn {
+    let pieces = [
+        "pcs", "pc", "piece", "pieces", "nos", "ea", "each", "unit", "units",
+    ];
+    let mut values: BTreeMap<String, Value> = pieces
+        .iter()
+        .map(|name| ((*name).to_owned(), "Units".into()))
+        .collect();
+    values.insert("*".to_owned(), "*".into());
+    let origin = Origin::Field {
+        name: "unit".to_owned(),
+        default: Some("Units".into()),
+        values,
+    };
+    OdooColumn {
+        column: Column {
+            name: "uom_id".to_owned(),
+            origin,
+        },
+        optional: true,
     }
 }
 
@@ -172,7 +202,6 @@ pub(super) static ZOHO: &[Entity] = &[
             ("description", "description?"),
             ("list_price", "rate"),
             ("standard_price", "purchase_rate?"),
-            ("uom_id", "unit?"),
             ("default_code", "sku?"),
         ],
     },
