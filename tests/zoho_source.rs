@@ -34,10 +34,7 @@ fn column(name: &str, optional: bool) -> ZohoColumn {
     ZohoColumn {
         column: Column {
             name: name.to_owned(),
-            origin: Origin::Field {
-                name: name.to_owned(),
-                default: None,
-            },
+            origin: Origin::field(name),
         },
         optional,
     }
