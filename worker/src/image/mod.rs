@@ -19,15 +19,18 @@ mod inspect;
 mod private;
 #[cfg(test)]
 mod samples;
+mod settings;
+mod settle;
 #[cfg(test)]
 mod shelf;
 mod sink;
 mod structure;
 
 pub use cache::ImageCache;
-pub use consume::{ImageSettings, ImageWorker};
+pub use consume::ImageWorker;
 pub use fetch::{Fetched, HttpImages, ImageSource};
 pub use flaw::Flaw;
 pub use format::Format;
 pub use inspect::{ImageLimits, Inspected, inspect};
+pub use settings::ImageSettings;
 pub use sink::ImageSink;
