@@ -1,7 +1,7 @@
 //! Images: fetched, looked at, kept for a while and written to the sink by their own jobs, apart from the fields of their
 //! records. A bad image never keeps the fields from arriving, and many large ones never fill the memory.
 //!
-//! In the order in which an image passes: [`ImageWorker`] claims its job, [`ImageSource`] fetches it, [`inspect`] tells
+//! In the order in which an image passes: [`ImageWorker`] claims its job, [`ImageSource`] fetches it, [`inspect()`] tells
 //! what its bytes are, [`ImageCache`] keeps them until they are written, [`ImageSink`] takes them, and [`ImageWorker`]
 //! records and settles how that ended.
 
