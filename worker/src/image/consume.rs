@@ -3,13 +3,11 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use jiff::Timestamp;
-use shared::checksum::Checksum;
 use shared::failure::{Class, Failure, Reason};
-use shared::job::{Attempt, DecodeError, Job, JobKind};
+use shared::job::{DecodeError, JobKind};
 use shared::queue::{Consumer, Delivery, Queue};
-use shared::record::{ImageReference, Outcome, PipelineName};
-use shared::state::{ClaimedImage, DeadLetter, ImageClaim, SettledImage, State};
+use shared::record::{Outcome, PipelineName};
+use shared::state::{ClaimedImage, ImageClaim, State};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
@@ -18,7 +16,9 @@ use super::bring::{Bringer, Brought};
 use super::budget::Budget;
 use super::cache::ImageCache;
 use super::fetch::ImageSource;
-use super::inspect::{ImageLimits, inspect};
+use super::inspect::inspect;
+use super::settings::ImageSettings;
+use super::settle::{Settler, Work};
 use super::sink::ImageSink;
 use crate::breaker::Breaker;
 use crate::retry;
@@ -32,48 +32,14 @@ const WAIT: Duration = Duration::from_secs(30);
 /// A longer wait is not kept here: the worker ends with the failure, and whoever runs it starts it again in time.
 const WAIT_MAX: Duration = Duration::from_mins(1);
 
-/// Bounds of an image worker.
-#[derive(Debug, Clone, Copy)]
-pub struct ImageSettings {
-    /// Of each image.
-    pub limits: ImageLimits,
-    /// Images under way at once.
-    pub parallel: usize,
-    /// Bytes of all images under way. One image more, in base64 and once more in the request that carries it, is in the
-    /// memory on top: 8/3 of the limit of one image.
-    pub memory: usize,
-}
-
-impl Default for ImageSettings {
-    /// 16 at once in 96 MB: with images of 10 MB, a worker needs 123 MB for them at most.
-    fn default() -> Self {
-        Self {
-            limits: ImageLimits::default(),
-            parallel: 16,
-            memory: 96_000_000,
-        }
-    }
-}
-
 /// Takes the image jobs of one pipeline.
 #[derive(Debug)]
 pub struct ImageWorker<S> {
-    pipeline: PipelineName,
-    state: State,
+    settler: Settler,
     queue: Queue,
     parallel: usize,
     bringer: Arc<Bringer<S>>,
     breaker: Breaker,
-}
-
-/// A delivery with its job, unpacked.
-#[derive(Debug)]
-struct Work {
-    job: Job,
-    reference: ImageReference,
-    delivery: Delivery,
-    /// sha256 of what the sink has, by what we remember.
-    applied: Option<Checksum>,
 }
 
 /// A task's work and how it ended.
@@ -131,8 +97,7 @@ impl<S: ImageSink> ImageWorker<S> {
             unwritten: Mutex::default(),
         };
         Self {
-            pipeline,
-            state,
+            settler: Settler { pipeline, state },
             queue,
             parallel: settings.parallel,
             bringer: Arc::new(bringer),
@@ -149,20 +114,23 @@ impl<S: ImageSink> ImageWorker<S> {
     pub async fn run(mut self, drain: CancellationToken) -> Result<(), Failure> {
         let mut consumer = self
             .queue
-            .consume(&self.pipeline, JobKind::Image, self.parallel.max(1));
+            .consume(&self.settler.pipeline, JobKind::Image, self.parallel.max(1));
         let mut line = Line::default();
         loop {
             line.is_ending |= drain.is_cancelled();
             if line.running.is_empty() {
                 line.is_alone = false;
-                match line.suspect.take() {
-                    Some(work) if line.is_over() => self.give_back(work).await?,
-                    Some(work) => {
-                        line.is_alone = true;
-                        self.begin(&mut line, work);
+                if line.is_over() {
+                    if let Some(work) = line.suspect.take() {
+                        self.settler.give_back(work).await?;
                     }
-                    None if line.is_over() => return line.sick.map_or(Ok(()), Err),
-                    None => {}
+                    return line.sick.map_or(Ok(()), Err);
+                }
+                if line.wait.is_none()
+                    && let Some(work) = line.suspect.take()
+                {
+                    line.is_alone = true;
+                    self.begin(&mut line, work);
                 }
             }
             self.step(&mut line, &mut consumer, &drain).await?;
@@ -183,7 +151,7 @@ impl<S: ImageSink> ImageWorker<S> {
             Some(ended) = line.running.join_next() => match ended {
                 Ok((work, result)) => self.ended(line, work, result).await?,
                 // Its delivery fell with it and comes again; its started mark stands.
-                Err(error) => tracing::error!(pipeline = %self.pipeline, "an image job crashed: {error}"),
+                Err(error) => tracing::error!(pipeline = %self.settler.pipeline, "an image job crashed: {error}"),
             },
             () = drain.cancelled(), if !line.is_ending => line.is_ending = true,
             () = sleep_until(wait.unwrap_or_else(Instant::now)), if wait.is_some() => line.wait = None,
@@ -214,7 +182,13 @@ impl<S: ImageSink> ImageWorker<S> {
             version: work.job.version,
             reference: work.reference.clone(),
         };
-        match self.state.claim_images(&self.pipeline, &[claim]).await?.pop() {
+        match self
+            .settler
+            .state
+            .claim_images(&self.settler.pipeline, &[claim])
+            .await?
+            .pop()
+        {
             Some(ClaimedImage::Go { marks, .. }) if marks >= MARKS_MAX => {
                 let failure = Failure::new(
                     Class::Poison,
@@ -222,7 +196,7 @@ impl<S: ImageSink> ImageWorker<S> {
                     format!("{MARKS_MAX} workers died over this image"),
                 )
                 .advise("look for memory limits in the logs of those workers, then redrive it");
-                self.bury(work, &failure).await
+                self.settler.bury(work, &failure).await
             }
             Some(ClaimedImage::Go { marks, applied }) => {
                 work.applied = applied;
@@ -233,8 +207,8 @@ impl<S: ImageSink> ImageWorker<S> {
                 }
                 Ok(())
             }
-            Some(ClaimedImage::Superseded) => self.settle(work, Outcome::Superseded, None).await,
-            Some(ClaimedImage::Applied) => self.settle(work, Outcome::Unchanged, None).await,
+            Some(ClaimedImage::Superseded) => self.settler.settle(work, Outcome::Superseded, None).await,
+            Some(ClaimedImage::Applied) => self.settler.settle(work, Outcome::Unchanged, None).await,
             // Never of a claim of one.
             Some(ClaimedImage::Alone) | None => work.delivery.give_back().await,
         }
@@ -264,8 +238,8 @@ impl<S: ImageSink> ImageWorker<S> {
             }
             Err(error @ DecodeError::Undecodable(_)) => error.to_string(),
         };
-        tracing::error!(pipeline = %self.pipeline, "an image job is dropped: {broken}");
-        self.ack(delivery).await?;
+        tracing::error!(pipeline = %self.settler.pipeline, "an image job is dropped: {broken}");
+        self.settler.ack(delivery).await?;
         Ok(None)
     }
 
@@ -278,18 +252,18 @@ impl<S: ImageSink> ImageWorker<S> {
         let failure = match result {
             Ok(Brought { outcome, hash }) => {
                 self.breaker.succeeded(1);
-                return self.settle(work, outcome, Some(hash)).await;
+                return self.settler.settle(work, outcome, Some(hash)).await;
             }
             Err(failure) => failure,
         };
         match failure.class {
             Class::Transient => match retry::delay_after(work.job.attempt) {
-                Some(delay) => self.retry(work, &failure, delay).await,
-                None => self.bury(work, &failure).await,
+                Some(delay) => self.settler.retry(work, &failure, delay).await,
+                None => self.settler.bury(work, &failure).await,
             },
             Class::Throttled => {
                 let delay = failure.retry_after.unwrap_or(WAIT);
-                self.retry(work, &failure, delay).await?;
+                self.settler.retry(work, &failure, delay).await?;
                 if delay > WAIT_MAX {
                     line.sick.get_or_insert(failure);
                 } else {
@@ -303,71 +277,16 @@ impl<S: ImageSink> ImageWorker<S> {
                         "look at some of these images: if they are good, the source or the sink is not; what was given \
                          up so far is in `catalog-sync status`",
                     ));
-                    self.give_back(work).await
+                    self.settler.give_back(work).await
                 }
-                None => self.bury(work, &failure).await,
+                None => self.settler.bury(work, &failure).await,
             },
-            Class::Poison => self.bury(work, &failure).await,
+            Class::Poison => self.settler.bury(work, &failure).await,
             Class::Systemic | Class::Interrupted | Class::Newer => {
                 line.sick.get_or_insert(failure);
-                self.give_back(work).await
+                self.settler.give_back(work).await
             }
         }
-    }
-
-    /// Attempts of images are kept in the state, which lists the image again when it is due.
-    async fn retry(&self, work: Work, failure: &Failure, delay: Duration) -> Result<(), Failure> {
-        let Work { job, delivery, .. } = work;
-        let (record, attempt) = (&job.key, job.attempt);
-        tracing::warn!(pipeline = %self.pipeline, %record, attempt, delay_s = delay.as_secs(), "image: {failure:#}");
-        let due = Timestamp::now().checked_add(delay).unwrap_or(Timestamp::MAX);
-        self.state
-            .retry_image(&self.pipeline, record, job.version, due, &Attempt::of(failure))
-            .await?;
-        self.ack(delivery).await
-    }
-
-    async fn bury(&self, work: Work, failure: &Failure) -> Result<(), Failure> {
-        let Work { job, delivery, .. } = work;
-        tracing::error!(
-            pipeline = %self.pipeline, record = %job.key, attempt = job.attempt, reason = failure.reason.label(),
-            "image: {failure:#}"
-        );
-        let failure = Attempt::of(failure);
-        self.state.bury(&[DeadLetter { job, failure }]).await?;
-        self.ack(delivery).await
-    }
-
-    async fn give_back(&self, work: Work) -> Result<(), Failure> {
-        self.state.release_images(&self.pipeline, &[work.job.key]).await?;
-        work.delivery.give_back().await
-    }
-
-    /// Recorded first, acked then: a crash in between makes the job come again, and it is found applied.
-    async fn settle(&self, work: Work, outcome: Outcome, hash: Option<Checksum>) -> Result<(), Failure> {
-        let Work {
-            job,
-            reference,
-            delivery,
-            ..
-        } = work;
-        let settled = SettledImage {
-            key: job.key,
-            version: job.version,
-            reference,
-            hash,
-            outcome,
-        };
-        self.state.settle_images(&self.pipeline, &[settled]).await?;
-        self.ack(delivery).await
-    }
-
-    async fn ack(&self, delivery: Delivery) -> Result<(), Failure> {
-        if !delivery.ack().await? {
-            let pipeline = &self.pipeline;
-            tracing::warn!(%pipeline, "an acknowledgement came too late: the image job will be delivered again");
-        }
-        Ok(())
     }
 }
 

@@ -1,7 +1,9 @@
 //! What becomes of image jobs: the worker over a queue in memory, a state in memory, a web server and a shelf.
 
 use serde_json::json;
-use shared::record::{RecordKey, RunId};
+use shared::checksum::Checksum;
+use shared::job::Attempt;
+use shared::record::{ImageReference, RecordKey, RunId};
 use shared::state::{Binding, NewRun, OutstandingImage, Run, RunKind, Settled, Want, Wanted, Window};
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
@@ -11,7 +13,7 @@ use wiremock::{Mock, MockServer, ResponseTemplate};
 use super::super::fetch::HttpImages;
 use super::super::flaw::Flaw;
 use super::super::gate::{Gate, response};
-use super::super::inspect::{Inspected, sha256};
+use super::super::inspect::{ImageLimits, Inspected, sha256};
 use super::super::samples::{jpeg, png_header};
 use super::super::shelf::Shelf;
 use super::*;

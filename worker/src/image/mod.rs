@@ -1,7 +1,7 @@
 //! Images: fetched, looked at, kept for a while and written to the sink by their own jobs, apart from the fields of their
 //! records. A bad image never keeps the fields from arriving, and many large ones never fill the memory.
 //!
-//! In the order in which an image passes: [`ImageWorker`] claims its job, [`ImageSource`] fetches it, [`inspect`] tells
+//! In the order in which an image passes: [`ImageWorker`] claims its job, [`ImageSource`] fetches it, [`inspect()`] tells
 //! what its bytes are, [`ImageCache`] keeps them until they are written, [`ImageSink`] takes them, and [`ImageWorker`]
 //! records and settles how that ended.
 
@@ -19,15 +19,18 @@ mod inspect;
 mod private;
 #[cfg(test)]
 mod samples;
+mod settings;
+mod settle;
 #[cfg(test)]
 mod shelf;
 mod sink;
 mod structure;
 
 pub use cache::ImageCache;
-pub use consume::{ImageSettings, ImageWorker};
+pub use consume::ImageWorker;
 pub use fetch::{Fetched, HttpImages, ImageSource};
 pub use flaw::Flaw;
 pub use format::Format;
 pub use inspect::{ImageLimits, Inspected, inspect};
+pub use settings::ImageSettings;
 pub use sink::ImageSink;

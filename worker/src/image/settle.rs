@@ -1,0 +1,90 @@
+//! How an image job is settled: recorded in the state first, then the delivery.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use shared::checksum::Checksum;
+use shared::failure::Failure;
+use shared::job::{Attempt, Job};
+use shared::queue::Delivery;
+use shared::record::{ImageReference, Outcome, PipelineName};
+use shared::state::{DeadLetter, SettledImage, State};
+
+/// A delivery with its job, unpacked.
+#[derive(Debug)]
+pub(super) struct Work {
+    pub(super) job: Job,
+    pub(super) reference: ImageReference,
+    pub(super) delivery: Delivery,
+    /// sha256 of what the sink has, by what we remember.
+    pub(super) applied: Option<Checksum>,
+}
+
+/// Settles the image jobs of one pipeline.
+#[derive(Debug)]
+pub(super) struct Settler {
+    pub(super) pipeline: PipelineName,
+    pub(super) state: State,
+}
+
+impl Settler {
+    /// Attempts of images are kept in the state, which lists the image again when it is due.
+    pub(super) async fn retry(&self, work: Work, failure: &Failure, delay: Duration) -> Result<(), Failure> {
+        let Work { job, delivery, .. } = work;
+        let (record, attempt) = (&job.key, job.attempt);
+        tracing::warn!(pipeline = %self.pipeline, %record, attempt, delay_s = delay.as_secs(), "image: {failure:#}");
+        let due = Timestamp::now().checked_add(delay).unwrap_or(Timestamp::MAX);
+        self.state
+            .retry_image(&self.pipeline, record, job.version, due, &Attempt::of(failure))
+            .await?;
+        self.ack(delivery).await
+    }
+
+    pub(super) async fn bury(&self, work: Work, failure: &Failure) -> Result<(), Failure> {
+        let Work { job, delivery, .. } = work;
+        tracing::error!(
+            pipeline = %self.pipeline, record = %job.key, attempt = job.attempt, reason = failure.reason.label(),
+            "image: {failure:#}"
+        );
+        let failure = Attempt::of(failure);
+        self.state.bury(&[DeadLetter { job, failure }]).await?;
+        self.ack(delivery).await
+    }
+
+    pub(super) async fn give_back(&self, work: Work) -> Result<(), Failure> {
+        self.state.release_images(&self.pipeline, &[work.job.key]).await?;
+        work.delivery.give_back().await
+    }
+
+    /// Recorded first, acked then: a crash in between makes the job come again, and it is found applied.
+    pub(super) async fn settle(
+        &self,
+        work: Work,
+        outcome: Outcome,
+        hash: Option<Checksum>,
+    ) -> Result<(), Failure> {
+        let Work {
+            job,
+            reference,
+            delivery,
+            ..
+        } = work;
+        let settled = SettledImage {
+            key: job.key,
+            version: job.version,
+            reference,
+            hash,
+            outcome,
+        };
+        self.state.settle_images(&self.pipeline, &[settled]).await?;
+        self.ack(delivery).await
+    }
+
+    pub(super) async fn ack(&self, delivery: Delivery) -> Result<(), Failure> {
+        if !delivery.ack().await? {
+            let pipeline = &self.pipeline;
+            tracing::warn!(%pipeline, "an acknowledgement came too late: the image job will be delivered again");
+        }
+        Ok(())
+    }
+}
