@@ -29,7 +29,7 @@ pub struct Arguments {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Watch a full and two incremental syncs against a bundled stand-in Odoo; needs nothing.
+    /// Watch a full and two incremental syncs against bundled stand-ins of Odoo and Zoho; needs nothing.
     ///
     /// Example: catalog-sync demo --dir /tmp/demo --records 20000
     Demo(Demo),
@@ -59,6 +59,9 @@ pub(crate) struct Demo {
     /// Keep configuration, state and files in this folder (default: a temporary one, removed at the end).
     #[arg(long, value_name = "DIR")]
     pub(crate) dir: Option<PathBuf>,
+    /// Items with images in the stand-in Zoho.
+    #[arg(long, default_value_t = 2_075, value_parser = clap::value_parser!(u32).range(3..=1_000_000))]
+    pub(crate) items: u32,
     /// Records in the stand-in Odoo, customers and products together.
     #[arg(long, default_value_t = 2_880, value_parser = clap::value_parser!(u32).range(10..=10_000_000))]
     pub(crate) records: u32,

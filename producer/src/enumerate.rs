@@ -19,7 +19,7 @@ use crate::source::{Source, SourcePage, SourceRow};
 const PAGES_IN_FLIGHT: usize = 4;
 
 /// Records asked for at once when outstanding work is read again by key.
-const KEYS_PER_CALL: usize = 500;
+const KEYS_PER_CALL: usize = 1_000;
 
 /// What one run works with.
 #[derive(Debug)]
