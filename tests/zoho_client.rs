@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sandbox::{Endpoint, ImageKind, ZohoChange, ZohoFault, ZohoFaultRule, ZohoSandbox};
+use sandbox::{ZohoChange, ZohoEndpoint, ZohoFault, ZohoFaultRule, ZohoImage, ZohoSandbox};
 use shared::failure::{Class, Failure, Reason};
 use shared::zoho::{Api, Image, Kind, Page, Position, ZohoClient, ZohoConfig};
 
@@ -49,7 +49,7 @@ async fn revoked_refresh_token_and_wrong_secrets_are_told_apart() {
 #[tokio::test]
 async fn throttled_accounts_server_is_no_wrong_secret() {
     let sandbox = organisation().await;
-    let rule = ZohoFaultRule::once(ZohoFault::AccessDenied).endpoint(Endpoint::Token);
+    let rule = ZohoFaultRule::once(ZohoFault::AccessDenied).endpoint(ZohoEndpoint::Token);
     sandbox.control().fault(rule);
     let failure = ZohoClient::connect(config(&sandbox)).await.unwrap_err();
     assert_eq!(
@@ -133,7 +133,7 @@ async fn never_more_calls_at_once_than_set() {
 /// The first seeded item with an image, which from now on is of this kind.
 async fn image_of(
     sandbox: &ZohoSandbox,
-    kind: ImageKind,
+    kind: ZohoImage,
     change: impl FnOnce(&mut ZohoConfig),
 ) -> Result<Image, Failure> {
     let control = sandbox.control();
@@ -159,14 +159,14 @@ async fn image_of(
 async fn good_images_come_whole_whatever_they_are_called() {
     let sandbox = organisation().await;
     for kind in [
-        ImageKind::Jpeg,
-        ImageKind::Png,
-        ImageKind::Webp,
-        ImageKind::Gif,
-        ImageKind::Bmp,
-        ImageKind::WrongType,
-        ImageKind::Large,
-        ImageKind::Slow { millis: 50 },
+        ZohoImage::Jpeg,
+        ZohoImage::Png,
+        ZohoImage::Webp,
+        ZohoImage::Gif,
+        ZohoImage::Bmp,
+        ZohoImage::WrongType,
+        ZohoImage::Large,
+        ZohoImage::Slow { millis: 50 },
     ] {
         let image = image_of(&sandbox, kind, |_| ()).await.unwrap();
         assert!(image.bytes.len() > 100, "{kind:?}");
@@ -177,23 +177,23 @@ async fn good_images_come_whole_whatever_they_are_called() {
 async fn what_is_no_image_is_never_taken_for_one() {
     let sandbox = organisation().await;
     for (kind, class) in [
-        (ImageKind::Missing, Class::Permanent),
-        (ImageKind::Empty, Class::Permanent),
-        (ImageKind::Html, Class::Transient),
-        (ImageKind::Cut, Class::Transient),
+        (ZohoImage::Missing, Class::Permanent),
+        (ZohoImage::Empty, Class::Permanent),
+        (ZohoImage::Html, Class::Transient),
+        (ZohoImage::Cut, Class::Transient),
     ] {
         let failure = image_of(&sandbox, kind, |_| ()).await.unwrap_err();
         assert_eq!(failure.class, class, "{kind:?}: {failure}");
     }
-    image_of(&sandbox, ImageKind::Json, |_| ()).await.unwrap_err();
+    image_of(&sandbox, ZohoImage::Json, |_| ()).await.unwrap_err();
     let small = |config: &mut ZohoConfig| config.max_image_bytes = 1 << 20;
-    let failure = image_of(&sandbox, ImageKind::Large, small).await.unwrap_err();
+    let failure = image_of(&sandbox, ZohoImage::Large, small).await.unwrap_err();
     assert_eq!(
         (failure.class, failure.reason),
         (Class::Permanent, Reason::BadRecord)
     );
     let hasty = |config: &mut ZohoConfig| config.image_timeout = Duration::from_millis(100);
-    let slow = ImageKind::Slow { millis: 60_000 };
+    let slow = ZohoImage::Slow { millis: 60_000 };
     let failure = image_of(&sandbox, slow, hasty).await.unwrap_err();
     assert_eq!(
         (failure.class, failure.reason),
@@ -205,13 +205,13 @@ async fn what_is_no_image_is_never_taken_for_one() {
 async fn redirected_image_needs_a_permission_and_gets_no_token() {
     let sandbox = organisation().await;
     let host = sandbox.accounts_url().replace("http://127.0.0.1", "localhost");
-    let failure = image_of(&sandbox, ImageKind::Redirect, |_| ()).await.unwrap_err();
+    let failure = image_of(&sandbox, ZohoImage::Redirect, |_| ()).await.unwrap_err();
     assert_eq!(failure.reason, Reason::Configuration);
     assert!(failure.to_string().contains(&host), "{failure}");
     let allowed = |config: &mut ZohoConfig| {
         config.redirect_hosts = vec![host.clone()];
         config.private_hosts = vec![host.clone()];
     };
-    image_of(&sandbox, ImageKind::Redirect, allowed).await.unwrap();
+    image_of(&sandbox, ZohoImage::Redirect, allowed).await.unwrap();
     assert_eq!(sandbox.control().counts().leaked_tokens, 0);
 }

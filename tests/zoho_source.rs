@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use producer::source::{Source, SourceRow, ZohoSource};
-use sandbox::{Endpoint, ZohoChange, ZohoFault, ZohoFaultRule, ZohoSandbox, ZohoSettings};
+use sandbox::{ZohoChange, ZohoEndpoint, ZohoFault, ZohoFaultRule, ZohoSandbox, ZohoSettings};
 use serde_json::{Value, json};
 use shared::failure::{Class, Failure, Reason};
 use shared::mapping::{Column, Origin};
@@ -185,7 +185,7 @@ async fn window_holds_what_changed_and_nothing_else() {
     let control = sandbox.control();
     let source = source(&sandbox, Api::Inventory, Kind::Items).await;
     everything(&source).await;
-    control.shift_clock(SignedDuration::from_hours(1));
+    control.advance_clock(std::time::Duration::from_hours(1));
     let before = control.now() - SignedDuration::from_mins(15);
     control
         .apply(edit(&control.item_id(7), &json!({"name": "Renamed"})))
@@ -294,7 +294,7 @@ async fn walk_survives_a_bad_day() {
     ];
     for fault in faults {
         // One after the other, with a call that goes well between them.
-        control.fault(ZohoFaultRule::once(fault).endpoint(Endpoint::List).after(1));
+        control.fault(ZohoFaultRule::once(fault).endpoint(ZohoEndpoint::List).after(1));
     }
     let rows = everything(&source).await;
     assert_eq!(rows.len(), 2075);

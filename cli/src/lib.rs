@@ -43,10 +43,10 @@ pub fn run(arguments: &Arguments) -> ExitCode {
 async fn command(arguments: &Arguments, stop: &CancellationToken) -> Result<Exit, Failure> {
     let config = || Config::load(&arguments.config);
     match &arguments.command {
-        Command::Demo(demo) => demo::run(demo, stop).await,
+        Command::Demo(demo) => Box::pin(demo::run(demo, stop)).await,
         Command::Sync(sync) => {
             let output = Output::new(sync.json);
-            let reports = sync::run(&config()?, &sync.pipelines, sync.full, &output, stop).await?;
+            let reports = Box::pin(sync::run(&config()?, &sync.pipelines, sync.full, &output, stop)).await?;
             output.text(&sync::summary::text(&reports));
             output.object(&sync::summary::object(&reports));
             Ok(sync::exit(&reports))

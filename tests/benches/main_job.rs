@@ -2,7 +2,9 @@
 //! the stand-in Odoo runs in this one. `cargo bench -p tests` prints the table.
 #![expect(
     clippy::unwrap_used,
+    clippy::indexing_slicing,
     clippy::print_stdout,
+    clippy::cast_precision_loss,
     reason = "a bench prints, and stops where anything is wrong"
 )]
 

@@ -254,7 +254,7 @@ pub(crate) struct Replay<'a> {
 impl<'a> Replay<'a> {
     pub(crate) fn new(server: &'a OdooSandbox, label: &str) -> Self {
         let builder = reqwest::Client::builder()
-            .timeout(Duration::from_secs(120))
+            .timeout(Duration::from_mins(2))
             .no_proxy();
         let client = builder
             .redirect(reqwest::redirect::Policy::none())

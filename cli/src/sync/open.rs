@@ -187,7 +187,7 @@ fn open_json(pipeline: &Pipeline, file: &JsonFile, output: Output) -> Result<(Si
         }
     }
     let identity = sink.identity().to_owned();
-    Ok((Sink::Json(JsonWriter::new(settings, sink)), identity))
+    Ok((Sink::Json(Box::new(JsonWriter::new(settings, sink))), identity))
 }
 
 /// The folder's marker of the last sync stands beside the file.

@@ -18,7 +18,7 @@ use crate::zoho::{Api, Kind, ZohoColumn, ZohoEntity};
 
 /// Checks a file that was read from `path`.
 pub(super) fn config(
-    file: File,
+    file: &File,
     path: &Path,
     environment: &dyn Fn(&str) -> Option<String>,
 ) -> Result<Config, Failure> {
@@ -34,7 +34,7 @@ pub(super) fn config(
     for (name, keys) in &file.pipeline {
         let pipeline = Draft {
             path,
-            file: &file,
+            file,
             name,
             keys,
         }

@@ -59,7 +59,7 @@ impl Config {
             .because(error)
         })?;
         let file = file::parse(&text, path)?;
-        check::config(file, path, environment)
+        check::config(&file, path, environment)
     }
 
     /// The pipelines of these names, or all where none is given.

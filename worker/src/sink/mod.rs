@@ -16,7 +16,7 @@ pub use writer::JsonWriter;
 #[derive(Debug)]
 pub enum Sink {
     /// A JSON file.
-    Json(JsonWriter),
+    Json(Box<JsonWriter>),
     /// Records of an Odoo model.
     Odoo(Box<OdooSink>),
 }
