@@ -7,6 +7,7 @@ use shared::record::{ImageReference, RecordKey, RunId};
 use shared::state::{Binding, NewRun, OutstandingImage, Run, RunKind, Settled, Want, Wanted, Window};
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 use wiremock::matchers::path;
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
@@ -17,6 +18,9 @@ use super::super::inspect::{ImageLimits, Inspected, sha256};
 use super::super::samples::{jpeg, png_header};
 use super::super::shelf::Shelf;
 use super::*;
+
+/// A worker that waits for ever fails its test instead of hanging it.
+const TEST_MAX: Duration = Duration::from_mins(1);
 
 struct Bench {
     state: State,
@@ -156,13 +160,16 @@ impl Bench {
             }
         };
         let mut working = working;
-        tokio::select! {
-            ended = &mut working => ended.unwrap(),
-            () = all => {
-                drain.cancel();
-                working.await.unwrap()
+        let ended = async {
+            tokio::select! {
+                ended = &mut working => ended.unwrap(),
+                () = all => {
+                    drain.cancel();
+                    working.await.unwrap()
+                }
             }
-        }
+        };
+        timeout(TEST_MAX, ended).await.expect("the worker ends by itself")
     }
 
     async fn counts(&self) -> [u64; 3] {
@@ -536,7 +543,7 @@ async fn image_that_a_worker_died_over_runs_alone() {
         seen
     });
     bench.work_with(bench.worker(&gate.uri)).await.unwrap();
-    let seen = tokio::time::timeout(Duration::from_secs(10), watching).await;
+    let seen = timeout(TEST_MAX, watching).await;
     assert_eq!(seen.unwrap().unwrap(), [["/image1"], ["/image2"], ["/image3"]]);
     assert_eq!(bench.counts().await, [3, 0, 0]);
 }
