@@ -51,7 +51,7 @@ pub enum SinkConfig {
 /// Records of one Odoo model.
 #[derive(Debug, Clone, PartialEq)]
 pub struct OdooEntity {
-    /// Name of the server in [`Config::odoo`].
+    /// Name of the server in [`super::Config::odoo`].
     pub server: String,
     /// The model.
     pub model: String,
