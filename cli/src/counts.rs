@@ -81,7 +81,16 @@ async fn sink_count(systems: &Systems<'_>, pipeline: &Pipeline) -> Result<u64, F
 }
 
 fn text(all: &[PipelineCounts]) -> String {
-    let heading = ["", "source", "sink", "known", "applied", "outstanding", "failed"];
+    let heading = [
+        "",
+        "source",
+        "sink",
+        "known",
+        "applied",
+        "outstanding",
+        "failed",
+        "images",
+    ];
     let mut rows = vec![heading.map(str::to_owned).to_vec()];
     let number = |count: Option<u64>| count.map_or_else(|| "?".to_owned(), |count| count.to_string());
     for counts in all {
@@ -90,14 +99,14 @@ fn text(all: &[PipelineCounts]) -> String {
             applied,
             outstanding,
             dead,
-            ..
+            images,
         } = counts.state;
         let mut row = vec![
             counts.pipeline.clone(),
             number(counts.source),
             number(counts.sink),
         ];
-        row.extend([wanted, applied, outstanding, dead].map(|count| count.to_string()));
+        row.extend([wanted, applied, outstanding, dead, images.applied].map(|count| count.to_string()));
         rows.push(row);
     }
     let mut text = table(&rows);

@@ -4,9 +4,9 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use shared::config::{Config, Pipeline};
 use shared::failure::Failure;
-use shared::job::Attempt;
+use shared::job::{Attempt, JobKind};
 use shared::record::RecordKey;
-use shared::state::{Counts, RunEnd, RunSummary, State};
+use shared::state::{Counts, ImageCounts, RunEnd, RunSummary, State};
 
 use crate::exit::Exit;
 use crate::output::Output;
@@ -31,6 +31,7 @@ struct PipelineStatus {
 
 #[derive(Serialize)]
 struct Dead {
+    kind: JobKind,
     key: RecordKey,
     attempts: u32,
     failure: Attempt,
@@ -64,6 +65,7 @@ async fn look(state: &State, pipeline: &Pipeline) -> Result<PipelineStatus, Fail
     let overlap = SignedDuration::try_from(pipeline.source.overlap()).unwrap_or(SignedDuration::MAX);
     let letters = state.dead_letters(&pipeline.name, LETTERS_SHOWN).await?;
     let dead = |letter: shared::state::DeadLetter| Dead {
+        kind: letter.job.kind,
         key: letter.job.key,
         attempts: letter.job.attempt,
         failure: letter.failure,
@@ -93,19 +95,40 @@ fn text(status: &PipelineStatus) -> String {
         applied,
         outstanding,
         dead,
-        ..
+        images,
     } = status.records;
     lines.push(format!(
         "  {wanted} records known, {applied} in the sink, {outstanding} outstanding, {dead} failed"
     ));
-    for letter in &status.dead_letters {
+    if images.wanted > 0 {
+        let ImageCounts {
+            wanted,
+            applied,
+            outstanding,
+            dead,
+        } = images;
         lines.push(format!(
-            "  failed: record {} after {} attempts: {}",
+            "  {wanted} images known, {applied} in the sink, {outstanding} outstanding, {dead} failed"
+        ));
+    }
+    for letter in &status.dead_letters {
+        let what = match letter.kind {
+            JobKind::Record => "record",
+            JobKind::Image => "image of record",
+        };
+        lines.push(format!(
+            "  failed: {what} {} after {} attempts: {}",
             letter.key, letter.attempts, letter.failure.message
         ));
     }
-    if dead > LETTERS_SHOWN as u64 {
-        lines.push(format!("  ... and {} more", dead - LETTERS_SHOWN as u64));
+    let more = (dead + images.dead).saturating_sub(status.dead_letters.len() as u64);
+    if more > 0 {
+        lines.push(format!("  ... and {more} more"));
+    }
+    if dead > 0 {
+        lines.push(
+            "  failed records are tried again when they change, and by `catalog-sync sync --full`".to_owned(),
+        );
     }
     format!("{}\n", lines.join("\n"))
 }
