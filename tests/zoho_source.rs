@@ -8,10 +8,10 @@ use producer::source::{Source, SourceRow, ZohoSource};
 use sandbox::{ZohoChange, ZohoEndpoint, ZohoFault, ZohoFaultRule, ZohoSandbox, ZohoSettings};
 use serde_json::{Value, json};
 use shared::failure::{Class, Failure, Reason};
-use shared::mapping::{Column, Origin};
+use shared::mapping::{Column, Origin, SourceColumn};
 use shared::record::RecordKey;
 use shared::state::Window;
-use shared::zoho::{Api, DataCenter, Kind, ZohoClient, ZohoColumn, ZohoConfig, ZohoEntity, ZohoSecret};
+use shared::zoho::{Api, DataCenter, Kind, ZohoClient, ZohoConfig, ZohoEntity, ZohoSecret};
 
 pub(crate) async fn organisation() -> ZohoSandbox {
     ZohoSandbox::start(ZohoSettings::default()).await.unwrap()
@@ -30,8 +30,8 @@ pub(crate) fn config(sandbox: &ZohoSandbox) -> ZohoConfig {
     }
 }
 
-fn column(name: &str, optional: bool) -> ZohoColumn {
-    ZohoColumn {
+fn column(name: &str, optional: bool) -> SourceColumn {
+    SourceColumn {
         column: Column {
             name: name.to_owned(),
             origin: Origin::field(name),

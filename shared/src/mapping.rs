@@ -52,6 +52,36 @@ pub struct Column {
     pub origin: Origin,
 }
 
+/// A sink column whose source field the source may lack: it is left out then, or null.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SourceColumn {
+    /// The column.
+    pub column: Column,
+    /// The source may have no such field.
+    pub optional: bool,
+}
+
+impl SourceColumn {
+    /// A field kept under its own name; `field?` is left out where the source has none of that name.
+    pub(crate) fn kept(field: &str) -> Self {
+        Self::renamed(field.trim_end_matches('?'), field)
+    }
+
+    /// A field under another name.
+    pub(crate) fn renamed(name: &str, field: &str) -> Self {
+        let (field, optional) = field
+            .strip_suffix('?')
+            .map_or((field, false), |field| (field, true));
+        Self {
+            column: Column {
+                name: name.to_owned(),
+                origin: Origin::field(field),
+            },
+            optional,
+        }
+    }
+}
+
 /// The columns of a pipeline, in the order in which the sink shows them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Mapping {

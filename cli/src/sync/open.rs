@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 
 use producer::source::{OdooSource, Source, ZohoSource};
-use shared::config::{JsonFile, JsonFormat, OdooColumn, OdooTarget, Pipeline, SinkConfig, SourceConfig};
+use shared::config::{JsonFile, JsonFormat, OdooTarget, Pipeline, SinkConfig, SourceConfig};
 use shared::failure::Failure;
-use shared::mapping::{Column, Origin};
+use shared::mapping::{Column, Origin, SourceColumn};
 use shared::odoo::OdooClient;
 use shared::state::State;
-use shared::zoho::{ZohoColumn, ZohoEntity};
+use shared::zoho::ZohoEntity;
 use worker::sink::json::last_sync::LastSync;
 use worker::sink::json::{Found, JsonSettings, JsonSink};
 use worker::sink::odoo::{OdooSink, OdooSinkSettings};
@@ -88,11 +88,7 @@ fn source_for(pipeline: &Pipeline, target: &OdooTarget, client: &OdooClient) -> 
     match &pipeline.source {
         SourceConfig::Zoho(entity) if target.storable => {
             let mut columns = entity.columns.clone();
-            columns.extend(
-                storable(client.version().major)
-                    .into_iter()
-                    .map(|OdooColumn { column, optional }| ZohoColumn { column, optional }),
-            );
+            columns.extend(storable(client.version().major));
             SourceConfig::Zoho(ZohoEntity {
                 columns,
                 ..entity.clone()
@@ -103,8 +99,8 @@ fn source_for(pipeline: &Pipeline, target: &OdooTarget, client: &OdooClient) -> 
 }
 
 /// `type = product` up to Odoo 17, `type = consu` with `is_storable` from 18 on (measured).
-fn storable(major: u32) -> Vec<OdooColumn> {
-    let constant = |name: &str, value: serde_json::Value| OdooColumn {
+fn storable(major: u32) -> Vec<SourceColumn> {
+    let constant = |name: &str, value: serde_json::Value| SourceColumn {
         column: Column {
             name: name.to_owned(),
             origin: Origin::Constant(value),

@@ -7,14 +7,13 @@ use std::time::Duration;
 
 use super::entity::{self, Entity};
 use super::file::{self, File, Span};
-use super::pipeline::{
-    JsonFile, JsonFormat, OdooColumn, OdooEntity, OdooTarget, Pipeline, SinkConfig, SourceConfig,
-};
+use super::pipeline::{JsonFile, JsonFormat, OdooEntity, OdooTarget, Pipeline, SinkConfig, SourceConfig};
 use super::system::{OdooServer, ZohoAccount};
 use super::{Config, secret, suggest};
 use crate::failure::Failure;
+use crate::mapping::SourceColumn;
 use crate::record::PipelineName;
-use crate::zoho::{Api, Kind, ZohoColumn, ZohoEntity};
+use crate::zoho::{Api, Kind, ZohoEntity};
 
 /// Checks a file that was read from `path`.
 pub(super) fn config(
@@ -244,7 +243,7 @@ impl<'a> Draft<'a> {
         }
     }
 
-    fn columns(&self, entity: Option<&Entity>, to: System) -> Result<Vec<OdooColumn>, Failure> {
+    fn columns(&self, entity: Option<&Entity>, to: System) -> Result<Vec<SourceColumn>, Failure> {
         let mut columns = Vec::new();
         if let Some(mapping) = &self.keys.mapping {
             if !self.keys.fields.is_empty() {
@@ -260,7 +259,7 @@ impl<'a> Draft<'a> {
                 columns.push(file::column(column, value).map_err(|what| self.wrong(format!("{at} {what}")))?);
             }
         } else if !self.keys.fields.is_empty() {
-            columns.extend(self.keys.fields.iter().map(|field| OdooColumn::kept(field)));
+            columns.extend(self.keys.fields.iter().map(|field| SourceColumn::kept(field)));
         } else if let Some(entity) = entity {
             columns = entity.columns(to == System::Odoo);
         }
@@ -275,7 +274,7 @@ impl<'a> Draft<'a> {
         if to == System::Json {
             columns.retain(|column| column.column.name != "id");
             let id = entity.map_or("id", |entity| entity.id_field);
-            columns.insert(0, OdooColumn::renamed("id", id));
+            columns.insert(0, SourceColumn::renamed("id", id));
         }
         let mut seen = HashSet::new();
         match columns
@@ -310,7 +309,7 @@ impl<'a> Draft<'a> {
         &self,
         server: &str,
         entity: Option<&Entity>,
-        columns: Vec<OdooColumn>,
+        columns: Vec<SourceColumn>,
     ) -> Result<OdooEntity, Failure> {
         let model = self
             .keys
@@ -335,7 +334,7 @@ impl<'a> Draft<'a> {
         &self,
         server: &str,
         entity: Option<&Entity>,
-        columns: Vec<OdooColumn>,
+        columns: Vec<SourceColumn>,
     ) -> Result<ZohoEntity, Failure> {
         let kind = match entity.map(|entity| entity.name) {
             Some("items") => Kind::Items,
@@ -355,10 +354,7 @@ impl<'a> Draft<'a> {
                 .and_then(|account| account.api)
                 .unwrap_or(Api::Inventory),
             kind,
-            columns: columns
-                .into_iter()
-                .map(|OdooColumn { column, optional }| ZohoColumn { column, optional })
-                .collect(),
+            columns,
             overlap: self.overlap(),
             page_size: self.page_size(200, 200)?,
         })

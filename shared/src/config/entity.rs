@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::pipeline::OdooColumn;
-use crate::mapping::{Column, Origin};
+use crate::mapping::{Column, Origin, SourceColumn};
 
 /// What a source calls a kind of record. A field with `?` is left out where the source has none of that name.
 #[derive(Debug)]
@@ -29,19 +28,23 @@ pub(super) struct Entity {
 
 impl Entity {
     /// The usual columns: those of the file, or those of Odoo.
-    pub(super) fn columns(&self, to_odoo: bool) -> Vec<OdooColumn> {
+    pub(super) fn columns(&self, to_odoo: bool) -> Vec<SourceColumn> {
         if !to_odoo {
-            return self.fields.iter().map(|field| OdooColumn::kept(field)).collect();
+            return self
+                .fields
+                .iter()
+                .map(|field| SourceColumn::kept(field))
+                .collect();
         }
-        let mut columns: Vec<OdooColumn> = self
+        let mut columns: Vec<SourceColumn> = self
             .mapping
             .iter()
-            .map(|(column, field)| OdooColumn::renamed(column, field))
+            .map(|(column, field)| SourceColumn::renamed(column, field))
             .collect();
         if self.name == "items" {
             columns.push(unit_of_measure());
             columns.push(status_as_active());
-            columns.extend(["sale_ok", "purchase_ok"].map(|name| OdooColumn {
+            columns.extend(["sale_ok", "purchase_ok"].map(|name| SourceColumn {
                 column: Column {
                     name: name.to_owned(),
                     origin: Origin::Constant(true.into()),
@@ -55,7 +58,7 @@ impl Entity {
 
 /// Odoo requires a unit: what Zoho calls a piece, and an item without unit, is counted in "Units". Other units are to
 /// exist in Odoo under the name that Zoho has for them.
-fn unit_of_measure() -> OdooColumn {
+fn unit_of_measure() -> SourceColumn {
     let pieces = [
         "pcs", "pc", "piece", "pieces", "nos", "ea", "each", "unit", "units",
     ];
@@ -69,7 +72,7 @@ fn unit_of_measure() -> OdooColumn {
         default: Some("Units".into()),
         values,
     };
-    OdooColumn {
+    SourceColumn {
         column: Column {
             name: "uom_id".to_owned(),
             origin,
@@ -79,7 +82,7 @@ fn unit_of_measure() -> OdooColumn {
 }
 
 /// An inactive item is an archived product.
-fn status_as_active() -> OdooColumn {
+fn status_as_active() -> SourceColumn {
     let values = [
         ("active".to_owned(), true.into()),
         ("inactive".to_owned(), false.into()),
@@ -90,7 +93,7 @@ fn status_as_active() -> OdooColumn {
         default: Some(true.into()),
         values,
     };
-    OdooColumn {
+    SourceColumn {
         column: Column {
             name: "active".to_owned(),
             origin,

@@ -7,10 +7,10 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::pipeline::{JsonFormat, OdooColumn};
+use super::pipeline::JsonFormat;
 use super::suggest;
 use crate::failure::Failure;
-use crate::mapping::{Column, Origin};
+use crate::mapping::{Column, Origin, SourceColumn};
 use crate::odoo::Transport;
 use crate::record::Values;
 use crate::zoho::{Api, DataCenter};
@@ -190,12 +190,12 @@ pub(super) fn json(value: toml::Value) -> Value {
 
 /// One line of a mapping table: `"field"`, `{ from = "field", default = ..., values = { ... } }` or `{ constant = ... }`.
 /// The error says what is wrong with the value.
-pub(super) fn column(name: &str, value: &toml::Value) -> Result<OdooColumn, String> {
+pub(super) fn column(name: &str, value: &toml::Value) -> Result<SourceColumn, String> {
     const FORMS: &str = "is to be \"source_field\", { from = \"source_field\", default = VALUE, values = { OLD = NEW } } \
                          or { constant = VALUE }";
     const KEYS: [&str; 4] = ["from", "default", "values", "constant"];
     let table = match value {
-        toml::Value::String(from) if !from.is_empty() => return Ok(OdooColumn::renamed(name, from)),
+        toml::Value::String(from) if !from.is_empty() => return Ok(SourceColumn::renamed(name, from)),
         toml::Value::Table(table) => table,
         _ => return Err(FORMS.to_owned()),
     };
@@ -207,7 +207,7 @@ pub(super) fn column(name: &str, value: &toml::Value) -> Result<OdooColumn, Stri
         table.get("constant"),
     ) {
         (Some(from), None) => {
-            let mut column = OdooColumn::renamed(name, from);
+            let mut column = SourceColumn::renamed(name, from);
             if let Origin::Field { default, values, .. } = &mut column.column.origin {
                 *default = table.get("default").cloned().map(json);
                 *values = match table.get("values") {
@@ -221,7 +221,7 @@ pub(super) fn column(name: &str, value: &toml::Value) -> Result<OdooColumn, Stri
             }
             Ok(column)
         }
-        (None, Some(constant)) if table.len() == 1 => Ok(OdooColumn {
+        (None, Some(constant)) if table.len() == 1 => Ok(SourceColumn {
             column: Column {
                 name: name.to_owned(),
                 origin: Origin::Constant(json(constant.clone())),

@@ -16,9 +16,7 @@ use std::path::{Path, PathBuf};
 use crate::failure::Failure;
 
 pub use entity::EXAMPLE;
-pub use pipeline::{
-    JsonFile, JsonFormat, OdooColumn, OdooEntity, OdooTarget, Pipeline, SinkConfig, SourceConfig,
-};
+pub use pipeline::{JsonFile, JsonFormat, OdooEntity, OdooTarget, Pipeline, SinkConfig, SourceConfig};
 pub use system::{OdooServer, ZohoAccount};
 
 /// Everything that the file says, checked.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::mapping::{Column, Origin};
+use crate::mapping::SourceColumn;
 use crate::record::{PipelineName, Values};
 use crate::zoho::ZohoEntity;
 
@@ -56,43 +56,13 @@ pub struct OdooEntity {
     /// The model.
     pub model: String,
     /// What is read and what it becomes.
-    pub columns: Vec<OdooColumn>,
+    pub columns: Vec<SourceColumn>,
     /// Restricts the records, an Odoo domain.
     pub domain: Vec<Value>,
     /// How far a window reaches back behind the cursor.
     pub overlap: Duration,
     /// Rows in one call.
     pub page_size: usize,
-}
-
-/// A sink column and whether its source field may be absent.
-#[derive(Debug, Clone, PartialEq)]
-pub struct OdooColumn {
-    /// The column.
-    pub column: Column,
-    /// Left out where the server's version has no such field.
-    pub optional: bool,
-}
-
-impl OdooColumn {
-    /// A field kept under its own name; `field?` is left out where the source has none of that name.
-    pub(super) fn kept(field: &str) -> Self {
-        Self::renamed(field.trim_end_matches('?'), field)
-    }
-
-    /// A field under another name.
-    pub(super) fn renamed(name: &str, field: &str) -> Self {
-        let (field, optional) = field
-            .strip_suffix('?')
-            .map_or((field, false), |field| (field, true));
-        Self {
-            column: Column {
-                name: name.to_owned(),
-                origin: Origin::field(field),
-            },
-            optional,
-        }
-    }
 }
 
 /// A JSON file and its folder.
