@@ -49,6 +49,10 @@ pub(crate) enum Command {
     ///
     /// Example: catalog-sync counts
     Counts(Look),
+    /// Undo a binding: take the external id of a source record away in Odoo. The record stays and is nobody's.
+    ///
+    /// Example: catalog-sync unbind items 460000000012001
+    Unbind(Unbind),
     /// Show or check a configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -98,6 +102,19 @@ pub(crate) struct Sync {
 
 #[derive(Debug, Args)]
 pub(crate) struct Look {
+    /// Print one JSON object instead of text.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Unbind {
+    /// Which pipeline.
+    #[arg(value_name = "PIPELINE")]
+    pub(crate) pipeline: String,
+    /// The records' keys in the source.
+    #[arg(value_name = "RECORD", required = true)]
+    pub(crate) keys: Vec<String>,
     /// Print one JSON object instead of text.
     #[arg(long)]
     pub(crate) json: bool,

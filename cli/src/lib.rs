@@ -9,6 +9,7 @@ mod output;
 mod status;
 mod sync;
 mod systems;
+mod unbind;
 
 use std::process::ExitCode;
 
@@ -54,6 +55,7 @@ async fn command(arguments: &Arguments, stop: &CancellationToken) -> Result<Exit
         Command::Status(look) => status::run(&config()?, &Output::new(look.json)).await,
         Command::Check(look) => check::run(&config()?, &Output::new(look.json)).await,
         Command::Counts(look) => counts::run(&config()?, &Output::new(look.json)).await,
+        Command::Unbind(unbind) => unbind::run(&config()?, unbind).await,
         Command::Config(ConfigCommand::Example) => {
             Output::new(false).text(EXAMPLE);
             Ok(Exit::Done)
