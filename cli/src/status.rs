@@ -93,19 +93,27 @@ fn text(status: &PipelineStatus) -> String {
         applied,
         outstanding,
         dead,
+        images,
         ..
     } = status.records;
     lines.push(format!(
         "  {wanted} records known, {applied} in the sink, {outstanding} outstanding, {dead} failed"
     ));
+    if images.wanted > 0 {
+        lines.push(format!(
+            "  {} images known, {} in step, {} waiting, {} failed",
+            images.wanted, images.applied, images.outstanding, images.dead
+        ));
+    }
     for letter in &status.dead_letters {
         lines.push(format!(
             "  failed: record {} after {} attempts: {}",
             letter.key, letter.attempts, letter.failure.message
         ));
     }
-    if dead > LETTERS_SHOWN as u64 {
-        lines.push(format!("  ... and {} more", dead - LETTERS_SHOWN as u64));
+    let more = (dead + images.dead).saturating_sub(LETTERS_SHOWN as u64);
+    if more > 0 {
+        lines.push(format!("  ... and {more} more"));
     }
     format!("{}\n", lines.join("\n"))
 }
