@@ -19,6 +19,7 @@ mod secrets;
 mod shop;
 mod stopped;
 mod truth;
+mod zoho_bad_input;
 mod zoho_client;
 mod zoho_source;
 mod zoho_to_odoo;
