@@ -16,7 +16,7 @@ pub(crate) const API_KEY: &str = "CATALOG_SYNC_ODOO_ERP_API_KEY";
 /// A folder with `catalog-sync.toml`; removed when dropped.
 pub(crate) struct Place {
     folder: TempDir,
-    secret: (&'static str, String),
+    secrets: Vec<(&'static str, String)>,
 }
 
 /// A command that has ended.
@@ -35,15 +35,17 @@ impl Place {
 
     /// As [`Place::new`], with another secret.
     pub(crate) fn with_secret(sandbox: &OdooSandbox, variable: &'static str, secret: &str) -> Self {
+        let configuration = Self::usual_configuration(&sandbox.url(), sandbox.database(), sandbox.login());
+        Self::configured(&configuration, vec![(variable, secret.to_owned())])
+    }
+
+    /// With this configuration, and these secrets in the environment.
+    pub(crate) fn configured(configuration: &str, secrets: Vec<(&'static str, String)>) -> Self {
         let place = Self {
             folder: tempfile::tempdir().unwrap(),
-            secret: (variable, secret.to_owned()),
+            secrets,
         };
-        place.configure(&Self::usual_configuration(
-            &sandbox.url(),
-            sandbox.database(),
-            sandbox.login(),
-        ));
+        place.configure(configuration);
         place
     }
 
@@ -68,8 +70,15 @@ impl Place {
         self.configure(&text.replace(from, to));
     }
 
+    /// This secret in the place of all others.
     pub(crate) fn set_secret(&mut self, variable: &'static str, secret: &str) {
-        self.secret = (variable, secret.to_owned());
+        self.secrets = vec![(variable, secret.to_owned())];
+    }
+
+    /// Another value of one secret.
+    pub(crate) fn replace_secret(&mut self, variable: &str, secret: &str) {
+        let known = self.secrets.iter_mut().find(|(known, _)| *known == variable);
+        secret.clone_into(&mut known.unwrap().1);
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -99,7 +108,7 @@ impl Place {
         command
             .env_clear()
             .envs(std::env::var_os("PATH").map(|path| ("PATH", path)))
-            .env(self.secret.0, &self.secret.1)
+            .envs(self.secrets.iter().map(|(variable, secret)| (*variable, secret)))
             .current_dir(self.folder.path())
             .args(arguments)
             .stdin(Stdio::null())

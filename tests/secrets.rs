@@ -8,7 +8,7 @@ use crate::place::{API_KEY, PASSWORD, Place};
 use crate::truth::sandbox_with;
 
 /// Every file below a folder, as bytes.
-fn files_below(folder: &Path) -> Vec<(std::path::PathBuf, Vec<u8>)> {
+pub(crate) fn files_below(folder: &Path) -> Vec<(std::path::PathBuf, Vec<u8>)> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
@@ -21,7 +21,8 @@ fn files_below(folder: &Path) -> Vec<(std::path::PathBuf, Vec<u8>)> {
     found
 }
 
-fn contains(bytes: &[u8], secret: &str) -> bool {
+/// Whether a text is anywhere in the bytes.
+pub(crate) fn contains(bytes: &[u8], secret: &str) -> bool {
     bytes
         .windows(secret.len())
         .any(|window| window == secret.as_bytes())

@@ -108,7 +108,7 @@ fn text(status: &PipelineStatus) -> String {
             dead,
         } = images;
         lines.push(format!(
-            "  {wanted} images known, {applied} in the sink, {outstanding} outstanding, {dead} failed"
+            "  {wanted} images known, {applied} in step, {outstanding} waiting, {dead} failed"
         ));
     }
     for letter in &status.dead_letters {
