@@ -8,6 +8,7 @@
 
 mod bad_input;
 mod deleted_and_broken_files;
+mod dice;
 mod faults;
 mod first_run;
 mod incremental;
@@ -16,6 +17,7 @@ mod odoo_client;
 mod place;
 mod recordings;
 mod secrets;
+mod shop_killed;
 mod stopped;
 mod truth;
 mod zoho_client;
