@@ -4,36 +4,10 @@ use std::time::{Duration, Instant};
 
 use sandbox::{OdooSandbox, OdooVersion};
 
+use crate::dice::{Dice, kills};
 use crate::incremental::update;
 use crate::place::Place;
 use crate::truth::{assert_files_hold_the_source, sandbox_with};
-
-/// Kills per test; the closing figure of a release comes from more of them: `KILLS=50 ./test killed`.
-fn kills() -> u32 {
-    std::env::var("KILLS")
-        .ok()
-        .and_then(|kills| kills.parse().ok())
-        .unwrap_or(6)
-}
-
-/// A small generator, so that a failure can be repeated with the seed that it prints.
-struct Dice(u64);
-
-impl Dice {
-    fn new() -> Self {
-        let seed = std::env::var("SEED").ok().and_then(|seed| seed.parse().ok());
-        let seed = seed.unwrap_or_else(|| u64::from(std::process::id()) * 2_654_435_761 + 1);
-        println!("SEED={seed}");
-        Self(seed)
-    }
-
-    fn roll(&mut self, below: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % below
-    }
-}
 
 /// How long an undisturbed sync takes, so that the kills fall inside.
 async fn duration_of_a_sync(sandbox: &OdooSandbox) -> Duration {
@@ -57,7 +31,7 @@ async fn a_first_sync_that_is_killed_again_and_again_ends_with_the_right_files()
     let span = duration_of_a_sync(&sandbox).await;
     let mut dice = Dice::new();
     let mut killed = 0;
-    for _ in 0..kills() {
+    for _ in 0..kills(6) {
         let place = Place::new(&sandbox);
         for _ in 0..3 {
             killed += u32::from(kill_within(&place, span, &mut dice).await);
@@ -72,7 +46,7 @@ async fn a_first_sync_that_is_killed_again_and_again_ends_with_the_right_files()
             .await
             .expect(0, &["0 outstanding, 0 failed"]);
     }
-    println!("{killed} of {} syncs were killed before their end", kills() * 3);
+    println!("{killed} of {} syncs were killed before their end", kills(6) * 3);
     assert!(killed > 0);
 }
 
@@ -86,7 +60,7 @@ async fn an_incremental_sync_that_is_killed_loses_nothing() {
     let span = began.elapsed() * 2;
     let mut dice = Dice::new();
     let ids = sandbox.control().ids("res.partner").unwrap();
-    for round in 0..kills() * 3 {
+    for round in 0..kills(6) * 3 {
         sandbox.control().advance_clock(Duration::from_mins(30));
         // Not the name: other records show it as `[id, name]`, and their own write_date does not move with it.
         let comment = serde_json::json!({ "comment": format!("round {round}") });

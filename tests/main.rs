@@ -8,6 +8,7 @@
 
 mod bad_input;
 mod deleted_and_broken_files;
+mod dice;
 mod faults;
 mod first_run;
 mod incremental;
@@ -17,6 +18,7 @@ mod place;
 mod recordings;
 mod secrets;
 mod shop;
+mod shop_killed;
 mod stopped;
 mod truth;
 mod zoho_bad_input;

@@ -8,18 +8,13 @@
     reason = "a bench prints, and stops where anything is wrong"
 )]
 
+mod measured;
+
 use std::process::Command;
-use std::time::Instant;
 
 use sandbox::{OdooSandbox, OdooSettings, OdooVersion};
-use serde_json::Value;
 
-/// One sync, seen from outside.
-struct Measured {
-    seconds: f64,
-    peak_mib: f64,
-    report: Value,
-}
+use measured::Measured;
 
 fn main() {
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -92,37 +87,11 @@ fn sandbox_total(sandbox: &OdooSandbox) -> u64 {
     count("res.partner") + count("product.template")
 }
 
-/// Runs the program and watches its peak memory (`VmHWM`, Linux) until it ends.
 fn sync(folder: &std::path::Path, sandbox: &OdooSandbox, arguments: &[&str]) -> Measured {
-    let began = Instant::now();
-    let mut child = Command::new(env!("CARGO_BIN_EXE_catalog-sync-under-test"))
-        .args(arguments)
-        .current_dir(folder)
-        .env("CATALOG_SYNC_ODOO_ERP_PASSWORD", sandbox.password())
-        .stdout(std::fs::File::create(folder.join("report.json")).unwrap())
-        .stderr(std::process::Stdio::null())
-        .spawn()
-        .unwrap();
-    let status = format!("/proc/{}/status", child.id());
-    let mut peak_kib = 0.0_f64;
-    let ended = loop {
-        if let Some(ended) = child.try_wait().unwrap() {
-            break ended;
-        }
-        let text = std::fs::read_to_string(&status).unwrap_or_default();
-        let peak = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        peak_kib = peak_kib.max(
-            peak.and_then(|kib| kib.trim().trim_end_matches(" kB").parse().ok())
-                .unwrap_or(0.0),
-        );
-        std::thread::sleep(std::time::Duration::from_millis(2));
-    };
-    assert!(ended.success());
-    let seconds = began.elapsed().as_secs_f64();
-    let report = serde_json::from_str(&std::fs::read_to_string(folder.join("report.json")).unwrap()).unwrap();
-    Measured {
-        seconds,
-        peak_mib: peak_kib / 1024.0,
-        report,
-    }
+    measured::measure(
+        Command::new(env!("CARGO_BIN_EXE_catalog-sync-under-test"))
+            .args(arguments)
+            .current_dir(folder)
+            .env("CATALOG_SYNC_ODOO_ERP_PASSWORD", sandbox.password()),
+    )
 }

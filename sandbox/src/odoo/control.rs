@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -204,6 +205,11 @@ impl Control {
     /// The faults that have not all happened yet.
     pub fn pending_faults(&self) -> Vec<FaultRule> {
         self.state.faults().pending()
+    }
+
+    /// Calls befallen by [`Fault::WorkLate`](crate::Fault::WorkLate) whose work is still to be done.
+    pub fn late_calls(&self) -> usize {
+        self.state.late().load(Ordering::SeqCst)
     }
 
     /// Ends all sessions.

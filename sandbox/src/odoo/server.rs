@@ -1,6 +1,7 @@
 //! Requests to answers: routes, faults, counters.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use serde_json::{Map, Value as Json, json};
@@ -124,9 +125,12 @@ impl State {
             }
             Some(Fault::WorkLate { millis }) => {
                 let (state, wait) = (Arc::clone(&self), Duration::from_millis(*millis));
+                self.late().fetch_add(1, Ordering::SeqCst);
                 tokio::spawn(async move {
                     tokio::time::sleep(wait).await;
-                    state.work(call).await
+                    let answer = Arc::clone(&state).work(call).await;
+                    state.late().fetch_sub(1, Ordering::SeqCst);
+                    answer
                 });
                 return Reply::Close;
             }

@@ -1,7 +1,7 @@
 //! Everything one running server shares between its connections.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde_json::{Map, Value as Json, json};
@@ -31,6 +31,7 @@ pub(crate) struct State {
     sessions: Mutex<HashMap<String, i64>>,
     pending: Mutex<HashMap<u64, Pending>>,
     serial: AtomicU64,
+    late: AtomicUsize,
 }
 
 /// A call of a model's method, before its arguments are bound.
@@ -68,6 +69,7 @@ impl State {
             sessions: Mutex::default(),
             pending: Mutex::default(),
             serial: AtomicU64::new(1),
+            late: AtomicUsize::new(0),
             settings,
         }
     }
@@ -99,6 +101,11 @@ impl State {
     /// A number nobody had before.
     pub(crate) fn serial(&self) -> u64 {
         self.serial.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Calls whose connection has ended and whose work is still to be done.
+    pub(crate) fn late(&self) -> &AtomicUsize {
+        &self.late
     }
 
     pub(crate) fn user(&self, uid: i64) -> Option<&User> {
