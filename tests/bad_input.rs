@@ -10,13 +10,10 @@ async fn an_unreachable_host_is_exit_3() {
     let sandbox = sandbox_of(OdooVersion::V19).await;
     let place = Place::new(&sandbox);
     place.reconfigure(&sandbox.url(), "http://127.0.0.1:9");
-    place.run(&["sync"]).await.expect(
-        3,
-        &[
-            "no connection to Odoo at 127.0.0.1:9",
-            "check that the server is running",
-        ],
-    );
+    place
+        .run(&["sync"])
+        .await
+        .expect(3, &["no connection to Odoo at 127.0.0.1:9", "check that the server is running"]);
     place.run(&["check"]).await.expect(3, &["FAILED odoo.erp"]);
     place.run(&["counts"]).await.expect(3, &["no connection"]);
 }
@@ -33,10 +30,7 @@ async fn a_wrong_password_is_exit_2_and_is_sent_once() {
         ran.expect(2, &["password"]);
         assert!(!format!("{ran:?}").contains("geheim"), "{ran:?}");
         let calls = sandbox.control().counts();
-        assert_eq!(
-            calls.auth_calls, 2,
-            "the version and one try, for two pipelines: {calls:?}"
-        );
+        assert_eq!(calls.auth_calls, 2, "the version and one try, for two pipelines: {calls:?}");
         assert_eq!(calls.model_calls, 0);
     }
 }
@@ -56,37 +50,23 @@ async fn a_missing_secret_names_the_variables() {
     let sandbox = sandbox_of(OdooVersion::V19).await;
     let mut place = Place::new(&sandbox);
     place.set_secret("NOT_OURS", "x");
-    place.run(&["sync"]).await.expect(
-        2,
-        &[
-            "CATALOG_SYNC_ODOO_ERP_PASSWORD",
-            "CATALOG_SYNC_ODOO_ERP_API_KEY",
-            "_FILE",
-        ],
-    );
+    place
+        .run(&["sync"])
+        .await
+        .expect(2, &["CATALOG_SYNC_ODOO_ERP_PASSWORD", "CATALOG_SYNC_ODOO_ERP_API_KEY", "_FILE"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn missing_rights_stop_one_pipeline_and_not_the_other() {
     let sandbox = sandbox_of(OdooVersion::V18).await;
     let place = Place::new(&sandbox);
-    sandbox.control().fault(
-        FaultRule::once(Fault::AccessError)
-            .model("res.partner")
-            .times(1_000),
-    );
-    place.run(&["sync"]).await.expect(
-        2,
-        &["Customers NOT synced", "res.partner", "Products synced: 815."],
-    );
+    sandbox.control().fault(FaultRule::once(Fault::AccessError).model("res.partner").times(1_000));
+    place.run(&["sync"]).await.expect(2, &["Customers NOT synced", "res.partner", "Products synced: 815."]);
     assert_file_holds(&place.products(), &sandbox, "product.template");
-    place.run(&["check"]).await.expect(
-        2,
-        &[
-            "FAILED pipeline.customers source",
-            "ok     pipeline.products source",
-        ],
-    );
+    place
+        .run(&["check"])
+        .await
+        .expect(2, &["FAILED pipeline.customers source", "ok     pipeline.products source"]);
     sandbox.control().clear_faults();
     place.run(&["sync"]).await.expect(0, &["Customers synced: 5"]);
     assert_files_hold_the_source(&place, &sandbox);
@@ -97,10 +77,7 @@ async fn a_user_who_may_only_read_is_enough() {
     let sandbox = sandbox_of(OdooVersion::V19).await;
     let plain = sandbox.plain_user();
     let place = Place::with_secret(&sandbox, PASSWORD, &plain.password);
-    place.reconfigure(
-        &format!("\"{}\"", sandbox.login()),
-        &format!("\"{}\"", plain.login),
-    );
+    place.reconfigure(&format!("\"{}\"", sandbox.login()), &format!("\"{}\"", plain.login));
     place.sync().await;
     assert_files_hold_the_source(&place, &sandbox);
 }
@@ -109,18 +86,15 @@ async fn a_user_who_may_only_read_is_enough() {
 async fn an_unknown_pipeline_or_field_is_exit_2_with_a_suggestion() {
     let sandbox = sandbox_of(OdooVersion::V17).await;
     let place = Place::new(&sandbox);
-    place
-        .run(&["sync", "custmers"])
-        .await
-        .expect(2, &["did you mean 'customers'?"]);
+    place.run(&["sync", "custmers"]).await.expect(2, &["did you mean 'customers'?"]);
     place.reconfigure(
         "entity = \"customers\"",
         "model = \"res.partner\"\nfile = \"odoo_customers.json\"\nfields = [\"nmae\"]",
     );
-    place.run(&["sync"]).await.expect(
-        2,
-        &["no field 'nmae'", "did you mean 'name'?", "Products synced: 815."],
-    );
+    place
+        .run(&["sync"])
+        .await
+        .expect(2, &["no field 'nmae'", "did you mean 'name'?", "Products synced: 815."]);
     place.run(&["check"]).await.expect(2, &["did you mean 'name'?"]);
     place.reconfigure("model = \"res.partner\"", "model = \"res.partnr\"");
     place.run(&["sync", "customers"]).await.expect(2, &["res.partnr"]);
@@ -134,16 +108,9 @@ async fn a_field_that_vanishes_from_the_server_is_named_and_asked_for_again() {
     // An update of Odoo to 19 behind the same address: its version differs, so the fields are asked for again.
     let upgraded = sandbox_of(OdooVersion::V19).await;
     place.reconfigure(&sandbox.url(), &upgraded.url());
-    place.reconfigure(
-        &format!("\"{}\"", sandbox.database()),
-        &format!("\"{}\"", upgraded.database()),
-    );
+    place.reconfigure(&format!("\"{}\"", sandbox.database()), &format!("\"{}\"", upgraded.database()));
     assert!(place.sync().await.is_full("customers"), "another source");
-    assert!(
-        !std::fs::read_to_string(place.customers())
-            .unwrap()
-            .contains("\"mobile\"")
-    );
+    assert!(!std::fs::read_to_string(place.customers()).unwrap().contains("\"mobile\""));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -151,19 +118,10 @@ async fn usage_errors_are_exit_2() {
     let sandbox = sandbox_of(OdooVersion::V17).await;
     let place = Place::new(&sandbox);
     place.run(&["synk"]).await.expect(2, &["sync"]);
-    place
-        .run(&["sync", "--config", "elsewhere.toml"])
-        .await
-        .expect(2, &["elsewhere.toml", "config example"]);
+    place.run(&["sync", "--config", "elsewhere.toml"]).await.expect(2, &["elsewhere.toml", "config example"]);
     place.reconfigure("database", "databse");
-    place
-        .run(&["sync"])
-        .await
-        .expect(2, &["line 3", "did you mean 'database'?"]);
-    place
-        .run(&["config", "check"])
-        .await
-        .expect(2, &["did you mean 'database'?"]);
+    place.run(&["sync"]).await.expect(2, &["line 3", "did you mean 'database'?"]);
+    place.run(&["config", "check"]).await.expect(2, &["did you mean 'database'?"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -185,21 +143,14 @@ async fn an_address_that_is_no_odoo_is_said_so() {
     let sandbox = sandbox_of(OdooVersion::V17).await;
     let place = Place::new(&sandbox);
     place.reconfigure(&sandbox.url(), &format!("{}/nope", sandbox.url()));
-    place
-        .run(&["sync"])
-        .await
-        .expect(2, &["does not look like an Odoo"]);
+    place.run(&["sync"]).await.expect(2, &["does not look like an Odoo"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_that_is_no_state_of_ours_is_refused_and_kept() {
     let sandbox = sandbox_of(OdooVersion::V17).await;
     let place = Place::new(&sandbox);
-    std::fs::write(
-        place.path("catalog-sync.db"),
-        "a letter to my aunt, and not a database at all",
-    )
-    .unwrap();
+    std::fs::write(place.path("catalog-sync.db"), "a letter to my aunt, and not a database at all").unwrap();
     let ran = place.run(&["sync"]).await;
     assert_eq!(ran.code(), 2, "{ran:?}");
     let kept = std::fs::read_to_string(place.path("catalog-sync.db")).unwrap();
@@ -222,14 +173,9 @@ async fn a_full_disk_is_exit_3_and_with_space_the_next_sync_goes_on() {
         place.path("").display()
     );
     let program = env!("CARGO_BIN_EXE_catalog-sync-under-test");
-    let ran = place
-        .command_of("unshare", &["-r", "-m", "sh", "-c", &script, program])
-        .await;
+    let ran = place.command_of("unshare", &["-r", "-m", "sh", "-c", &script, program]).await;
     if ran.code() == 99 || ran.stderr.contains("unshare") {
-        assert!(
-            std::env::var_os("CI").is_none(),
-            "no small file system can be made here: {ran:?}"
-        );
+        assert!(std::env::var_os("CI").is_none(), "no small file system can be made here: {ran:?}");
         println!(
             "SKIPPED: this machine lets us make no file system, a full disk was NOT tested: {}",
             ran.stderr
@@ -252,12 +198,6 @@ async fn a_folder_that_cannot_be_written_is_said_so() {
     place.reconfigure("folder = \"out\"", "folder = \"/proc/self\"");
     let ran = place.run(&["sync"]).await;
     assert_eq!(ran.code(), 2, "{ran:?}");
-    assert!(
-        ran.stdout.contains("/proc/self") && ran.stdout.contains("Customers NOT synced"),
-        "{ran:?}"
-    );
-    place
-        .run(&["check"])
-        .await
-        .expect(2, &["cannot write in the folder /proc/self"]);
+    assert!(ran.stdout.contains("/proc/self") && ran.stdout.contains("Customers NOT synced"), "{ran:?}");
+    place.run(&["check"]).await.expect(2, &["cannot write in the folder /proc/self"]);
 }

@@ -2,10 +2,7 @@
 
 /// Rounds of kills per test; the closing figure of a release comes from more of them: `KILLS=50 ./test killed`.
 pub(crate) fn kills(usual: u32) -> u32 {
-    std::env::var("KILLS")
-        .ok()
-        .and_then(|kills| kills.parse().ok())
-        .unwrap_or(usual)
+    std::env::var("KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(usual)
 }
 
 /// A small generator, so that a failure can be repeated with the seed that it prints.

@@ -38,11 +38,7 @@ async fn every_record_of_odoo_19_arrives_over_execute_kw() {
 
 async fn everything_arrives(version: OdooVersion, variable: &'static str, setting: &str) {
     let sandbox = sandbox_of(version).await;
-    let secret = if variable == API_KEY {
-        sandbox.api_key()
-    } else {
-        sandbox.password()
-    };
+    let secret = if variable == API_KEY { sandbox.api_key() } else { sandbox.password() };
     let place = Place::with_secret(&sandbox, variable, secret);
     place.reconfigure("database =", &format!("{setting}database ="));
 
@@ -57,41 +53,18 @@ async fn everything_arrives(version: OdooVersion, variable: &'static str, settin
     }
     assert_files_hold_the_source(&place, &sandbox);
 
-    let bytes = (
-        std::fs::read(place.customers()).unwrap(),
-        std::fs::read(place.products()).unwrap(),
-    );
+    let bytes = (std::fs::read(place.customers()).unwrap(), std::fs::read(place.products()).unwrap());
     let written = std::fs::metadata(place.customers()).unwrap().modified().unwrap();
     sandbox.control().reset_counts();
     let second = place.sync().await;
     for pipeline in ["customers", "products"] {
         assert!(!second.is_full(pipeline));
-        assert_eq!(
-            second.count(pipeline, "created") + second.count(pipeline, "updated"),
-            0
-        );
-        assert_eq!(
-            second.of(pipeline)["bytes_written"],
-            0,
-            "nothing is written for nothing"
-        );
+        assert_eq!(second.count(pipeline, "created") + second.count(pipeline, "updated"), 0);
+        assert_eq!(second.of(pipeline)["bytes_written"], 0, "nothing is written for nothing");
     }
-    assert!(
-        sandbox.control().counts().model_calls <= 4,
-        "{:?}",
-        sandbox.control().counts()
-    );
-    assert_eq!(
-        bytes,
-        (
-            std::fs::read(place.customers()).unwrap(),
-            std::fs::read(place.products()).unwrap()
-        )
-    );
-    assert_eq!(
-        written,
-        std::fs::metadata(place.customers()).unwrap().modified().unwrap()
-    );
+    assert!(sandbox.control().counts().model_calls <= 4, "{:?}", sandbox.control().counts());
+    assert_eq!(bytes, (std::fs::read(place.customers()).unwrap(), std::fs::read(place.products()).unwrap()));
+    assert_eq!(written, std::fs::metadata(place.customers()).unwrap().modified().unwrap());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -100,38 +73,22 @@ async fn a_field_that_a_version_lacks_is_left_out_and_decimals_keep_their_digits
     let place = Place::new(&sandbox);
     place.sync().await;
     let text = std::fs::read_to_string(place.customers()).unwrap();
-    assert!(
-        !text.contains("\"mobile\"") && !text.contains("\"title\""),
-        "Odoo 19 has neither"
-    );
+    assert!(!text.contains("\"mobile\"") && !text.contains("\"title\""), "Odoo 19 has neither");
     let products: Vec<Value> =
         serde_json::from_str(&std::fs::read_to_string(place.products()).unwrap()).unwrap();
-    assert!(
-        products
-            .iter()
-            .all(|product| product.get("is_storable").is_some_and(Value::is_boolean))
-    );
-    let fractions = products
-        .iter()
-        .filter(|product| product["list_price"].to_string().contains('.'))
-        .count();
+    assert!(products.iter().all(|product| product.get("is_storable").is_some_and(Value::is_boolean)));
+    let fractions = products.iter().filter(|product| product["list_price"].to_string().contains('.')).count();
     assert!(fractions > 0, "there are prices with cents");
     assert!(
-        products
-            .iter()
-            .all(|product| product["list_price"].to_string().len() < 12),
+        products.iter().all(|product| product["list_price"].to_string().len() < 12),
         "no price shows the dust of a float"
     );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_empty_odoo_gives_empty_files() {
-    let settings = OdooSettings {
-        version: OdooVersion::V17,
-        customers: 0,
-        products: 0,
-        ..OdooSettings::default()
-    };
+    let settings =
+        OdooSettings { version: OdooVersion::V17, customers: 0, products: 0, ..OdooSettings::default() };
     let sandbox = OdooSandbox::start(settings).await.unwrap();
     let place = Place::new(&sandbox);
     let first = place.sync().await;
@@ -150,15 +107,9 @@ async fn any_other_model_is_read_by_configuration_alone() {
          file = \"countries.jsonl\"\nformat = \"jsonl\"\n[pipeline.countries.mapping]\niso = \"code\"\ntitle = \"name\"\n\
          origin = {{ constant = \"odoo\" }}\n"
     ));
-    place
-        .run(&["sync", "countries"])
-        .await
-        .expect(0, &["Countries synced"]);
+    place.run(&["sync", "countries"]).await.expect(0, &["Countries synced"]);
     let text = std::fs::read_to_string(place.path("out/countries.jsonl")).unwrap();
-    let lines: Vec<Value> = text
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect();
+    let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(lines.len(), sandbox.control().ids("res.country").unwrap().len());
     let keys: Vec<&String> = lines[0].as_object().unwrap().keys().collect();
     assert_eq!(keys, ["id", "iso", "title", "origin"]);

@@ -20,11 +20,7 @@ pub(crate) fn update(model: &str, id: i64, values: &Value) -> Edit {
 }
 
 fn create(model: &str, values: &Value, write_date: WriteDate) -> Edit {
-    Edit::Create {
-        model: model.to_owned(),
-        values: values.as_object().unwrap().clone(),
-        write_date,
-    }
+    Edit::Create { model: model.to_owned(), values: values.as_object().unwrap().clone(), write_date }
 }
 
 /// A synced place, an hour later: nothing of the first sync is in the overlap any more.
@@ -44,19 +40,10 @@ async fn seven_hundred_records_of_one_second_and_a_late_one_all_arrive() {
         // One transaction: one stamp, to the microsecond, for more than a page of records. Another one that began before
         // it is committed only after the next sync.
         let late = control
-            .begin(vec![create(
-                "res.partner",
-                &json!({ "name": "late" }),
-                WriteDate::Transaction,
-            )])
+            .begin(vec![create("res.partner", &json!({ "name": "late" }), WriteDate::Transaction)])
             .unwrap();
-        let many = (0..700).map(|n| {
-            create(
-                "res.partner",
-                &json!({ "name": format!("n{n}") }),
-                WriteDate::Transaction,
-            )
-        });
+        let many = (0..700)
+            .map(|n| create("res.partner", &json!({ "name": format!("n{n}") }), WriteDate::Transaction));
         control.edit(many.collect()).unwrap();
 
         let second = place.sync().await;
@@ -84,11 +71,7 @@ async fn records_written_later_in_a_second_that_was_read_already_arrive() {
         for fraction in ["000000", "300000", "700000", "999999"] {
             control.freeze_clock(&format!("{second}.{fraction}")).unwrap();
             control
-                .edit(vec![create(
-                    "res.partner",
-                    &json!({ "name": fraction }),
-                    WriteDate::Transaction,
-                )])
+                .edit(vec![create("res.partner", &json!({ "name": fraction }), WriteDate::Transaction)])
                 .unwrap();
             place.sync().await;
         }
@@ -109,22 +92,10 @@ async fn a_write_of_the_same_values_moves_write_date_and_only_that_is_written() 
     place.sync().await;
     sandbox.control().advance_clock(Duration::from_hours(1));
     let id = sandbox.control().ids("res.partner").unwrap()[5];
-    let name = sandbox
-        .control()
-        .row("res.partner", id, &["name"])
-        .unwrap()
-        .unwrap()["name"]
-        .clone();
-    sandbox
-        .control()
-        .edit(vec![update("res.partner", id, &json!({ "name": name }))])
-        .unwrap();
+    let name = sandbox.control().row("res.partner", id, &["name"]).unwrap().unwrap()["name"].clone();
+    sandbox.control().edit(vec![update("res.partner", id, &json!({ "name": name }))]).unwrap();
     let next = place.sync().await;
-    assert_eq!(
-        next.count("customers", "seen"),
-        1,
-        "Odoo moves write_date all the same"
-    );
+    assert_eq!(next.count("customers", "seen"), 1, "Odoo moves write_date all the same");
     assert_eq!(next.count("customers", "unchanged_at_source"), 1);
     assert_eq!(next.of("customers")["bytes_written"], 0);
 }
@@ -135,22 +106,13 @@ async fn cost_and_barcode_written_on_the_variant_arrive_with_the_product() {
         let (sandbox, place) = synced_an_hour_ago(version).await;
         let control = sandbox.control();
         let variant = control.ids("product.product").unwrap()[7];
-        let template = control
-            .row("product.product", variant, &["product_tmpl_id"])
-            .unwrap()
-            .unwrap();
+        let template = control.row("product.product", variant, &["product_tmpl_id"]).unwrap().unwrap();
         let before = control.row(
             "product.template",
             template["product_tmpl_id"][0].as_i64().unwrap(),
             &["write_date"],
         );
-        control
-            .edit(vec![update(
-                "product.product",
-                variant,
-                &json!({ "standard_price": 77.25 }),
-            )])
-            .unwrap();
+        control.edit(vec![update("product.product", variant, &json!({ "standard_price": 77.25 }))]).unwrap();
         let after = control.row(
             "product.template",
             template["product_tmpl_id"][0].as_i64().unwrap(),
@@ -169,15 +131,8 @@ async fn archived_records_arrive_and_deleted_ones_stay_in_the_file() {
     let ids = control.ids("product.template").unwrap();
     control
         .edit(vec![
-            Edit::Archive {
-                model: "product.template".to_owned(),
-                id: ids[3],
-                active: false,
-            },
-            Edit::Delete {
-                model: "product.template".to_owned(),
-                id: ids[4],
-            },
+            Edit::Archive { model: "product.template".to_owned(), id: ids[3], active: false },
+            Edit::Delete { model: "product.template".to_owned(), id: ids[4] },
         ])
         .unwrap();
     let next = place.sync().await;
@@ -194,11 +149,7 @@ async fn records_without_any_write_date_are_found_by_a_full_run() {
     let place = Place::new(&sandbox);
     sandbox
         .control()
-        .edit(vec![create(
-            "res.partner",
-            &json!({ "name": "by SQL" }),
-            WriteDate::Empty,
-        )])
+        .edit(vec![create("res.partner", &json!({ "name": "by SQL" }), WriteDate::Empty)])
         .unwrap();
     place.sync().await;
     assert_files_hold_the_source(&place, &sandbox);
@@ -214,11 +165,7 @@ async fn a_changed_mapping_makes_the_next_run_full() {
     let next = place.sync().await;
     assert!(next.is_full("products") && !next.is_full("customers"));
     assert_eq!(next.count("products", "updated"), next.count("products", "seen"));
-    assert!(
-        records(&place.products())
-            .iter()
-            .all(|record| record.as_object().unwrap().len() == 2)
-    );
+    assert!(records(&place.products()).iter().all(|record| record.as_object().unwrap().len() == 2));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -41,10 +41,7 @@ async fn a_first_sync_that_is_killed_again_and_again_ends_with_the_right_files()
         for pipeline in ["customers", "products"] {
             assert_eq!(last.of(pipeline)["outstanding"], 0);
         }
-        place
-            .run(&["status"])
-            .await
-            .expect(0, &["0 outstanding, 0 failed"]);
+        place.run(&["status"]).await.expect(0, &["0 outstanding, 0 failed"]);
     }
     println!("{killed} of {} syncs were killed before their end", kills(6) * 3);
     assert!(killed > 0);
@@ -64,11 +61,7 @@ async fn an_incremental_sync_that_is_killed_loses_nothing() {
         sandbox.control().advance_clock(Duration::from_mins(30));
         // Not the name: other records show it as `[id, name]`, and their own write_date does not move with it.
         let comment = serde_json::json!({ "comment": format!("round {round}") });
-        let edits = ids
-            .iter()
-            .skip(round as usize)
-            .step_by(3)
-            .map(|id| update("res.partner", *id, &comment));
+        let edits = ids.iter().skip(round as usize).step_by(3).map(|id| update("res.partner", *id, &comment));
         sandbox.control().edit(edits.collect()).unwrap();
         kill_within(&place, span, &mut dice).await;
         place.sync().await;

@@ -41,10 +41,7 @@ impl Place {
 
     /// With this configuration, and these secrets in the environment.
     pub(crate) fn configured(configuration: &str, secrets: Vec<(&'static str, String)>) -> Self {
-        let place = Self {
-            folder: tempfile::tempdir().unwrap(),
-            secrets,
-        };
+        let place = Self { folder: tempfile::tempdir().unwrap(), secrets };
         place.configure(configuration);
         place
     }
@@ -174,9 +171,7 @@ impl Synced {
 
     /// A count out of a pipeline's ledger.
     pub(crate) fn count(&self, pipeline: &str, outcome: &str) -> u64 {
-        self.of(pipeline)["outcomes"][outcome]
-            .as_u64()
-            .unwrap_or_else(|| panic!("{}", self.0))
+        self.of(pipeline)["outcomes"][outcome].as_u64().unwrap_or_else(|| panic!("{}", self.0))
     }
 
     pub(crate) fn is_full(&self, pipeline: &str) -> bool {

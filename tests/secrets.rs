@@ -23,21 +23,14 @@ pub(crate) fn files_below(folder: &Path) -> Vec<(std::path::PathBuf, Vec<u8>)> {
 
 /// Whether a text is anywhere in the bytes.
 pub(crate) fn contains(bytes: &[u8], secret: &str) -> bool {
-    bytes
-        .windows(secret.len())
-        .any(|window| window == secret.as_bytes())
+    bytes.windows(secret.len()).any(|window| window == secret.as_bytes())
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn passwords_and_keys_are_in_no_output_and_no_file() {
     for (version, variable) in [(OdooVersion::V17, PASSWORD), (OdooVersion::V19, API_KEY)] {
         let sandbox = sandbox_with(version, 60, 60).await;
-        let secret = if variable == API_KEY {
-            sandbox.api_key()
-        } else {
-            sandbox.password()
-        }
-        .to_owned();
+        let secret = if variable == API_KEY { sandbox.api_key() } else { sandbox.password() }.to_owned();
         let place = Place::with_secret(&sandbox, variable, &secret);
         let faults = [
             Fault::BadGateway,
@@ -49,22 +42,15 @@ async fn passwords_and_keys_are_in_no_output_and_no_file() {
         ];
         let mut said = String::new();
         for fault in faults {
-            sandbox
-                .control()
-                .fault(FaultRule::once(fault).method("search_read").times(8));
+            sandbox.control().fault(FaultRule::once(fault).method("search_read").times(8));
             let ran = place.run(&["-vv", "sync"]).await;
             assert_ne!(ran.code(), 0, "{ran:?}");
             said += &format!("{ran:?}");
             sandbox.control().clear_faults();
         }
-        for arguments in [
-            &["-vv", "sync"][..],
-            &["status"],
-            &["status", "--json"],
-            &["check"],
-            &["counts"],
-            &["--help"],
-        ] {
+        for arguments in
+            [&["-vv", "sync"][..], &["status"], &["status", "--json"], &["check"], &["counts"], &["--help"]]
+        {
             said += &format!("{:?}", place.run(arguments).await);
         }
         assert!(said.contains("Customers synced"), "{said}");

@@ -41,18 +41,10 @@ impl Shop {
             per_day: 1_000_000,
             ..ZohoSettings::default()
         };
-        let odoo = OdooSettings {
-            version,
-            customers: 0,
-            products: 0,
-            ..OdooSettings::default()
-        };
+        let odoo = OdooSettings { version, customers: 0, products: 0, ..OdooSettings::default() };
         let zoho = ZohoSandbox::start(zoho).await.unwrap();
         let odoo = OdooSandbox::start(odoo).await.unwrap();
-        let place = Place::configured(
-            &configuration(version, &zoho, &odoo),
-            secrets(version, &zoho, &odoo),
-        );
+        let place = Place::configured(&configuration(version, &zoho, &odoo), secrets(version, &zoho, &odoo));
         let shop = Self { zoho, odoo, place };
         // Odoo has no unit of the name "box".
         for item in shop.zoho.control().items() {
@@ -151,10 +143,8 @@ impl Shop {
                 continue;
             }
             let (id, organization) = (text(&item["item_id"]), self.zoho.organization_id());
-            let address = format!(
-                "{}/items/{id}/image?organization_id={organization}",
-                self.zoho.inventory_url()
-            );
+            let address =
+                format!("{}/items/{id}/image?organization_id={organization}", self.zoho.inventory_url());
             let request = client.get(address).header("Authorization", &token);
             let mut answer = request.send().await.unwrap();
             assert_eq!(answer.status(), 200);
@@ -183,12 +173,7 @@ impl Shop {
     pub(crate) fn assert_nothing_written(&self) {
         let counts = self.odoo.control().counts();
         assert_eq!(
-            (
-                counts.rows_created,
-                counts.rows_written,
-                counts.image_writes,
-                counts.rows_deleted
-            ),
+            (counts.rows_created, counts.rows_written, counts.image_writes, counts.rows_deleted),
             (0, 0, 0, 0),
             "{counts:?}"
         );
@@ -217,39 +202,21 @@ impl Shop {
 /// A product has the values of an item, under the usual mapping.
 fn assert_same(item: &Value, product: &Value) {
     let shown = format!("{item}\n{product}");
-    assert_eq!(
-        text(&product["name"]).trim(),
-        text(&item["name"]).trim(),
-        "{shown}"
-    );
-    assert_eq!(
-        product["default_code"].as_str().unwrap_or(""),
-        text(&item["sku"]),
-        "{shown}"
-    );
+    assert_eq!(text(&product["name"]).trim(), text(&item["name"]).trim(), "{shown}");
+    assert_eq!(product["default_code"].as_str().unwrap_or(""), text(&item["sku"]), "{shown}");
     assert_eq!(product["list_price"].as_f64(), item["rate"].as_f64(), "{shown}");
-    assert_eq!(
-        product["standard_price"].as_f64(),
-        item["purchase_rate"].as_f64(),
-        "{shown}"
-    );
+    assert_eq!(product["standard_price"].as_f64(), item["purchase_rate"].as_f64(), "{shown}");
     assert_eq!(product["active"], item["status"] == "active", "{shown}");
-    assert_eq!(
-        (&product["sale_ok"], &product["purchase_ok"]),
-        (&json!(true), &json!(true)),
-        "{shown}"
-    );
+    assert_eq!((&product["sale_ok"], &product["purchase_ok"]), (&json!(true), &json!(true)), "{shown}");
     let unit = match text(&item["unit"]) {
         "pcs" | "" => "Units",
         other => other,
     };
     assert_eq!(product["uom_id"][1], unit, "{shown}");
     match product.get("is_storable") {
-        Some(is_storable) => assert_eq!(
-            (is_storable, &product["type"]),
-            (&json!(true), &json!("consu")),
-            "{shown}"
-        ),
+        Some(is_storable) => {
+            assert_eq!((is_storable, &product["type"]), (&json!(true), &json!("consu")), "{shown}");
+        }
         None => assert_eq!(product["type"], "product", "{shown}"),
     }
     // Odoo keeps a note as HTML.
@@ -261,9 +228,7 @@ fn assert_same(item: &Value, product: &Value) {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes
-        .iter()
-        .fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
+    bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
 fn text(value: &Value) -> &str {
@@ -276,19 +241,11 @@ pub(crate) fn fields(values: &Value) -> Map<String, Value> {
 
 /// An edit that moves the item's time.
 pub(crate) fn edited(item: String, values: &Value) -> ZohoChange {
-    ZohoChange::EditItem {
-        item,
-        fields: fields(values),
-        touch: true,
-    }
+    ZohoChange::EditItem { item, fields: fields(values), touch: true }
 }
 
 fn configuration(version: OdooVersion, zoho: &ZohoSandbox, odoo: &OdooSandbox) -> String {
-    let transport = if version == OdooVersion::V19 {
-        "json2"
-    } else {
-        "session"
-    };
+    let transport = if version == OdooVersion::V19 { "json2" } else { "session" };
     let api = zoho.accounts_url();
     format!(
         "[odoo.shop]\nurl = \"{}\"\ndatabase = \"{}\"\nuser = \"{}\"\ntimeout = \"20s\"\ntransport = \"{transport}\"\n\
@@ -312,13 +269,7 @@ fn secrets(version: OdooVersion, zoho: &ZohoSandbox, odoo: &OdooSandbox) -> Vec<
     };
     vec![
         (variable, secret.to_owned()),
-        (
-            "CATALOG_SYNC_ZOHO_SHOP_CLIENT_SECRET",
-            zoho.client_secret().to_owned(),
-        ),
-        (
-            "CATALOG_SYNC_ZOHO_SHOP_REFRESH_TOKEN",
-            zoho.refresh_token().to_owned(),
-        ),
+        ("CATALOG_SYNC_ZOHO_SHOP_CLIENT_SECRET", zoho.client_secret().to_owned()),
+        ("CATALOG_SYNC_ZOHO_SHOP_REFRESH_TOKEN", zoho.refresh_token().to_owned()),
     ]
 }

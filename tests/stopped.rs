@@ -10,11 +10,8 @@ use crate::truth::{assert_files_hold_the_source, sandbox_with};
 
 async fn terminate(child: &Child) {
     let pid = child.id().unwrap().to_string();
-    let status = tokio::process::Command::new("kill")
-        .args(["-TERM", &pid])
-        .stdin(Stdio::null())
-        .status()
-        .await;
+    let status =
+        tokio::process::Command::new("kill").args(["-TERM", &pid]).stdin(Stdio::null()).status().await;
     assert!(status.unwrap().success());
 }
 
@@ -30,17 +27,12 @@ async fn until_it_hangs(sandbox: &OdooSandbox) {
 async fn sigterm_ends_what_is_in_hand_and_the_next_sync_goes_on() {
     let sandbox = sandbox_with(OdooVersion::V19, 2_000, 100).await;
     let place = Place::new(&sandbox);
-    sandbox
-        .control()
-        .fault(FaultRule::once(Fault::Hang).method("search_read").after(2));
+    sandbox.control().fault(FaultRule::once(Fault::Hang).method("search_read").after(2));
     let mut child = place.start(&["sync"]);
     until_it_hangs(&sandbox).await;
     terminate(&child).await;
     assert_eq!(child.wait().await.unwrap().code(), Some(130));
-    place
-        .run(&["status"])
-        .await
-        .expect(0, &["stopped before its end; the next run goes on with it"]);
+    place.run(&["status"]).await.expect(0, &["stopped before its end; the next run goes on with it"]);
     place.sync().await;
     assert_files_hold_the_source(&place, &sandbox);
 }
@@ -49,9 +41,7 @@ async fn sigterm_ends_what_is_in_hand_and_the_next_sync_goes_on() {
 async fn a_second_sync_over_the_same_state_ends_at_once_and_names_the_first() {
     let sandbox = sandbox_with(OdooVersion::V19, 2_000, 100).await;
     let place = Place::new(&sandbox);
-    sandbox
-        .control()
-        .fault(FaultRule::once(Fault::Hang).method("search_read").after(1));
+    sandbox.control().fault(FaultRule::once(Fault::Hang).method("search_read").after(1));
     let mut first = place.start(&["sync"]);
     until_it_hangs(&sandbox).await;
     let pid = first.id().unwrap().to_string();

@@ -13,12 +13,7 @@ pub(crate) async fn sandbox_of(version: OdooVersion) -> OdooSandbox {
 }
 
 pub(crate) async fn sandbox_with(version: OdooVersion, customers: usize, products: usize) -> OdooSandbox {
-    let settings = OdooSettings {
-        version,
-        customers,
-        products,
-        ..OdooSettings::default()
-    };
+    let settings = OdooSettings { version, customers, products, ..OdooSettings::default() };
     OdooSandbox::start(settings).await.unwrap()
 }
 
@@ -26,14 +21,8 @@ pub(crate) async fn sandbox_with(version: OdooVersion, customers: usize, product
 pub(crate) fn records(path: &Path) -> Vec<Value> {
     let text = std::fs::read_to_string(path).unwrap();
     let records: Vec<Value> = serde_json::from_str(&text).unwrap();
-    let ids: Vec<i64> = records
-        .iter()
-        .map(|record| record["id"].as_i64().unwrap())
-        .collect();
-    assert!(
-        ids.windows(2).all(|pair| pair[0] < pair[1]),
-        "ids are sorted and none is there twice"
-    );
+    let ids: Vec<i64> = records.iter().map(|record| record["id"].as_i64().unwrap()).collect();
+    assert!(ids.windows(2).all(|pair| pair[0] < pair[1]), "ids are sorted and none is there twice");
     records
 }
 

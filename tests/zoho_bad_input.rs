@@ -13,14 +13,8 @@ use crate::shop::{Shop, fields};
 async fn a_revoked_token_is_exit_2_and_says_what_to_do() {
     let shop = Shop::plain(3).await;
     shop.zoho.control().set_revoked(true);
-    shop.place
-        .run(&["sync"])
-        .await
-        .expect(2, &["refresh token", "Items NOT synced"]);
-    shop.place
-        .run(&["check"])
-        .await
-        .expect(2, &["FAILED", "refresh token"]);
+    shop.place.run(&["sync"]).await.expect(2, &["refresh token", "Items NOT synced"]);
+    shop.place.run(&["check"]).await.expect(2, &["FAILED", "refresh token"]);
     shop.assert_nothing_done();
     shop.zoho.control().set_revoked(false);
     shop.place.sync().await;
@@ -30,8 +24,7 @@ async fn a_revoked_token_is_exit_2_and_says_what_to_do() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_client_secret_is_exit_2() {
     let mut shop = Shop::plain(3).await;
-    shop.place
-        .replace_secret("CATALOG_SYNC_ZOHO_SHOP_CLIENT_SECRET", "geheim");
+    shop.place.replace_secret("CATALOG_SYNC_ZOHO_SHOP_CLIENT_SECRET", "geheim");
     let ran = shop.place.run(&["sync"]).await;
     ran.expect(2, &["client secret"]);
     assert!(!format!("{ran:?}").contains("geheim"), "{ran:?}");
@@ -51,12 +44,8 @@ async fn a_missing_scope_is_exit_2_and_named() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_organisation_is_exit_2_and_named() {
     let shop = Shop::plain(3).await;
-    shop.place
-        .reconfigure(&format!("\"{}\"", shop.zoho.organization_id()), "\"99999999\"");
-    shop.place
-        .run(&["sync"])
-        .await
-        .expect(2, &["99999999", "organization_id"]);
+    shop.place.reconfigure(&format!("\"{}\"", shop.zoho.organization_id()), "\"99999999\"");
+    shop.place.run(&["sync"]).await.expect(2, &["99999999", "organization_id"]);
     assert!(shop.products().is_empty());
 }
 
@@ -102,12 +91,7 @@ async fn a_price_that_is_no_number_is_told_and_its_neighbours_arrive() {
     // A custom field holds whatever its users type.
     let mapping =
         "[pipeline.items.mapping]\nname = \"name\"\nlist_price = { from = \"cf_price?\", default = 1 }\n";
-    one_bad_item(
-        &json!({ "cf_price": "twelve or so" }),
-        mapping,
-        &["twelve or so", "list_price"],
-    )
-    .await;
+    one_bad_item(&json!({ "cf_price": "twelve or so" }), mapping, &["twelve or so", "list_price"]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -184,10 +168,7 @@ async fn an_image_that_is_gone_is_told_and_its_product_stands() {
 async fn an_image_of_64_million_pixels_is_told_and_its_product_stands() {
     one_bad_image(
         ZohoImage::Huge,
-        &[
-            "8000 x 8000 pixels are more than Odoo takes",
-            "make the picture smaller",
-        ],
+        &["8000 x 8000 pixels are more than Odoo takes", "make the picture smaller"],
     )
     .await;
 }
@@ -215,10 +196,7 @@ async fn a_page_in_place_of_an_image_waits_and_its_product_stands() {
     shop.upload(1, ZohoImage::Html);
     let ran = shop.place.run(&["sync"]).await;
     ran.expect(0, &["2 in step, 0 failed, 1 waiting"]);
-    shop.place
-        .run(&["status"])
-        .await
-        .expect(0, &["3 images known, 2 in step, 1 waiting, 0 failed"]);
+    shop.place.run(&["status"]).await.expect(0, &["3 images known, 2 in step, 1 waiting, 0 failed"]);
     shop.assert_in_step();
     assert_eq!(shop.picture(&item), None);
     shop.upload(1, ZohoImage::Jpeg);
@@ -240,10 +218,7 @@ async fn a_zoho_that_is_down_is_exit_3_and_the_next_sync_goes_on() {
     let shop = Shop::plain(3).await;
     let down = ZohoFaultRule::once(ZohoFault::BadGateway).endpoint(ZohoEndpoint::List);
     shop.zoho.control().fault(down.times(1_000));
-    shop.place
-        .run(&["sync"])
-        .await
-        .expect(3, &["Items NOT synced", "502"]);
+    shop.place.run(&["sync"]).await.expect(3, &["Items NOT synced", "502"]);
     shop.zoho.control().clear_faults();
     let address = shop.zoho.accounts_url();
     shop.place.reconfigure(&address, "http://127.0.0.1:9");
@@ -258,10 +233,7 @@ async fn an_odoo_that_is_down_is_exit_3_and_the_next_sync_goes_on() {
     let shop = Shop::new(3).await;
     let address = shop.odoo.url();
     shop.place.reconfigure(&address, "http://127.0.0.1:9");
-    shop.place
-        .run(&["sync"])
-        .await
-        .expect(3, &["no connection to Odoo at 127.0.0.1:9"]);
+    shop.place.run(&["sync"]).await.expect(3, &["no connection to Odoo at 127.0.0.1:9"]);
     assert_eq!(shop.zoho.control().counts().image, 0);
     shop.place.reconfigure("http://127.0.0.1:9", &address);
     shop.place.sync().await;
@@ -272,10 +244,7 @@ async fn an_odoo_that_is_down_is_exit_3_and_the_next_sync_goes_on() {
 async fn a_throttled_zoho_ends_the_sync_soon_and_the_next_one_goes_on() {
     let shop = Shop::new(24).await;
     // The list answers, and then another client of the organisation uses up the minute.
-    let throttled = ZohoFault::Throttled {
-        code: 43,
-        retry_after: Some(3600),
-    };
+    let throttled = ZohoFault::Throttled { code: 43, retry_after: Some(3600) };
     let rule = ZohoFaultRule::once(throttled.clone()).endpoint(ZohoEndpoint::Image);
     shop.zoho.control().fault(rule.after(1).times(1_000));
     let began = Instant::now();
@@ -292,9 +261,7 @@ async fn a_throttled_zoho_ends_the_sync_soon_and_the_next_one_goes_on() {
     assert!((1..8).contains(&waiting) && images["dead"] == 0, "{images}");
     let served = shop.served().await;
     assert_eq!(applied + waiting, served.len() as u64, "{images}");
-    let brought = served
-        .iter()
-        .filter(|(item, sha1)| shop.picture(item).as_ref() == Some(*sha1));
+    let brought = served.iter().filter(|(item, sha1)| shop.picture(item).as_ref() == Some(*sha1));
     assert_eq!(brought.count() as u64, applied);
     shop.place
         .run(&["status"])
@@ -302,11 +269,7 @@ async fn a_throttled_zoho_ends_the_sync_soon_and_the_next_one_goes_on() {
         .expect(0, &[&format!("{applied} in step, {waiting} waiting, 0 failed")]);
 
     shop.edit(0, &json!({ "rate": 1 }));
-    shop.zoho.control().fault(
-        ZohoFaultRule::once(throttled)
-            .endpoint(ZohoEndpoint::List)
-            .times(1_000),
-    );
+    shop.zoho.control().fault(ZohoFaultRule::once(throttled).endpoint(ZohoEndpoint::List).times(1_000));
     let ran = shop.place.run(&["sync"]).await;
     ran.expect(3, &["too many in a minute"]);
     assert!(began.elapsed() < Duration::from_mins(1));
@@ -331,28 +294,15 @@ async fn no_secret_is_in_any_output_or_file() {
         said += &format!("{:?}", shop.place.run(&["-vv", "sync"]).await);
         shop.zoho.control().clear_faults();
     }
-    shop.odoo
-        .control()
-        .fault(FaultRule::once(Fault::AccessError).model("product.product"));
+    shop.odoo.control().fault(FaultRule::once(Fault::AccessError).model("product.product"));
     shop.upload(1, ZohoImage::Huge);
-    shop.change(ZohoChange::CreateItem {
-        fields: fields(&json!({ "name": "Odd", "unit": "carton" })),
-    });
-    for arguments in [
-        &["-vv", "sync"][..],
-        &["-vv", "sync"],
-        &["status", "--json"],
-        &["check"],
-        &["--help"],
-    ] {
+    shop.change(ZohoChange::CreateItem { fields: fields(&json!({ "name": "Odd", "unit": "carton" })) });
+    for arguments in [&["-vv", "sync"][..], &["-vv", "sync"], &["status", "--json"], &["check"], &["--help"]]
+    {
         said += &format!("{:?}", shop.place.run(arguments).await);
     }
     assert!(said.contains("Items synced"), "{said}");
-    let known = [
-        shop.zoho.client_secret(),
-        shop.zoho.refresh_token(),
-        shop.odoo.password(),
-    ];
+    let known = [shop.zoho.client_secret(), shop.zoho.refresh_token(), shop.odoo.password()];
     let mut places = vec![(PathBuf::from("the output"), said.into_bytes())];
     places.extend(files_below(&shop.place.path("")));
     assert!(places.len() > 2, "the configuration and the state are among them");

@@ -30,10 +30,7 @@ async fn revoked_refresh_token_and_wrong_secrets_are_told_apart() {
     let sandbox = organisation().await;
     let told = |config: ZohoConfig| async {
         let failure = ZohoClient::connect(config).await.unwrap_err();
-        assert_eq!(
-            (failure.class, failure.reason),
-            (Class::Systemic, Reason::Credentials)
-        );
+        assert_eq!((failure.class, failure.reason), (Class::Systemic, Reason::Credentials));
         failure.to_string()
     };
     let mut wrong = config(&sandbox);
@@ -52,10 +49,7 @@ async fn throttled_accounts_server_is_no_wrong_secret() {
     let rule = ZohoFaultRule::once(ZohoFault::AccessDenied).endpoint(ZohoEndpoint::Token);
     sandbox.control().fault(rule);
     let failure = ZohoClient::connect(config(&sandbox)).await.unwrap_err();
-    assert_eq!(
-        (failure.class, failure.reason),
-        (Class::Throttled, Reason::Throttled)
-    );
+    assert_eq!((failure.class, failure.reason), (Class::Throttled, Reason::Throttled));
 }
 
 #[tokio::test]
@@ -65,10 +59,7 @@ async fn wrong_organisation_is_a_setting() {
     wrong.organization_id = "1".to_owned();
     let client = ZohoClient::connect(wrong).await.unwrap();
     let failure = page(&client).await.unwrap_err();
-    assert_eq!(
-        (failure.class, failure.reason),
-        (Class::Systemic, Reason::Configuration)
-    );
+    assert_eq!((failure.class, failure.reason), (Class::Systemic, Reason::Configuration));
 }
 
 #[tokio::test]
@@ -80,10 +71,7 @@ async fn blocked_organisation_is_asked_once() {
     for _ in 0..5 {
         let failure = page(&client).await.unwrap_err();
         assert_eq!(failure.class, Class::Throttled);
-        assert!(
-            failure.retry_after.unwrap() > Duration::from_mins(50),
-            "{failure}"
-        );
+        assert!(failure.retry_after.unwrap() > Duration::from_mins(50), "{failure}");
     }
     assert_eq!(control.counts().api_calls(), 1);
 }
@@ -103,10 +91,7 @@ async fn calls_of_the_day_are_told_before_and_after_they_are_used_up() {
     let limits = client.limits();
     assert!(limits.daily);
     let early = limits.blocked_until.unwrap().duration_since(day.resets_at);
-    assert!(
-        early.as_secs().abs() <= 2,
-        "blocked until the day ends: {early:?}"
-    );
+    assert!(early.as_secs().abs() <= 2, "blocked until the day ends: {early:?}");
     assert!(page(&client).await.is_err());
     assert_eq!(control.counts().list, 3);
 }
@@ -138,17 +123,10 @@ async fn image_of(
 ) -> Result<Image, Failure> {
     let control = sandbox.control();
     let rows = control.items();
-    let row = rows
-        .iter()
-        .find(|row| row["image_document_id"].as_str().is_some_and(|id| !id.is_empty()))
-        .unwrap();
+    let row =
+        rows.iter().find(|row| row["image_document_id"].as_str().is_some_and(|id| !id.is_empty())).unwrap();
     let item = row["item_id"].as_str().unwrap().to_owned();
-    control
-        .apply(ZohoChange::ServeImage {
-            item: item.clone(),
-            kind,
-        })
-        .unwrap();
+    control.apply(ZohoChange::ServeImage { item: item.clone(), kind }).unwrap();
     let mut config = config(sandbox);
     change(&mut config);
     let client = ZohoClient::connect(config).await.unwrap();
@@ -188,17 +166,11 @@ async fn what_is_no_image_is_never_taken_for_one() {
     image_of(&sandbox, ZohoImage::Json, |_| ()).await.unwrap_err();
     let small = |config: &mut ZohoConfig| config.max_image_bytes = 1 << 20;
     let failure = image_of(&sandbox, ZohoImage::Large, small).await.unwrap_err();
-    assert_eq!(
-        (failure.class, failure.reason),
-        (Class::Permanent, Reason::BadRecord)
-    );
+    assert_eq!((failure.class, failure.reason), (Class::Permanent, Reason::BadRecord));
     let hasty = |config: &mut ZohoConfig| config.image_timeout = Duration::from_millis(100);
     let slow = ZohoImage::Slow { millis: 60_000 };
     let failure = image_of(&sandbox, slow, hasty).await.unwrap_err();
-    assert_eq!(
-        (failure.class, failure.reason),
-        (Class::Transient, Reason::Timeout)
-    );
+    assert_eq!((failure.class, failure.reason), (Class::Transient, Reason::Timeout));
 }
 
 #[tokio::test]

@@ -31,13 +31,7 @@ pub(crate) fn config(sandbox: &ZohoSandbox) -> ZohoConfig {
 }
 
 fn column(name: &str, optional: bool) -> SourceColumn {
-    SourceColumn {
-        column: Column {
-            name: name.to_owned(),
-            origin: Origin::field(name),
-        },
-        optional,
-    }
+    SourceColumn { column: Column { name: name.to_owned(), origin: Origin::field(name) }, optional }
 }
 
 async fn source(sandbox: &ZohoSandbox, api: Api, kind: Kind) -> Source {
@@ -58,10 +52,7 @@ async fn source(sandbox: &ZohoSandbox, api: Api, kind: Kind) -> Source {
 }
 
 fn window(start: Option<Timestamp>, source: &Source) -> Window {
-    Window {
-        start,
-        end: source.clock(),
-    }
+    Window { start, end: source.clock() }
 }
 
 /// All pages from a position on.
@@ -87,17 +78,11 @@ fn keys(rows: &[SourceRow]) -> BTreeSet<String> {
 }
 
 fn ids(rows: &[Value], field: &str) -> BTreeSet<String> {
-    rows.iter()
-        .map(|row| row[field].as_str().unwrap().to_owned())
-        .collect()
+    rows.iter().map(|row| row[field].as_str().unwrap().to_owned()).collect()
 }
 
 fn edit(item: &str, fields: &Value) -> ZohoChange {
-    ZohoChange::EditItem {
-        item: item.to_owned(),
-        fields: fields.as_object().unwrap().clone(),
-        touch: true,
-    }
+    ZohoChange::EditItem { item: item.to_owned(), fields: fields.as_object().unwrap().clone(), touch: true }
 }
 
 #[tokio::test]
@@ -116,10 +101,7 @@ async fn full_walk_reads_every_item_once_with_every_key() {
         let truth = &truth[row.key.as_str()];
         let told = truth.as_object().unwrap();
         assert!(told.iter().all(|(key, value)| row.values.get(key) == Some(value)));
-        assert!(
-            row.values.contains_key("stock_on_hand"),
-            "null where Zoho leaves it out"
-        );
+        assert!(row.values.contains_key("stock_on_hand"), "null where Zoho leaves it out");
         assert_eq!(row.time.as_deref(), truth["last_modified_time"].as_str());
         let text = |key: &str| truth[key].as_str().unwrap_or_default();
         let image = format!("{}/{}", text("image_document_id"), text("image_name"));
@@ -133,20 +115,14 @@ async fn full_walk_reads_every_item_once_with_every_key() {
 async fn second_shared_by_a_thousand_items_is_read_whole() {
     let sandbox = organisation().await;
     let control = sandbox.control();
-    let stamp = ZohoChange::StampItems {
-        first: 300,
-        count: 1000,
-        at: None,
-    };
+    let stamp = ZohoChange::StampItems { first: 300, count: 1000, at: None };
     control.apply(stamp).unwrap();
     let source = source(&sandbox, Api::Inventory, Kind::Items).await;
     let rows = everything(&source).await;
     assert_eq!((rows.len(), keys(&rows).len()), (2075, 2075));
 
     let hour_ago = control.now() - SignedDuration::from_hours(1);
-    let recent = walk(&source, window(Some(hour_ago), &source), None)
-        .await
-        .unwrap();
+    let recent = walk(&source, window(Some(hour_ago), &source), None).await.unwrap();
     assert_eq!((recent.len(), keys(&recent).len()), (1000, 1000));
 }
 
@@ -155,11 +131,8 @@ async fn edits_and_deletions_between_pages_hide_no_row() {
     let sandbox = organisation().await;
     let control = sandbox.control();
     let source = source(&sandbox, Api::Inventory, Kind::Items).await;
-    let order: Vec<String> = control
-        .items()
-        .iter()
-        .map(|row| row["item_id"].as_str().unwrap().to_owned())
-        .collect();
+    let order: Vec<String> =
+        control.items().iter().map(|row| row["item_id"].as_str().unwrap().to_owned()).collect();
     for call in 1..8 {
         let edited = order[usize::try_from(call).unwrap() * 20].clone();
         let deleted = order[usize::try_from(call).unwrap() * 20 + 1].clone();
@@ -172,11 +145,7 @@ async fn edits_and_deletions_between_pages_hide_no_row() {
     assert_eq!(live.len(), 2068);
     assert!(live.is_subset(&keys(&rows)), "a row was skipped");
     let newest: BTreeMap<&str, &SourceRow> = rows.iter().map(|row| (row.key.as_str(), row)).collect();
-    assert_eq!(
-        newest[order[20].as_str()].values["rate"],
-        json!(1.25),
-        "an edited row comes again"
-    );
+    assert_eq!(newest[order[20].as_str()].values["rate"], json!(1.25), "an edited row comes again");
 }
 
 #[tokio::test]
@@ -187,24 +156,13 @@ async fn window_holds_what_changed_and_nothing_else() {
     everything(&source).await;
     control.advance_clock(std::time::Duration::from_hours(1));
     let before = control.now() - SignedDuration::from_mins(15);
-    control
-        .apply(edit(&control.item_id(7), &json!({"name": "Renamed"})))
-        .unwrap();
-    control
-        .apply(edit(&control.item_id(8), &json!({"status": "inactive"})))
-        .unwrap();
+    control.apply(edit(&control.item_id(7), &json!({"name": "Renamed"}))).unwrap();
+    control.apply(edit(&control.item_id(8), &json!({"status": "inactive"}))).unwrap();
     control.reset_counts();
     let rows = walk(&source, window(Some(before), &source), None).await.unwrap();
-    assert_eq!(
-        keys(&rows),
-        BTreeSet::from([control.item_id(7), control.item_id(8)])
-    );
+    assert_eq!(keys(&rows), BTreeSet::from([control.item_id(7), control.item_id(8)]));
     let counts = control.counts();
-    assert_eq!(
-        counts.api_calls() - counts.unauthorized,
-        1,
-        "the token is an hour older, too"
-    );
+    assert_eq!(counts.api_calls() - counts.unauthorized, 1, "the token is an hour older, too");
 }
 
 #[tokio::test]
@@ -238,11 +196,7 @@ async fn books_and_contacts_are_read_whole() {
     ] {
         let source = source(&sandbox, api, kind).await;
         let rows = everything(&source).await;
-        assert_eq!(
-            (keys(&rows), rows.len()),
-            (truth.clone(), truth.len()),
-            "{api:?} {kind:?}"
-        );
+        assert_eq!((keys(&rows), rows.len()), (truth.clone(), truth.len()), "{api:?} {kind:?}");
         let start = Some(control.now());
         let rows = walk(&source, window(start, &source), None).await.unwrap();
         let expected = if api == Api::Books { truth.len() } else { 0 };
@@ -255,14 +209,10 @@ async fn records_by_key_have_the_shape_of_the_list_and_gone_ones_are_left_out() 
     let sandbox = organisation().await;
     let control = sandbox.control();
     let gone = control.item_id(5);
-    control
-        .apply(ZohoChange::DeleteItem { item: gone.clone() })
-        .unwrap();
+    control.apply(ZohoChange::DeleteItem { item: gone.clone() }).unwrap();
     let source = source(&sandbox, Api::Inventory, Kind::Items).await;
-    let wanted: Vec<RecordKey> = [control.item_id(3), gone, control.item_id(2000)]
-        .iter()
-        .map(|id| id.parse().unwrap())
-        .collect();
+    let wanted: Vec<RecordKey> =
+        [control.item_id(3), gone, control.item_id(2000)].iter().map(|id| id.parse().unwrap()).collect();
     let found = source.by_key(&wanted).await.unwrap();
     let listed = everything(&source).await;
     assert_eq!(found.len(), 2);
@@ -279,10 +229,7 @@ async fn walk_survives_a_bad_day() {
     let sandbox = organisation().await;
     let control = sandbox.control();
     let source = source(&sandbox, Api::Inventory, Kind::Items).await;
-    let moment = ZohoFault::Throttled {
-        code: 1070,
-        retry_after: Some(0),
-    };
+    let moment = ZohoFault::Throttled { code: 1070, retry_after: Some(0) };
     let faults = [
         ZohoFault::BadGateway,
         ZohoFault::InternalError,
@@ -310,8 +257,5 @@ async fn source_that_may_not_read_says_so() {
     control.remove_scope("ZohoInventory.items.READ");
     let failure = walk(&source, window(None, &source), None).await.unwrap_err();
     assert_eq!((failure.class, failure.reason), (Class::Systemic, Reason::Rights));
-    assert!(
-        failure.to_string().contains("ZohoInventory.items.READ"),
-        "{failure}"
-    );
+    assert!(failure.to_string().contains("ZohoInventory.items.READ"), "{failure}");
 }

@@ -23,10 +23,7 @@ async fn every_item_and_image_arrives_and_a_second_run_does_nothing(version: Odo
 
     shop.reset_counts();
     let second = shop.place.sync().await;
-    assert_eq!(
-        (second.count("items", "created"), second.count("items", "updated")),
-        (0, 0)
-    );
+    assert_eq!((second.count("items", "created"), second.count("items", "updated")), (0, 0));
     shop.assert_nothing_done();
     assert_eq!(shop.zoho.control().counts().list, 1);
 }
@@ -55,16 +52,9 @@ async fn a_changed_price_is_one_write_of_one_column() {
     shop.reset_counts();
     shop.edit(3, &json!({ "rate": 77.77 }));
     let synced = shop.place.sync().await;
-    assert_eq!(
-        (synced.count("items", "updated"), synced.count("items", "created")),
-        (1, 0)
-    );
+    assert_eq!((synced.count("items", "updated"), synced.count("items", "created")), (1, 0));
     let counts = shop.odoo.control().counts();
-    assert_eq!(
-        (counts.rows_written, counts.rows_changed, counts.image_writes),
-        (1, 1, 0),
-        "{counts:?}"
-    );
+    assert_eq!((counts.rows_written, counts.rows_changed, counts.image_writes), (1, 1, 0), "{counts:?}");
     assert_eq!(shop.zoho.control().counts().image, 0);
     let after = shop.product(&item);
     let changed: Vec<&str> = before
@@ -121,11 +111,7 @@ async fn an_inactive_item_is_archived_and_comes_back_as_itself() {
 #[tokio::test(flavor = "multi_thread")]
 async fn more_items_than_a_page_in_one_second_all_arrive() {
     let shop = Shop::plain(230).await;
-    shop.change(ZohoChange::StampItems {
-        first: 0,
-        count: 220,
-        at: None,
-    });
+    shop.change(ZohoChange::StampItems { first: 0, count: 220, at: None });
     assert_eq!(shop.place.sync().await.count("items", "created"), 230);
     shop.assert_in_step();
     for number in 0..210 {
@@ -135,11 +121,7 @@ async fn more_items_than_a_page_in_one_second_all_arrive() {
             touch: false,
         });
     }
-    shop.change(ZohoChange::StampItems {
-        first: 0,
-        count: 210,
-        at: None,
-    });
+    shop.change(ZohoChange::StampItems { first: 0, count: 210, at: None });
     shop.place.sync().await;
     shop.assert_in_step();
 }
@@ -147,8 +129,7 @@ async fn more_items_than_a_page_in_one_second_all_arrive() {
 #[tokio::test(flavor = "multi_thread")]
 async fn items_edited_between_two_pages_are_not_lost() {
     let shop = Shop::plain(30).await;
-    shop.place
-        .reconfigure("sink = \"odoo.shop\"\n", "sink = \"odoo.shop\"\npage_size = 10\n");
+    shop.place.reconfigure("sink = \"odoo.shop\"\n", "sink = \"odoo.shop\"\npage_size = 10\n");
     let zoho = shop.zoho.control();
     // Every item moves to the end of the list while it is read; one is new and one is gone.
     for number in 0..30 {
@@ -167,8 +148,7 @@ async fn items_edited_between_two_pages_are_not_lost() {
 #[tokio::test(flavor = "multi_thread")]
 async fn zoho_items_become_a_file_with_their_ids_as_text() {
     let shop = Shop::new(40).await;
-    shop.place
-        .reconfigure("sink = \"odoo.shop\"", "sink = \"json.files\"");
+    shop.place.reconfigure("sink = \"odoo.shop\"", "sink = \"json.files\"");
     let first = shop.place.sync().await;
     assert_eq!(first.count("items", "created"), 40);
     let read = || -> Vec<Value> {
@@ -181,15 +161,7 @@ async fn zoho_items_become_a_file_with_their_ids_as_text() {
         assert_eq!(records.len(), items.len());
         for (record, item) in records.iter().zip(&items) {
             assert_eq!(record["id"], item["item_id"], "an id is text");
-            for name in [
-                "name",
-                "sku",
-                "status",
-                "rate",
-                "unit",
-                "description",
-                "last_modified_time",
-            ] {
+            for name in ["name", "sku", "status", "rate", "unit", "description", "last_modified_time"] {
                 assert_eq!(record[name], item[name], "{record}");
             }
         }
@@ -198,10 +170,7 @@ async fn zoho_items_become_a_file_with_their_ids_as_text() {
     assert_eq!(shop.zoho.control().counts().image, 0, "a file has no images");
     shop.edit(7, &json!({ "name": "Renamed" }));
     let second = shop.place.sync().await;
-    assert_eq!(
-        (second.count("items", "updated"), second.count("items", "created")),
-        (1, 0)
-    );
+    assert_eq!((second.count("items", "updated"), second.count("items", "created")), (1, 0));
     same_as_zoho();
 }
 
@@ -222,11 +191,7 @@ async fn a_full_run_repairs_what_somebody_changed_in_odoo_and_writes_nothing_els
     shop.assert_nothing_done();
     shop.place.run(&["sync", "--full"]).await.expect(0, &[]);
     let counts = shop.odoo.control().counts();
-    assert_eq!(
-        (counts.rows_written, counts.rows_created, counts.image_writes),
-        (1, 0, 0),
-        "{counts:?}"
-    );
+    assert_eq!((counts.rows_written, counts.rows_created, counts.image_writes), (1, 0, 0), "{counts:?}");
     shop.assert_in_step();
 }
 
@@ -252,23 +217,13 @@ async fn a_deleted_state_file_costs_time_and_makes_no_duplicates() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_product_that_was_there_is_found_by_its_code_archived_or_not() {
     let shop = Shop::plain(4).await;
-    shop.place.reconfigure(
-        "sink = \"odoo.shop\"\n",
-        "sink = \"odoo.shop\"\nmatch_by = [\"default_code\"]\n",
-    );
+    shop.place.reconfigure("sink = \"odoo.shop\"\n", "sink = \"odoo.shop\"\nmatch_by = [\"default_code\"]\n");
     for number in [1, 2] {
-        shop.edit(
-            number,
-            &json!({ "sku": format!("OLD-{number}"), "status": "active" }),
-        );
+        shop.edit(number, &json!({ "sku": format!("OLD-{number}"), "status": "active" }));
     }
     let here = shop.create_product(&json!({ "name": "Typed in by hand", "default_code": "OLD-1" }));
     let archived = shop.create_product(&json!({ "name": "Sleeping", "default_code": "OLD-2" }));
-    let archive = Edit::Archive {
-        model: "product.product".to_owned(),
-        id: archived,
-        active: false,
-    };
+    let archive = Edit::Archive { model: "product.product".to_owned(), id: archived, active: false };
     shop.odoo.control().edit(vec![archive]).unwrap();
     let synced = shop.place.sync().await;
     assert_eq!(synced.count("items", "created"), 2);
@@ -283,10 +238,7 @@ async fn a_product_that_was_there_is_found_by_its_code_archived_or_not() {
 #[tokio::test(flavor = "multi_thread")]
 async fn two_products_that_could_be_the_one_are_named_and_left_alone() {
     let shop = Shop::plain(4).await;
-    shop.place.reconfigure(
-        "sink = \"odoo.shop\"\n",
-        "sink = \"odoo.shop\"\nmatch_by = [\"default_code\"]\n",
-    );
+    shop.place.reconfigure("sink = \"odoo.shop\"\n", "sink = \"odoo.shop\"\nmatch_by = [\"default_code\"]\n");
     shop.edit(1, &json!({ "sku": "TWICE" }));
     let ids =
         ["One", "Other"].map(|name| shop.create_product(&json!({ "name": name, "default_code": "TWICE" })));
@@ -298,10 +250,7 @@ async fn two_products_that_could_be_the_one_are_named_and_left_alone() {
     assert_eq!(shop.products().len(), 3, "the others arrive");
     assert_eq!(shop.odoo.control().ids("product.product").unwrap().len(), 5);
     // A person says which one it is, and the next change of the item brings it there.
-    let delete = Edit::Delete {
-        model: "product.product".to_owned(),
-        id: ids[1],
-    };
+    let delete = Edit::Delete { model: "product.product".to_owned(), id: ids[1] };
     shop.odoo.control().edit(vec![delete]).unwrap();
     shop.zoho.control().advance_clock(Duration::from_secs(2));
     shop.edit(1, &json!({ "rate": 5 }));

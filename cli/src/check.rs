@@ -38,23 +38,14 @@ impl Findings {
             Ok(says) => (true, says, Exit::Done),
             Err(failure) => (false, format!("{failure:#}"), Exit::after(&failure)),
         };
-        self.output
-            .line(format!("{} {what}: {says}", if ok { "ok    " } else { "FAILED" }));
-        self.all.push(Finding {
-            what: what.to_owned(),
-            ok,
-            says,
-            exit,
-        });
+        self.output.line(format!("{} {what}: {says}", if ok { "ok    " } else { "FAILED" }));
+        self.all.push(Finding { what: what.to_owned(), ok, says, exit });
     }
 }
 
 pub(crate) async fn run(config: &Config, output: &Output) -> Result<Exit, Failure> {
     let systems = Systems::new(config);
-    let mut findings = Findings {
-        output: *output,
-        all: Vec::new(),
-    };
+    let mut findings = Findings { output: *output, all: Vec::new() };
     for name in config.odoo.keys() {
         findings.note(&format!("odoo.{name}"), server(&systems, name).await);
     }
@@ -76,21 +67,12 @@ pub(crate) async fn run(config: &Config, output: &Output) -> Result<Exit, Failur
     }
     findings.note("state", state(&config.state).await);
     output.object(&json!({ "findings": findings.all }));
-    Ok(findings
-        .all
-        .iter()
-        .map(|finding| finding.exit)
-        .max()
-        .unwrap_or(Exit::Done))
+    Ok(findings.all.iter().map(|finding| finding.exit).max().unwrap_or(Exit::Done))
 }
 
 async fn server(systems: &Systems<'_>, name: &str) -> Result<String, Failure> {
     let client = systems.odoo(name).await?;
-    let mut says = format!(
-        "{} answers as Odoo {}, signed in",
-        client.identity(),
-        client.version().text
-    );
+    let mut says = format!("{} answers as Odoo {}, signed in", client.identity(), client.version().text);
     match client.server_clock() {
         None => says.push_str("; it sends no Date header, so this machine's clock will be used for windows"),
         Some(clock) => {
@@ -125,15 +107,9 @@ async fn source(systems: &Systems<'_>, pipeline: &Pipeline) -> Option<Result<Str
 async fn odoo_source(client: &OdooClient, entity: &OdooEntity) -> Result<String, Failure> {
     let checked = producer::source::odoo::check(client, entity).await?;
     let (records, columns) = (checked.records, checked.columns);
-    let mut says = format!(
-        "{} is readable: {records} records, {columns} columns",
-        entity.model
-    );
+    let mut says = format!("{} is readable: {records} records, {columns} columns", entity.model);
     if !checked.left_out.is_empty() {
-        says += &format!(
-            " ({} left out: this server has no such field)",
-            checked.left_out.join(", ")
-        );
+        says += &format!(" ({} left out: this server has no such field)", checked.left_out.join(", "));
     }
     Ok(says)
 }
@@ -147,39 +123,24 @@ async fn odoo_sink(
     let client = systems.odoo(&target.server).await?;
     let sink = odoo_sink_of(pipeline, target, client).await?;
     let records = sink.count().await?;
-    Ok(format!(
-        "{} is writable, {records} records carry our external ids",
-        sink.identity()
-    ))
+    Ok(format!("{} is writable, {records} records carry our external ids", sink.identity()))
 }
 
 /// The folder takes files. It is tried with a file of our own name that is removed at once.
 fn folder_of(path: &Path) -> Result<String, Failure> {
     let shown = path.display();
     if path.is_dir() {
-        return Err(
-            Failure::systemic(Reason::Configuration, format!("{shown} is a folder"))
-                .advise("set `file` to a file name"),
-        );
+        return Err(Failure::systemic(Reason::Configuration, format!("{shown} is a folder"))
+            .advise("set `file` to a file name"));
     }
-    let existing = path
-        .ancestors()
-        .skip(1)
-        .find(|folder| folder.as_os_str().is_empty() || folder.is_dir());
-    let folder = existing
-        .filter(|folder| !folder.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
+    let existing = path.ancestors().skip(1).find(|folder| folder.as_os_str().is_empty() || folder.is_dir());
+    let folder = existing.filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let probe = folder.join(format!(".catalog-sync-check-{}", std::process::id()));
-    std::fs::write(&probe, b"")
-        .and_then(|()| std::fs::remove_file(&probe))
-        .map_err(|error| {
-            Failure::systemic(
-                Reason::Configuration,
-                format!("cannot write in the folder {}", folder.display()),
-            )
+    std::fs::write(&probe, b"").and_then(|()| std::fs::remove_file(&probe)).map_err(|error| {
+        Failure::systemic(Reason::Configuration, format!("cannot write in the folder {}", folder.display()))
             .advise("give this user the right to write there, or set another folder")
             .because(error)
-        })?;
+    })?;
     Ok(if path.exists() {
         format!("{shown} exists, its folder is writable")
     } else {

@@ -23,11 +23,7 @@ struct PipelineCounts {
 
 pub(crate) async fn run(config: &Config, output: &Output) -> Result<Exit, Failure> {
     let systems = Systems::new(config);
-    let state = if config.state.exists() {
-        Some(State::open_file(&config.state).await?)
-    } else {
-        None
-    };
+    let state = if config.state.exists() { Some(State::open_file(&config.state).await?) } else { None };
     let mut all = Vec::new();
     let mut exit = Exit::Done;
     for pipeline in &config.pipelines {
@@ -36,23 +32,13 @@ pub(crate) async fn run(config: &Config, output: &Output) -> Result<Exit, Failur
             exit = exit.max(Exit::after(&failure));
             errors.push(format!("{}: {failure:#}", pipeline.name));
         };
-        let source = source_count(&systems, pipeline)
-            .await
-            .map_err(&mut note)
-            .ok()
-            .flatten();
+        let source = source_count(&systems, pipeline).await.map_err(&mut note).ok().flatten();
         let sink = sink_count(&systems, pipeline).await.map_err(&mut note).ok();
         let known = match &state {
             Some(state) => state.counts(&pipeline.name).await?,
             None => Counts::default(),
         };
-        all.push(PipelineCounts {
-            pipeline: pipeline.name.to_string(),
-            source,
-            sink,
-            state: known,
-            errors,
-        });
+        all.push(PipelineCounts { pipeline: pipeline.name.to_string(), source, sink, state: known, errors });
     }
     output.text(&text(&all));
     output.object(&json!({ "pipelines": all }));
@@ -81,31 +67,12 @@ async fn sink_count(systems: &Systems<'_>, pipeline: &Pipeline) -> Result<u64, F
 }
 
 fn text(all: &[PipelineCounts]) -> String {
-    let heading = [
-        "",
-        "source",
-        "sink",
-        "known",
-        "applied",
-        "outstanding",
-        "failed",
-        "images",
-    ];
+    let heading = ["", "source", "sink", "known", "applied", "outstanding", "failed", "images"];
     let mut rows = vec![heading.map(str::to_owned).to_vec()];
     let number = |count: Option<u64>| count.map_or_else(|| "?".to_owned(), |count| count.to_string());
     for counts in all {
-        let Counts {
-            wanted,
-            applied,
-            outstanding,
-            dead,
-            images,
-        } = counts.state;
-        let mut row = vec![
-            counts.pipeline.clone(),
-            number(counts.source),
-            number(counts.sink),
-        ];
+        let Counts { wanted, applied, outstanding, dead, images } = counts.state;
+        let mut row = vec![counts.pipeline.clone(), number(counts.source), number(counts.sink)];
         row.extend([wanted, applied, outstanding, dead, images.applied].map(|count| count.to_string()));
         rows.push(row);
     }

@@ -35,10 +35,7 @@ impl Exit {
         Self::after(failure)
     }
 
-    #[expect(
-        clippy::print_stderr,
-        reason = "the one place where a command's failure is printed"
-    )]
+    #[expect(clippy::print_stderr, reason = "the one place where a command's failure is printed")]
     pub(crate) fn of_error(message: &str) -> Self {
         eprintln!("catalog-sync: {message}");
         Self::Unreachable

@@ -45,18 +45,12 @@ pub(crate) async fn run(config: &Config, output: &Output) -> Result<Exit, Failur
             pipelines.push(look(&state, pipeline).await?);
         }
     } else {
-        output.line(format!(
-            "no sync has been run yet: there is no {}",
-            config.state.display()
-        ));
+        output.line(format!("no sync has been run yet: there is no {}", config.state.display()));
     }
     for status in &pipelines {
         output.text(&text(status));
     }
-    output.object(&StatusJson {
-        state: config.state.clone(),
-        pipelines,
-    });
+    output.object(&StatusJson { state: config.state.clone(), pipelines });
     Ok(Exit::Done)
 }
 
@@ -73,9 +67,7 @@ async fn look(state: &State, pipeline: &Pipeline) -> Result<PipelineStatus, Fail
     Ok(PipelineStatus {
         pipeline: pipeline.name.to_string(),
         last_run: state.runs(Some(&pipeline.name), 1).await?.into_iter().next(),
-        next_start: known
-            .and_then(|known| known.cursor)
-            .and_then(|cursor| cursor.checked_sub(overlap).ok()),
+        next_start: known.and_then(|known| known.cursor).and_then(|cursor| cursor.checked_sub(overlap).ok()),
         records: state.counts(&pipeline.name).await?,
         dead_letters: letters.into_iter().map(dead).collect(),
     })
@@ -90,23 +82,12 @@ fn text(status: &PipelineStatus) -> String {
     if let Some(start) = status.next_start {
         lines.push(format!("  next run reads what changed after {}", time(start)));
     }
-    let Counts {
-        wanted,
-        applied,
-        outstanding,
-        dead,
-        images,
-    } = status.records;
+    let Counts { wanted, applied, outstanding, dead, images } = status.records;
     lines.push(format!(
         "  {wanted} records known, {applied} in the sink, {outstanding} outstanding, {dead} failed"
     ));
     if images.wanted > 0 {
-        let ImageCounts {
-            wanted,
-            applied,
-            outstanding,
-            dead,
-        } = images;
+        let ImageCounts { wanted, applied, outstanding, dead } = images;
         lines.push(format!(
             "  {wanted} images known, {applied} in step, {outstanding} waiting, {dead} failed"
         ));
@@ -149,11 +130,7 @@ fn run_lines(run: &RunSummary) -> Vec<String> {
         Some(start) => format!("changes since {}", time(start)),
     };
     vec![
-        format!(
-            "  last run #{} at {} ({kind}): {ended}",
-            run.id,
-            time(run.started)
-        ),
+        format!("  last run #{} at {} ({kind}): {ended}", run.id, time(run.started)),
         format!(
             "  {} read: {} created, {} updated, {} unchanged, {} superseded, {} failed, {} outstanding",
             ledger.seen,

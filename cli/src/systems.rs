@@ -19,11 +19,7 @@ pub(crate) struct Systems<'a> {
 
 impl<'a> Systems<'a> {
     pub(crate) fn new(config: &'a Config) -> Self {
-        Self {
-            config,
-            odoo: Mutex::default(),
-            zoho: Mutex::default(),
-        }
+        Self { config, odoo: Mutex::default(), zoho: Mutex::default() }
     }
 
     /// The client of `[odoo.name]`.

@@ -18,10 +18,8 @@ pub(crate) async fn run(config: &Config, unbind: &Unbind) -> Result<Exit, Failur
         return Ok(Exit::Done);
     };
     let SinkConfig::Odoo(target) = &pipeline.sink else {
-        return Err(
-            Failure::configuration(format!("pipeline '{}' does not write Odoo", pipeline.name))
-                .advise("only records of Odoo are bound by external ids"),
-        );
+        return Err(Failure::configuration(format!("pipeline '{}' does not write Odoo", pipeline.name))
+            .advise("only records of Odoo are bound by external ids"));
     };
     let keys: Vec<RecordKey> = unbind
         .keys

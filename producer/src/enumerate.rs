@@ -96,16 +96,8 @@ impl Enumeration<'_> {
             let position = page.after;
             let noted = self.note(run, page.rows, false).await?;
             if let Some(position) = position {
-                let page = Page {
-                    number,
-                    position,
-                    unchanged: noted.unchanged,
-                    dead: noted.dead,
-                };
-                in_flight.push_back(PageInFlight {
-                    page,
-                    receipts: noted.receipts,
-                });
+                let page = Page { number, position, unchanged: noted.unchanged, dead: noted.dead };
+                in_flight.push_back(PageInFlight { page, receipts: noted.receipts });
             }
             if in_flight.len() >= PAGES_IN_FLIGHT
                 && let Some(oldest) = in_flight.pop_front()
@@ -139,16 +131,10 @@ impl Enumeration<'_> {
     /// Outstanding work whose jobs died with an earlier process: read again by key and enqueued anew. What the source
     /// no longer has is withdrawn.
     async fn requeue_lost(&self, run: &Run) -> Result<Vec<Receipt>, Failure> {
-        let before = Version {
-            epoch: run.epoch,
-            sequence: 0,
-        };
+        let before = Version { epoch: run.epoch, sequence: 0 };
         let mut receipts = Vec::new();
         loop {
-            let lost = self
-                .state
-                .outstanding(&run.pipeline, before, KEYS_PER_CALL)
-                .await?;
+            let lost = self.state.outstanding(&run.pipeline, before, KEYS_PER_CALL).await?;
             if lost.is_empty() {
                 return Ok(receipts);
             }
@@ -164,11 +150,7 @@ impl Enumeration<'_> {
     }
 
     fn stopped(&self) -> Result<(), Failure> {
-        if self.stop.is_cancelled() {
-            Err(Failure::interrupted("stopped before the end"))
-        } else {
-            Ok(())
-        }
+        if self.stop.is_cancelled() { Err(Failure::interrupted("stopped before the end")) } else { Ok(()) }
     }
 
     /// Maps rows, notes what is wanted of them and enqueues what is new.
@@ -182,30 +164,17 @@ impl Enumeration<'_> {
                 let checksum =
                     Checksum::of_values(mapping.checksum(), values.as_ref().unwrap_or(&row.values));
                 // What cannot be a reference names no image that could be asked for.
-                let image = row
-                    .image
-                    .as_deref()
-                    .filter(|_| self.images)
-                    .and_then(|text| text.parse().ok());
-                Mapped {
-                    row,
-                    values,
-                    checksum,
-                    image,
-                }
+                let image = row.image.as_deref().filter(|_| self.images).and_then(|text| text.parse().ok());
+                Mapped { row, values, checksum, image }
             })
             .collect();
         let wants: Vec<Want> = mapped
             .iter()
-            .map(
-                |Mapped {
-                     row, checksum, image, ..
-                 }| Want {
-                    key: row.key.clone(),
-                    checksum: *checksum,
-                    image: image.clone(),
-                },
-            )
+            .map(|Mapped { row, checksum, image, .. }| Want {
+                key: row.key.clone(),
+                checksum: *checksum,
+                image: image.clone(),
+            })
             .collect();
         let answers = self.state.want(run, &wants, lost).await?;
         let mut noted = Noted::default();

@@ -44,10 +44,8 @@ pub async fn start(
     };
     // A full run that was broken off is gone on with, unless a person asks for a new one.
     let same = known.as_ref().is_some_and(|known| known.binding == binding);
-    let open_full = known
-        .as_ref()
-        .and_then(|known| known.open.as_ref())
-        .is_some_and(|open| open.kind == RunKind::Full);
+    let open_full =
+        known.as_ref().and_then(|known| known.open.as_ref()).is_some_and(|open| open.kind == RunKind::Full);
     if same
         && open_full
         && !wish.full
@@ -61,19 +59,8 @@ pub async fn start(
         });
     }
     let window = Window { start: None, end };
-    let new = NewRun {
-        pipeline: pipeline.name.clone(),
-        kind: RunKind::Full,
-        window,
-        binding,
-        force,
-        reset,
-    };
-    Ok(Started {
-        run: state.begin_run(&new).await?,
-        why,
-        resumed: false,
-    })
+    let new = NewRun { pipeline: pipeline.name.clone(), kind: RunKind::Full, window, binding, force, reset };
+    Ok(Started { run: state.begin_run(&new).await?, why, resumed: false })
 }
 
 /// Why a full run is due, whether what is remembered is to be forgotten, and whether it is to be ignored.
@@ -91,11 +78,7 @@ fn full_run_because(
         return Some(("the source is another one than last time".to_owned(), true, false));
     }
     if known.binding.sink != binding.sink {
-        return Some((
-            "the sink is not the one that was written last time".to_owned(),
-            true,
-            false,
-        ));
+        return Some(("the sink is not the one that was written last time".to_owned(), true, false));
     }
     if wish.full {
         return Some(("asked for with --full".to_owned(), false, true));
@@ -111,11 +94,7 @@ fn full_run_because(
     };
     let overlap = SignedDuration::try_from(pipeline.source.overlap()).unwrap_or(SignedDuration::MAX);
     if cursor.duration_since(now) > overlap {
-        return Some((
-            format!("the source's clock went back, from {cursor} to {now}"),
-            false,
-            false,
-        ));
+        return Some((format!("the source's clock went back, from {cursor} to {now}"), false, false));
     }
     None
 }
@@ -131,11 +110,7 @@ async fn incremental(
     if known.is_some_and(|known| known.open.is_some())
         && let Some(run) = state.resume_run(&pipeline.name).await?
     {
-        return Ok(Started {
-            run,
-            why: "going on with a run that was broken off".to_owned(),
-            resumed: true,
-        });
+        return Ok(Started { run, why: "going on with a run that was broken off".to_owned(), resumed: true });
     }
     let overlap = SignedDuration::try_from(pipeline.source.overlap()).unwrap_or(SignedDuration::MAX);
     let start = cursor
@@ -151,9 +126,5 @@ async fn incremental(
         force: false,
         reset: false,
     };
-    Ok(Started {
-        run: state.begin_run(&new).await?,
-        why,
-        resumed: false,
-    })
+    Ok(Started { run: state.begin_run(&new).await?, why, resumed: false })
 }

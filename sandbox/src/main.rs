@@ -86,21 +86,9 @@ impl From<Release> for OdooVersion {
 async fn main() -> std::io::Result<()> {
     let terminate = signal(SignalKind::terminate())?;
     match Arguments::parse().server {
-        Server::Odoo {
-            version,
-            port,
-            customers,
-            products,
-            call_delay_millis,
-        } => {
+        Server::Odoo { version, port, customers, products, call_delay_millis } => {
             let call_delay = Duration::from_millis(call_delay_millis);
-            let settings = OdooSettings {
-                version: version.into(),
-                customers,
-                products,
-                port,
-                call_delay,
-            };
+            let settings = OdooSettings { version: version.into(), customers, products, port, call_delay };
             let server = OdooSandbox::start(settings).await?;
             print(&json!({
                 "url": server.url(),
@@ -112,15 +100,7 @@ async fn main() -> std::io::Result<()> {
             stopped(terminate).await;
             Ok(())
         }
-        Server::Zoho {
-            port,
-            items,
-            contacts,
-            per_minute,
-            per_day,
-            time_zone,
-            call_delay_millis,
-        } => {
+        Server::Zoho { port, items, contacts, per_minute, per_day, time_zone, call_delay_millis } => {
             let call_delay = Duration::from_millis(call_delay_millis);
             let settings = ZohoSettings {
                 items,

@@ -94,11 +94,7 @@ impl OdooSandbox {
         let address = listener.local_addr()?;
         let state = Arc::new(State::new(settings));
         let server = tokio::spawn(serve(listener, Arc::clone(&state)));
-        Ok(Self {
-            state,
-            address,
-            server,
-        })
+        Ok(Self { state, address, server })
     }
 
     /// The base URL, without a slash at its end.

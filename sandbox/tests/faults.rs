@@ -8,12 +8,7 @@ mod over_http {
     use serde_json::{Map, Value, json};
 
     async fn start(version: OdooVersion, products: usize) -> OdooSandbox {
-        let settings = OdooSettings {
-            version,
-            customers: 20,
-            products,
-            ..OdooSettings::default()
-        };
+        let settings = OdooSettings { version, customers: 20, products, ..OdooSettings::default() };
         OdooSandbox::start(settings).await.unwrap()
     }
 
@@ -26,13 +21,9 @@ mod over_http {
         let params = json!({"service": "object", "method": "execute_kw",
             "args": [server.database(), 2, server.password(), model, method, args]});
         let body = json!({"jsonrpc": "2.0", "id": 1, "params": params}).to_string();
-        let client = reqwest::Client::builder()
-            .no_proxy()
-            .timeout(Duration::from_mins(1))
-            .build()?;
-        let request = client
-            .post(format!("{}/jsonrpc", server.url()))
-            .header("content-type", "application/json");
+        let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_mins(1)).build()?;
+        let request =
+            client.post(format!("{}/jsonrpc", server.url())).header("content-type", "application/json");
         let response = request.body(body).send().await?;
         Ok((response.status().as_u16(), response.text().await?))
     }
@@ -44,11 +35,7 @@ mod over_http {
     fn created(name: &str) -> Vec<Edit> {
         let mut values = Map::new();
         values.insert("name".to_owned(), json!(name));
-        vec![Edit::Create {
-            model: "res.partner".to_owned(),
-            values,
-            write_date: WriteDate::Transaction,
-        }]
+        vec![Edit::Create { model: "res.partner".to_owned(), values, write_date: WriteDate::Transaction }]
     }
 
     #[tokio::test]
@@ -71,33 +58,18 @@ mod over_http {
             assert!(result(ask().await).is_number());
         }
         control.fault(FaultRule::once(Fault::SerializationFailure));
-        assert!(
-            ask()
-                .await
-                .unwrap()
-                .1
-                .contains("psycopg2.errors.SerializationFailure")
-        );
+        assert!(ask().await.unwrap().1.contains("psycopg2.errors.SerializationFailure"));
         assert!(control.pending_faults().is_empty());
     }
 
     #[tokio::test]
     async fn a_lost_reply_leaves_the_work_done() {
         let server = start(OdooVersion::V17, 0).await;
-        server
-            .control()
-            .fault(FaultRule::once(Fault::LoseReply).method("load"));
+        server.control().fault(FaultRule::once(Fault::LoseReply).method("load"));
         let rows = json!([["id", "name"], [["zoho.item_1", "One"]]]);
-        assert!(
-            call(&server, "product.template", "load", rows.clone())
-                .await
-                .is_err()
-        );
+        assert!(call(&server, "product.template", "load", rows.clone()).await.is_err());
         let again = result(call(&server, "product.template", "load", rows).await);
-        assert_eq!(
-            server.control().external_ids("product.template")["zoho.item_1"],
-            again["ids"][0]
-        );
+        assert_eq!(server.control().external_ids("product.template")["zoho.item_1"], again["ids"][0]);
         assert_eq!(server.control().ids("product.template").unwrap().len(), 1);
     }
 
@@ -111,10 +83,7 @@ mod over_http {
         let fast = control.edit(created("fast")).unwrap();
         let slow = control.commit(slow).unwrap();
         assert!(slow[0] < fast[0], "the slow one took its id first");
-        let row = control
-            .row("res.partner", slow[0], &["write_date"])
-            .unwrap()
-            .unwrap();
+        let row = control.row("res.partner", slow[0], &["write_date"]).unwrap().unwrap();
         assert_eq!(row["write_date"], "2026-11-21 10:00:00.250000");
     }
 

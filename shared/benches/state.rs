@@ -28,20 +28,9 @@ impl Timings {
     #[expect(clippy::print_stdout, reason = "the table is what a bench is for")]
     fn print(mut self, what: &str) {
         self.0.sort_unstable();
-        let at = |share: usize| {
-            self.0
-                .get(self.0.len() * share / 100)
-                .or(self.0.last())
-                .map_or(0.0, millis)
-        };
+        let at = |share: usize| self.0.get(self.0.len() * share / 100).or(self.0.last()).map_or(0.0, millis);
         let total: Duration = self.0.iter().sum();
-        println!(
-            "{what:<34}{:>9.2}{:>9.2}{:>9.2}{:>10.2}",
-            at(50),
-            at(99),
-            at(100),
-            total.as_secs_f64()
-        );
+        println!("{what:<34}{:>9.2}{:>9.2}{:>9.2}{:>10.2}", at(50), at(99), at(100), total.as_secs_f64());
     }
 }
 
@@ -61,15 +50,8 @@ async fn begin(state: &State) -> Result<Run, Failure> {
     let run = NewRun {
         pipeline: pipeline()?,
         kind: RunKind::Full,
-        window: Window {
-            start: None,
-            end: jiff::Timestamp::now(),
-        },
-        binding: Binding {
-            source: "source".to_owned(),
-            sink: "sink".to_owned(),
-            mapping: checksum(0, 0)?,
-        },
+        window: Window { start: None, end: jiff::Timestamp::now() },
+        binding: Binding { source: "source".to_owned(), sink: "sink".to_owned(), mapping: checksum(0, 0)? },
         force: false,
         reset: false,
     };
@@ -82,13 +64,7 @@ fn pipeline() -> Result<PipelineName, Failure> {
 
 fn wants(content: u8) -> Result<Vec<Want>, Failure> {
     (0..RECORDS)
-        .map(|id| {
-            Ok(Want {
-                key: id.into(),
-                checksum: checksum(id, content)?,
-                image: None,
-            })
-        })
+        .map(|id| Ok(Want { key: id.into(), checksum: checksum(id, content)?, image: None }))
         .collect()
 }
 
@@ -99,22 +75,14 @@ async fn run_over(state: &State, content: u8, title: &str) -> Result<(), Failure
     let run = begin(state).await?;
     for (number, batch) in (1..).zip(wants(content)?.chunks(BATCH)) {
         let answers = want.of(state.want(&run, batch, false)).await?;
-        let page = Page {
-            number,
-            position: number.to_string(),
-            unchanged: 0,
-            dead: 0,
-        };
+        let page = Page { number, position: number.to_string(), unchanged: 0, dead: 0 };
         state.advance(&run, &page).await?;
         let (mut claims, mut settled) = (Vec::new(), Vec::new());
         for (Want { key, checksum, .. }, answer) in batch.iter().zip(answers) {
             let Wanted::Enqueue { version, place } = answer else {
                 continue;
             };
-            claims.push(Claim {
-                key: key.clone(),
-                version,
-            });
+            claims.push(Claim { key: key.clone(), version });
             settled.push(Settled {
                 run: run.id,
                 place,
@@ -144,10 +112,7 @@ async fn run_over(state: &State, content: u8, title: &str) -> Result<(), Failure
 async fn bench(path: &Path) -> Result<(), Failure> {
     let state = State::open_file(path).await?;
     println!("{RECORDS} records, batches of {BATCH}");
-    println!(
-        "{:<34}{:>9}{:>9}{:>9}{:>10}",
-        "", "p50 ms", "p99 ms", "max ms", "total s"
-    );
+    println!("{:<34}{:>9}{:>9}{:>9}{:>10}", "", "p50 ms", "p99 ms", "max ms", "total s");
     run_over(&state, 1, "new records").await?;
     run_over(&state, 1, "unchanged records").await?;
     run_over(&state, 2, "changed records").await?;
@@ -160,10 +125,7 @@ async fn bench(path: &Path) -> Result<(), Failure> {
         state.want(&last, batch, false).await?;
     }
     let run = begin(&state).await?;
-    let before = shared::record::Version {
-        epoch: run.epoch,
-        sequence: 0,
-    };
+    let before = shared::record::Version { epoch: run.epoch, sequence: 0 };
     for _ in 0..200 {
         counts.of(state.counts(&name)).await?;
         runs.of(state.runs(Some(&name), 20)).await?;
@@ -176,9 +138,8 @@ async fn bench(path: &Path) -> Result<(), Failure> {
     let mut opening = Timings::default();
     drop(opening.of(State::open_file(path)).await?);
     opening.print("open");
-    let bytes = std::fs::metadata(path)
-        .map_err(|error| Failure::configuration("no file").because(error))?
-        .len();
+    let bytes =
+        std::fs::metadata(path).map_err(|error| Failure::configuration("no file").because(error))?.len();
     println!("{:<34}{:>9}", "bytes per record", bytes / RECORDS);
     Ok(())
 }

@@ -144,11 +144,7 @@ pub fn canonical_number(text: &str) -> String {
     }
     let trailing = all.len() - all.trim_end_matches('0').len();
     let shift = i128::try_from(trailing).unwrap_or(0) - i128::try_from(fraction.len()).unwrap_or(0);
-    match exponent
-        .parse::<i128>()
-        .ok()
-        .and_then(|exponent| exponent.checked_add(shift))
-    {
+    match exponent.parse::<i128>().ok().and_then(|exponent| exponent.checked_add(shift)) {
         Some(exponent) => format!("{}{digits}e{exponent}", if negative { "-" } else { "" }),
         // An exponent of more than 38 digits: no remote system sends it, but two of them must not become equal.
         None => text.to_owned(),

@@ -135,14 +135,7 @@ pub struct Failure {
 impl Failure {
     /// A failure; `what` is one sentence without a full stop.
     pub fn new(class: Class, reason: Reason, what: impl Into<String>) -> Self {
-        Self {
-            class,
-            reason,
-            what: what.into(),
-            advice: None,
-            retry_after: None,
-            source: None,
-        }
+        Self { class, reason, what: what.into(), advice: None, retry_after: None, source: None }
     }
 
     /// Goes away by itself.
@@ -222,9 +215,7 @@ impl fmt::Display for Failure {
 
 impl Error for Failure {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.source
-            .as_deref()
-            .map(|source| source as &(dyn Error + 'static))
+        self.source.as_deref().map(|source| source as &(dyn Error + 'static))
     }
 }
 
@@ -237,10 +228,7 @@ mod tests {
         let failure = Failure::transient(Reason::Unreachable, "no connection to erp.example")
             .because(std::io::Error::other("refused"))
             .advise("check that the server is running");
-        assert_eq!(
-            failure.to_string(),
-            "no connection to erp.example; check that the server is running"
-        );
+        assert_eq!(failure.to_string(), "no connection to erp.example; check that the server is running");
         assert_eq!(
             format!("{failure:#}"),
             "no connection to erp.example: refused; check that the server is running"

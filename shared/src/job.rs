@@ -124,14 +124,10 @@ impl Job {
         }
         let job: Self = serde_json::from_slice(bytes).map_err(undecodable)?;
         if job.format == 0 || job.attempt == 0 {
-            return Err(DecodeError::Undecodable(
-                "format and attempt count from 1".to_owned(),
-            ));
+            return Err(DecodeError::Undecodable("format and attempt count from 1".to_owned()));
         }
         if job.kind == JobKind::Image && job.image.is_none() {
-            return Err(DecodeError::Undecodable(
-                "an image job that names no image".to_owned(),
-            ));
+            return Err(DecodeError::Undecodable("an image job that names no image".to_owned()));
         }
         Ok(job)
     }
@@ -148,10 +144,7 @@ mod tests {
             kind: JobKind::Record,
             pipeline: "products".parse().unwrap(),
             key: RecordKey::from(42),
-            version: Version {
-                epoch: 1_763_769_600_000,
-                sequence: 7,
-            },
+            version: Version { epoch: 1_763_769_600_000, sequence: 7 },
             checksum: "ab".repeat(32).parse().unwrap(),
             run: RunId(3),
             place: 6,
@@ -191,11 +184,7 @@ mod tests {
 
     #[test]
     fn the_envelope_of_a_record_with_an_image_names_it_behind_the_values() {
-        let job = Job {
-            image: image_sample().image,
-            failures: Vec::new(),
-            ..sample()
-        };
+        let job = Job { image: image_sample().image, failures: Vec::new(), ..sample() };
         insta::assert_snapshot!(String::from_utf8(job.encode()).unwrap(), @r#"{"format":1,"kind":"record","pipeline":"products","key":"42","version":{"epoch":1763769600000,"sequence":7},"checksum":"abababababababababababababababababababababababababababababababab","run":3,"place":6,"attempt":2,"values":{"id":42,"list_price":10.50,"uom_id":[1,"Units"]},"image":"4600000012001/front.jpg","source_time":"2026-11-21 22:41:09"}"#);
     }
 
@@ -212,14 +201,8 @@ mod tests {
 
     #[test]
     fn an_image_job_without_its_image_is_undecodable() {
-        let nameless = Job {
-            image: None,
-            ..image_sample()
-        };
-        assert!(matches!(
-            Job::decode(&nameless.encode()),
-            Err(DecodeError::Undecodable(_))
-        ));
+        let nameless = Job { image: None, ..image_sample() };
+        assert!(matches!(Job::decode(&nameless.encode()), Err(DecodeError::Undecodable(_))));
     }
 
     #[test]
@@ -231,10 +214,7 @@ mod tests {
 
     #[test]
     fn a_newer_format_is_not_called_broken() {
-        assert_eq!(
-            Job::decode(br#"{"format":2,"shape":"unheard of"}"#),
-            Err(DecodeError::Newer(2))
-        );
+        assert_eq!(Job::decode(br#"{"format":2,"shape":"unheard of"}"#), Err(DecodeError::Newer(2)));
     }
 
     proptest! {

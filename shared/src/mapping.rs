@@ -35,11 +35,7 @@ pub enum Origin {
 impl Origin {
     /// A field as it is.
     pub fn field(name: &str) -> Self {
-        Self::Field {
-            name: name.to_owned(),
-            default: None,
-            values: BTreeMap::new(),
-        }
+        Self::Field { name: name.to_owned(), default: None, values: BTreeMap::new() }
     }
 }
 
@@ -69,16 +65,8 @@ impl SourceColumn {
 
     /// A field under another name.
     pub(crate) fn renamed(name: &str, field: &str) -> Self {
-        let (field, optional) = field
-            .strip_suffix('?')
-            .map_or((field, false), |field| (field, true));
-        Self {
-            column: Column {
-                name: name.to_owned(),
-                origin: Origin::field(field),
-            },
-            optional,
-        }
+        let (field, optional) = field.strip_suffix('?').map_or((field, false), |field| (field, true));
+        Self { column: Column { name: name.to_owned(), origin: Origin::field(field) }, optional }
     }
 }
 
@@ -99,10 +87,7 @@ impl Mapping {
 
     /// A mapping that keeps fields under their own names.
     pub fn identity<'a>(fields: impl IntoIterator<Item = &'a str>) -> Self {
-        let keep = |name: &str| Column {
-            name: name.to_owned(),
-            origin: Origin::field(name),
-        };
+        let keep = |name: &str| Column { name: name.to_owned(), origin: Origin::field(name) };
         Self::new(fields.into_iter().map(keep).collect())
     }
 
@@ -138,20 +123,18 @@ impl Mapping {
         for column in &self.columns {
             let value = match &column.origin {
                 Origin::Constant(value) => value.clone(),
-                Origin::Field {
-                    name,
-                    default,
-                    values,
-                } => field_value(row.get(name), default.as_ref(), values).map_err(|what| {
-                    Failure::permanent(
-                        Reason::BadRecord,
-                        format!(
-                            "the source row {what} '{name}', which column '{}' is mapped from",
-                            column.name
-                        ),
-                    )
-                    .advise("give the column a default, or take it out of the mapping")
-                })?,
+                Origin::Field { name, default, values } => {
+                    field_value(row.get(name), default.as_ref(), values).map_err(|what| {
+                        Failure::permanent(
+                            Reason::BadRecord,
+                            format!(
+                                "the source row {what} '{name}', which column '{}' is mapped from",
+                                column.name
+                            ),
+                        )
+                        .advise("give the column a default, or take it out of the mapping")
+                    })?
+                }
             };
             values.insert(column.name.clone(), value);
         }
@@ -186,19 +169,13 @@ fn field_value(
     match values.get(&text).or_else(|| values.get(OTHER)).or(default) {
         Some(Value::String(kept)) if kept == OTHER => Ok(given.clone()),
         Some(value) => Ok(value.clone()),
-        None => Err(format!(
-            "has the value '{text}', which `values` does not name, in"
-        )),
+        None => Err(format!("has the value '{text}', which `values` does not name, in")),
     }
 }
 
 fn describe(column: &Column) -> Value {
     match &column.origin {
-        Origin::Field {
-            name,
-            default,
-            values,
-        } => {
+        Origin::Field { name, default, values } => {
             serde_json::json!([column.name, "field", name, default, values])
         }
         Origin::Constant(value) => serde_json::json!([column.name, "constant", value]),
@@ -210,15 +187,8 @@ mod tests {
     use super::*;
 
     fn column(name: &str, from: &str, default: Option<Value>) -> Column {
-        let origin = Origin::Field {
-            name: from.to_owned(),
-            default,
-            values: BTreeMap::new(),
-        };
-        Column {
-            name: name.to_owned(),
-            origin,
-        }
+        let origin = Origin::Field { name: from.to_owned(), default, values: BTreeMap::new() };
+        Column { name: name.to_owned(), origin }
     }
 
     fn row(text: &str) -> Values {
@@ -230,14 +200,9 @@ mod tests {
         let mapping = Mapping::new(vec![
             column("price", "list_price", None),
             column("code", "default_code", Some("none".into())),
-            Column {
-                name: "origin".to_owned(),
-                origin: Origin::Constant("odoo".into()),
-            },
+            Column { name: "origin".to_owned(), origin: Origin::Constant("odoo".into()) },
         ]);
-        let values = mapping
-            .apply(&row(r#"{"default_code":false,"list_price":10.10}"#))
-            .unwrap();
+        let values = mapping.apply(&row(r#"{"default_code":false,"list_price":10.10}"#)).unwrap();
         assert_eq!(
             serde_json::to_string(&values).unwrap(),
             r#"{"price":10.10,"code":"none","origin":"odoo"}"#
@@ -247,35 +212,18 @@ mod tests {
     #[test]
     fn false_of_a_boolean_field_is_a_value() {
         let mapping = Mapping::new(vec![column("active", "active", Some(true.into()))]);
-        assert_eq!(
-            mapping.apply(&row(r#"{"active":false}"#)).unwrap(),
-            row(r#"{"active":false}"#)
-        );
+        assert_eq!(mapping.apply(&row(r#"{"active":false}"#)).unwrap(), row(r#"{"active":false}"#));
     }
 
     #[test]
     fn values_are_translated_and_an_unknown_one_is_named() {
         let translated = |default| {
-            let values = [
-                ("active".to_owned(), true.into()),
-                ("inactive".to_owned(), false.into()),
-            ]
-            .into();
-            let origin = Origin::Field {
-                name: "status".to_owned(),
-                default,
-                values,
-            };
-            Mapping::new(vec![Column {
-                name: "active".to_owned(),
-                origin,
-            }])
+            let values = [("active".to_owned(), true.into()), ("inactive".to_owned(), false.into())].into();
+            let origin = Origin::Field { name: "status".to_owned(), default, values };
+            Mapping::new(vec![Column { name: "active".to_owned(), origin }])
         };
         let status = |text: &str| row(&format!(r#"{{"status":"{text}"}}"#));
-        assert_eq!(
-            translated(None).apply(&status("inactive")).unwrap(),
-            row(r#"{"active":false}"#)
-        );
+        assert_eq!(translated(None).apply(&status("inactive")).unwrap(), row(r#"{"active":false}"#));
         let failure = translated(None).apply(&status("confirmed")).unwrap_err();
         assert!(failure.to_string().contains("'confirmed'"), "{failure}");
         assert_eq!(
@@ -287,15 +235,8 @@ mod tests {
     #[test]
     fn a_star_keeps_the_values_that_are_not_named() {
         let values = [("pcs".to_owned(), "Units".into()), ("*".to_owned(), "*".into())].into();
-        let origin = Origin::Field {
-            name: "unit".to_owned(),
-            default: Some("Units".into()),
-            values,
-        };
-        let mapping = Mapping::new(vec![Column {
-            name: "uom_id".to_owned(),
-            origin,
-        }]);
+        let origin = Origin::Field { name: "unit".to_owned(), default: Some("Units".into()), values };
+        let mapping = Mapping::new(vec![Column { name: "uom_id".to_owned(), origin }]);
         for (unit, uom) in [("pcs", "Units"), ("kg", "kg"), ("", "Units")] {
             let mapped = mapping.apply(&row(&format!(r#"{{"unit":"{unit}"}}"#))).unwrap();
             assert_eq!(mapped, row(&format!(r#"{{"uom_id":"{uom}"}}"#)));
@@ -316,10 +257,7 @@ mod tests {
             Mapping::identity(["b", "a"]),
             Mapping::new(vec![column("a", "b", None)]),
             Mapping::new(vec![column("a", "a", Some(1.into()))]),
-            Mapping::new(vec![Column {
-                name: "a".to_owned(),
-                origin: Origin::Constant(1.into()),
-            }]),
+            Mapping::new(vec![Column { name: "a".to_owned(), origin: Origin::Constant(1.into()) }]),
         ];
         let sums: std::collections::HashSet<_> = all.iter().map(|mapping| *mapping.checksum()).collect();
         assert_eq!(sums.len(), all.len());

@@ -7,11 +7,7 @@ use std::path::Path;
 /// Makes the entries of a folder durable (a rename is on disk only after this). Windows has no such call: there the
 /// rename itself is journalled by the file system.
 pub fn sync_folder(folder: &Path) -> io::Result<()> {
-    if cfg!(windows) {
-        Ok(())
-    } else {
-        File::open(folder)?.sync_all()
-    }
+    if cfg!(windows) { Ok(()) } else { File::open(folder)?.sync_all() }
 }
 
 /// Renames `from` over `to` and makes it durable. On Windows a reader that holds `to` open without sharing makes the

@@ -40,10 +40,7 @@ impl Progress {
 
     /// Records that need nothing more: read, and settled where there was a job.
     pub fn finished(&self) -> u64 {
-        let open = self
-            .enqueued
-            .load(Ordering::Relaxed)
-            .saturating_sub(self.settled.load(Ordering::Relaxed));
+        let open = self.enqueued.load(Ordering::Relaxed).saturating_sub(self.settled.load(Ordering::Relaxed));
         self.read.load(Ordering::Relaxed).saturating_sub(open)
     }
 }

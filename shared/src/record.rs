@@ -33,9 +33,7 @@ impl FromStr for PipelineName {
     fn from_str(text: &str) -> Result<Self, InvalidName> {
         let fits = text.len() <= 40
             && text.starts_with(|c: char| c.is_ascii_lowercase())
-            && text
-                .chars()
-                .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_' || c == '-');
+            && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_' || c == '-');
         if fits {
             Ok(Self(text.to_owned()))
         } else {
@@ -103,14 +101,10 @@ impl FromStr for ImageReference {
     fn from_str(text: &str) -> Result<Self, InvalidName> {
         let length = text.chars().count();
         if length == 0 || length > 500 {
-            return Err(InvalidName(format!(
-                "an image reference has 1 to 500 characters, not {length}"
-            )));
+            return Err(InvalidName(format!("an image reference has 1 to 500 characters, not {length}")));
         }
         if text.chars().any(char::is_control) {
-            return Err(InvalidName(format!(
-                "image reference {text:?} contains control characters"
-            )));
+            return Err(InvalidName(format!("image reference {text:?} contains control characters")));
         }
         Ok(Self(text.to_owned()))
     }

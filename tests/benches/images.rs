@@ -32,10 +32,7 @@ struct Shop {
 }
 
 fn main() {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     println!("catalogue | run | seconds | peak MiB | list calls | image calls | image MB | image writes");
     println!("---|---|--:|--:|--:|--:|--:|--:");
     let large = runtime.block_on(start(16));
@@ -65,16 +62,9 @@ async fn start(items: usize) -> Shop {
         per_day: CALLS,
         ..ZohoSettings::default()
     };
-    let odoo = OdooSettings {
-        version: OdooVersion::V19,
-        customers: 0,
-        products: 0,
-        ..OdooSettings::default()
-    };
-    Shop {
-        zoho: ZohoSandbox::start(zoho).await.unwrap(),
-        odoo: OdooSandbox::start(odoo).await.unwrap(),
-    }
+    let odoo =
+        OdooSettings { version: OdooVersion::V19, customers: 0, products: 0, ..OdooSettings::default() };
+    Shop { zoho: ZohoSandbox::start(zoho).await.unwrap(), odoo: OdooSandbox::start(odoo).await.unwrap() }
 }
 
 /// Two syncs: the first brings each image with one call, the second asks whether anything changed.

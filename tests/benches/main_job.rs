@@ -17,10 +17,7 @@ use sandbox::{OdooSandbox, OdooSettings, OdooVersion};
 use measured::Measured;
 
 fn main() {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     println!("records | run | seconds | records/s | peak MiB | bytes written / file | calls | answer MiB");
     println!("--:|---|--:|--:|--:|--:|--:|--:");
     for records in [20_000_usize, 200_000] {
@@ -55,18 +52,11 @@ fn measure(sandbox: &OdooSandbox, records: usize) {
         let measured = sync(folder.path(), sandbox, arguments);
         let sum = |field: &str| -> u64 {
             let pipelines = measured.report["pipelines"].as_array().unwrap();
-            pipelines
-                .iter()
-                .filter_map(|pipeline| pipeline[field].as_u64())
-                .sum()
+            pipelines.iter().filter_map(|pipeline| pipeline[field].as_u64()).sum()
         };
         let file: u64 = ["odoo_customers.json", "odoo_products.json"]
             .iter()
-            .map(|name| {
-                std::fs::metadata(folder.path().join("out").join(name))
-                    .unwrap()
-                    .len()
-            })
+            .map(|name| std::fs::metadata(folder.path().join("out").join(name)).unwrap().len())
             .sum();
         let counts = sandbox.control().counts();
         println!(

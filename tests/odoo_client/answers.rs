@@ -31,10 +31,7 @@ fn every_recorded_answer_has_its_reviewed_class() {
     if table != REVIEWED {
         let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("classes.txt");
         std::fs::write(&path, &table).unwrap();
-        panic!(
-            "the classes differ from tests/odoo_client/classes.txt; review {}",
-            path.display()
-        );
+        panic!("the classes differ from tests/odoo_client/classes.txt; review {}", path.display());
     }
 }
 
@@ -48,11 +45,8 @@ fn judge(recording: &Recording) -> Vec<String> {
         body: recording.response.bytes(),
         ..Answer::default()
     };
-    let envelope = if recording.request.path.starts_with("/json/2/") {
-        Envelope::Bare
-    } else {
-        Envelope::JsonRpc
-    };
+    let envelope =
+        if recording.request.path.starts_with("/json/2/") { Envelope::Bare } else { Envelope::JsonRpc };
     let asked = Asked::from(recording);
     if let Some(asked) = &asked
         && let Some(owned) = asked.owned()
@@ -61,56 +55,36 @@ fn judge(recording: &Recording) -> Vec<String> {
         return judge_as(&place, envelope, &answer, Purpose::Call(&call));
     }
     if let Some(asked) = &asked {
-        let operation = Operation::Action {
-            method: &asked.method,
-            ids: &[],
-        };
+        let operation = Operation::Action { method: &asked.method, ids: &[] };
         return judge_as(
             &place,
             envelope,
             &answer,
-            Purpose::Call(&Call {
-                model: &asked.model,
-                operation,
-                context: Row::new(),
-            }),
+            Purpose::Call(&Call { model: &asked.model, operation, context: Row::new() }),
         );
     }
     if recording.request.path == "/jsonrpc" || recording.request.path == "/web/session/authenticate" {
         return judge_as(&place, envelope, &answer, Purpose::Login);
     }
-    if let Some((model, method)) = recording
-        .request
-        .path
-        .strip_prefix("/json/2/")
-        .and_then(|rest| rest.split_once('/'))
+    if let Some((model, method)) =
+        recording.request.path.strip_prefix("/json/2/").and_then(|rest| rest.split_once('/'))
     {
         let operation = match method {
-            "search_count" => Operation::SearchCount {
-                domain: &serde_json::Value::Null,
-            },
+            "search_count" => Operation::SearchCount { domain: &serde_json::Value::Null },
             method => Operation::Action { method, ids: &[] },
         };
         return judge_as(
             &place,
             envelope,
             &answer,
-            Purpose::Call(&Call {
-                model,
-                operation,
-                context: Row::new(),
-            }),
+            Purpose::Call(&Call { model, operation, context: Row::new() }),
         );
     }
     judge_as(&place, envelope, &answer, Purpose::Version)
 }
 
 fn judge_as(place: &Place, envelope: Envelope, answer: &Answer, purpose: Purpose<'_>) -> Vec<String> {
-    let expected = Expected {
-        place,
-        purpose,
-        envelope,
-    };
+    let expected = Expected { place, purpose, envelope };
     let result = match expected.classify(answer) {
         Ok(result) => result,
         Err(failure) => return vec![line(&failure)],
@@ -125,9 +99,7 @@ fn judge_as(place: &Place, envelope: Envelope, answer: &Answer, purpose: Purpose
     let remarks = answer.messages.iter();
     remarks
         .map(|remark| {
-            let record = remark
-                .record
-                .map_or_else(|| "batch".to_owned(), |record| format!("row {record}"));
+            let record = remark.record.map_or_else(|| "batch".to_owned(), |record| format!("row {record}"));
             match &remark.failure {
                 Some(failure) => format!("{record} {}", line(failure)),
                 None => format!("{record} warning: {}", remark.text),

@@ -42,30 +42,15 @@ impl Asked {
         if let Some(rest) = path.strip_prefix("/web/dataset/call_kw/") {
             let (model, method) = rest.split_once('/')?;
             let params = request.body.get("params")?;
-            let cookie = request
-                .headers
-                .get("Cookie")?
-                .as_str()?
-                .strip_prefix("session_id=")?
-                .into();
+            let cookie = request.headers.get("Cookie")?.as_str()?.strip_prefix("session_id=")?.into();
             let arguments = by_name(method, params.get("args")?, params.get("kwargs")?)?;
             return Some(Self::new(Dialect::Session { cookie }, model, method, arguments));
         }
         let (model, method) = path.strip_prefix("/json/2/")?.split_once('/')?;
-        let key = request
-            .headers
-            .get("Authorization")?
-            .as_str()?
-            .strip_prefix("Bearer ")?
-            .into();
+        let key = request.headers.get("Authorization")?.as_str()?.strip_prefix("Bearer ")?.into();
         let database = request.headers.get("X-Odoo-Database")?.as_str()?.to_owned();
         let arguments = request.body.as_object()?.clone();
-        Some(Self::new(
-            Dialect::Json2 { database, key },
-            model,
-            method,
-            arguments,
-        ))
+        Some(Self::new(Dialect::Json2 { database, key }, model, method, arguments))
     }
 
     fn execute_kw(params: &Value) -> Option<Self> {
@@ -82,21 +67,11 @@ impl Asked {
             secret: secret.as_str()?.into(),
         };
         let method = method.as_str()?;
-        Some(Self::new(
-            dialect,
-            model.as_str()?,
-            method,
-            by_name(method, args, kwargs)?,
-        ))
+        Some(Self::new(dialect, model.as_str()?, method, by_name(method, args, kwargs)?))
     }
 
     fn new(dialect: Dialect, model: &str, method: &str, arguments: Row) -> Self {
-        Self {
-            dialect,
-            model: model.to_owned(),
-            method: method.to_owned(),
-            arguments,
-        }
+        Self { dialect, model: model.to_owned(), method: method.to_owned(), arguments }
     }
 
     /// The arguments as our operation takes them; `None` when it takes others.
@@ -121,17 +96,14 @@ impl Asked {
             ids: take("ids").map_or(Some(Vec::new()), |ids| list(&ids, Value::as_i64))?,
             fields: take("fields")
                 .or_else(|| take("attributes"))
-                .map_or(Some(Vec::new()), |names| {
-                    list(&names, |name| Some(name.as_str()?.to_owned()))
-                })?,
+                .map_or(Some(Vec::new()), |names| list(&names, |name| Some(name.as_str()?.to_owned())))?,
             values: take("vals").map_or(Some(Row::new()), |values| values.as_object().cloned())?,
             rows: take("vals_list").map_or(Some(Vec::new()), |rows| match rows {
                 Value::Object(row) => Some(vec![row]),
                 rows => list(&rows, |row| row.as_object().cloned()),
             })?,
-            table: take("data").map_or(Some(Vec::new()), |rows| {
-                list(&rows, |row| row.as_array().cloned())
-            })?,
+            table: take("data")
+                .map_or(Some(Vec::new()), |rows| list(&rows, |row| row.as_array().cloned()))?,
             access: take("operation").and_then(|operation| {
                 let all = [Access::Read, Access::Create, Access::Write, Access::Unlink];
                 all.into_iter().find(|access| operation == access.as_str())
@@ -150,37 +122,19 @@ impl Owned {
         let operation = match self.method.as_str() {
             "search_read" => Operation::SearchRead(&self.search),
             "search" => Operation::Search(&self.search),
-            "search_count" => Operation::SearchCount {
-                domain: &self.search.domain,
-            },
-            "read" => Operation::Read {
-                ids: &self.ids,
-                fields: &self.fields,
-            },
-            "fields_get" => Operation::FieldsGet {
-                attributes: &self.fields,
-            },
+            "search_count" => Operation::SearchCount { domain: &self.search.domain },
+            "read" => Operation::Read { ids: &self.ids, fields: &self.fields },
+            "fields_get" => Operation::FieldsGet { attributes: &self.fields },
             "create" => Operation::Create { rows: &self.rows },
-            "write" => Operation::Write {
-                ids: &self.ids,
-                values: &self.values,
-            },
-            "load" => Operation::Load {
-                fields: &self.fields,
-                rows: &self.table,
-            },
-            "action_archive" | "action_unarchive" => Operation::Action {
-                method: &self.method,
-                ids: &self.ids,
-            },
+            "write" => Operation::Write { ids: &self.ids, values: &self.values },
+            "load" => Operation::Load { fields: &self.fields, rows: &self.table },
+            "action_archive" | "action_unarchive" => {
+                Operation::Action { method: &self.method, ids: &self.ids }
+            }
             "check_access_rights" => Operation::CheckAccess { access: self.access? },
             _ => return None,
         };
-        Some(Call {
-            model: &self.search.model,
-            operation,
-            context: self.context.clone(),
-        })
+        Some(Call { model: &self.search.model, operation, context: self.context.clone() })
     }
 }
 
@@ -215,9 +169,7 @@ fn by_name(method: &str, args: &Value, kwargs: &Value) -> Option<Map<String, Val
     };
     let mut named = kwargs.as_object()?.clone();
     for (index, value) in args.as_array()?.iter().enumerate() {
-        let name = names
-            .get(index)
-            .map_or_else(|| format!("argument {index}"), |name| (*name).to_owned());
+        let name = names.get(index).map_or_else(|| format!("argument {index}"), |name| (*name).to_owned());
         named.insert(name, value.clone());
     }
     Some(named)

@@ -64,11 +64,7 @@ fn compare(recording: &Recording, ours: &Request) {
     let name = format!("{} {}", recording.version, recording.name);
     assert_eq!(ours.path, recorded.path, "{name}");
     for (header, value) in &ours.headers {
-        assert_eq!(
-            recorded.headers.get(*header).and_then(Value::as_str),
-            Some(value.as_str()),
-            "{name}"
-        );
+        assert_eq!(recorded.headers.get(*header).and_then(Value::as_str), Some(value.as_str()), "{name}");
     }
     let mut our_body: Value = serde_json::from_slice(&ours.body).expect("a body is JSON");
     let mut recorded_body = recorded.body.clone();
@@ -76,9 +72,7 @@ fn compare(recording: &Recording, ours: &Request) {
     // The envelope's members that the server does not look at were left out in some recordings.
     for member in ["id", "method"] {
         if recorded_body.get(member).is_none()
-            && let Some(envelope) = our_body
-                .as_object_mut()
-                .filter(|body| body.contains_key("jsonrpc"))
+            && let Some(envelope) = our_body.as_object_mut().filter(|body| body.contains_key("jsonrpc"))
         {
             envelope.remove(member);
         }
@@ -89,10 +83,8 @@ fn compare(recording: &Recording, ours: &Request) {
 /// `create` of one record may be asked for without a list; ours always has one.
 fn as_list(body: &mut Value) {
     for place in ["/vals_list", "/params/args/5/0"] {
-        let is_create = place == "/vals_list"
-            || body
-                .pointer("/params/args/4")
-                .is_some_and(|method| method == "create");
+        let is_create =
+            place == "/vals_list" || body.pointer("/params/args/4").is_some_and(|method| method == "create");
         if let Some(row) = body.pointer_mut(place).filter(|row| is_create && row.is_object()) {
             *row = Value::Array(vec![row.take()]);
         }
@@ -111,18 +103,11 @@ fn both_dialects_of_one_call_name_the_same_arguments() {
         let Some(call) = owned.ours() else {
             continue;
         };
-        let dialect = Dialect::Json2 {
-            database: "shop".to_owned(),
-            key: "key".into(),
-        };
+        let dialect = Dialect::Json2 { database: "shop".to_owned(), key: "key".into() };
         let request = dialect.build(&call).unwrap();
         let body: Value = serde_json::from_slice(&request.body).unwrap();
         assert_eq!(request.path, format!("/json/2/{}/{}", asked.model, asked.method));
-        assert!(
-            body.as_object().is_some_and(|named| !named.is_empty()),
-            "{}",
-            recording.name
-        );
+        assert!(body.as_object().is_some_and(|named| !named.is_empty()), "{}", recording.name);
         compared += 1;
     }
     assert!(compared > 300, "{compared}");

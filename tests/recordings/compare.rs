@@ -23,14 +23,7 @@ pub(crate) fn difference(
     got: &Value,
     ids: Translate<'_>,
 ) -> Option<String> {
-    let differs = || {
-        Some(format!(
-            "{}: recorded {}, got {}",
-            place.key,
-            short(recorded),
-            short(got)
-        ))
-    };
+    let differs = || Some(format!("{}: recorded {}, got {}", place.key, short(recorded), short(got)));
     match (recorded, got) {
         (Value::Null, Value::Null) => None,
         (Value::Bool(left), Value::Bool(right)) => (left != right && !place.shape_only).then(differs)?,
@@ -42,11 +35,7 @@ pub(crate) fn difference(
             if alike { None } else { differs() }
         }
         (Value::String(left), Value::String(right)) => {
-            if place.shape_only || text_fits(place.key, left, right) {
-                None
-            } else {
-                differs()
-            }
+            if place.shape_only || text_fits(place.key, left, right) { None } else { differs() }
         }
         (Value::Array(left), Value::Array(right)) => {
             // Time zones and the like are hundreds; the stand-in lists a few of each.
@@ -67,9 +56,8 @@ pub(crate) fn difference(
             pairs.find_map(|(left, right)| difference(place, left, right, ids))
         }
         (Value::Object(left), Value::Object(right)) => {
-            if let Some(missing) = left
-                .keys()
-                .find(|key| !right.contains_key(*key) && !ignored_keys(place.key))
+            if let Some(missing) =
+                left.keys().find(|key| !right.contains_key(*key) && !ignored_keys(place.key))
             {
                 return match by_id(place, left, right, ids) {
                     Ok(found) => found,
@@ -156,10 +144,7 @@ fn is_time(text: &str) -> bool {
 /// Digits and the place in a statement `PostgreSQL` points to are accidents; so are hexadecimal suffixes.
 fn normal(text: &str) -> String {
     let text = text.split("\nLINE 1").next().unwrap_or(text);
-    let text = match text
-        .strip_prefix("__export__.")
-        .and_then(|rest| rest.rsplit_once('_'))
-    {
+    let text = match text.strip_prefix("__export__.").and_then(|rest| rest.rsplit_once('_')) {
         Some((start, _)) => start,
         None => text,
     };

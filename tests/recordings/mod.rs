@@ -16,16 +16,8 @@ use sandbox::{OdooSandbox, OdooSettings, OdooVersion};
 use tests::recordings::{Recording, recordings};
 
 async fn agreement(label: &str, version: OdooVersion) {
-    let recorded: Vec<Recording> = recordings()
-        .into_iter()
-        .filter(|one| one.version == label)
-        .collect();
-    let settings = OdooSettings {
-        version,
-        customers: 0,
-        products: 0,
-        ..OdooSettings::default()
-    };
+    let recorded: Vec<Recording> = recordings().into_iter().filter(|one| one.version == label).collect();
+    let settings = OdooSettings { version, customers: 0, products: 0, ..OdooSettings::default() };
     let server = OdooSandbox::start(settings).await.unwrap();
     let mut replay = Replay::new(&server, label);
     let mut failures = Vec::new();
@@ -46,12 +38,7 @@ async fn agreement(label: &str, version: OdooVersion) {
         }
     }
     let (total, few) = (recorded.len(), recorded.len() * 95 / 100);
-    assert!(
-        failures.is_empty(),
-        "{} of {total} disagree:\n{}",
-        failures.len(),
-        failures.join("\n")
-    );
+    assert!(failures.is_empty(), "{} of {total} disagree:\n{}", failures.len(), failures.join("\n"));
     assert!(agreed > few, "only {agreed} of {total} agree");
 }
 

@@ -28,11 +28,7 @@ fn encoded(name: &str) -> String {
     let kind = kind.strip_prefix("load-").unwrap_or(kind);
     let text = STANDARD.encode(bytes(kind));
     match kind {
-        "newlines" => text
-            .as_bytes()
-            .chunks(76)
-            .map(|line| String::from_utf8_lossy(line) + "\n")
-            .collect(),
+        "newlines" => text.as_bytes().chunks(76).map(|line| String::from_utf8_lossy(line) + "\n").collect(),
         "data-url" => format!("data:image/jpeg;base64,{text}"),
         "urlsafe" => text.replace('+', "-").replace('/', "_"),
         "no-padding" => text.trim_end_matches('=').to_owned(),
@@ -86,9 +82,7 @@ fn picture(width: u32, height: u32, format: ImageFormat) -> Vec<u8> {
     let shade = |x: u32, y: u32| u8::try_from((x * 7 + y * 13) % 256).unwrap();
     let pixels = RgbImage::from_fn(width, height, |x, y| image::Rgb([shade(x, y), shade(y, x), 90]));
     let mut out = Cursor::new(Vec::new());
-    DynamicImage::ImageRgb8(pixels)
-        .write_to(&mut out, format)
-        .unwrap();
+    DynamicImage::ImageRgb8(pixels).write_to(&mut out, format).unwrap();
     out.into_inner()
 }
 

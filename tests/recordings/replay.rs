@@ -22,10 +22,7 @@ impl Ids {
 
     /// The stand-in's id; the recorded one where none was learnt.
     pub(crate) fn of(&self, model: &str, recorded: i64) -> i64 {
-        self.0
-            .get(&(model.to_owned(), recorded))
-            .copied()
-            .unwrap_or(recorded)
+        self.0.get(&(model.to_owned(), recorded)).copied().unwrap_or(recorded)
     }
 
     pub(crate) fn learn(&mut self, model: &str, recorded: i64, got: i64) {
@@ -99,28 +96,15 @@ impl Call {
                 body,
             };
         }
-        let text = |pointer: &str| {
-            body.pointer(pointer)
-                .and_then(Value::as_str)
-                .unwrap_or("")
-                .to_owned()
-        };
+        let text = |pointer: &str| body.pointer(pointer).and_then(Value::as_str).unwrap_or("").to_owned();
         let (model, method) = (text("/params/args/3"), text("/params/args/4"));
         let on_records = ON_RECORDS.contains(&method.as_str());
         let at = |place: &str| format!("/params/args/5/{place}");
         let keyword_domain = body.pointer("/params/args/6/domain").is_some();
         Self {
-            ids_at: if on_records {
-                at("0")
-            } else {
-                String::from("/none")
-            },
+            ids_at: if on_records { at("0") } else { String::from("/none") },
             vals_at: at(if on_records { "1" } else { "0" }),
-            domain_at: if keyword_domain {
-                "/params/args/6/domain".to_owned()
-            } else {
-                at("0")
-            },
+            domain_at: if keyword_domain { "/params/args/6/domain".to_owned() } else { at("0") },
             columns_at: at("0"),
             rows_at: at("1"),
             model,
@@ -145,24 +129,16 @@ impl Call {
 
     /// Records the call changes by their ids.
     pub(crate) fn changed_ids(&self) -> Vec<i64> {
-        if matches!(
-            self.method.as_str(),
-            "write" | "copy" | "action_archive" | "action_unarchive"
-        ) {
+        if matches!(self.method.as_str(), "write" | "copy" | "action_archive" | "action_unarchive") {
             return self.ids();
         }
         let at = self.database_id_column();
-        let cells = at
-            .into_iter()
-            .flat_map(|at| self.rows().iter().filter_map(move |row| row.get(at)));
+        let cells = at.into_iter().flat_map(|at| self.rows().iter().filter_map(move |row| row.get(at)));
         cells.filter_map(|cell| cell.as_str()?.parse().ok()).collect()
     }
 
     fn database_id_column(&self) -> Option<usize> {
-        let columns = self
-            .body
-            .pointer(&self.columns_at)
-            .filter(|_| self.method == "load")?;
+        let columns = self.body.pointer(&self.columns_at).filter(|_| self.method == "load")?;
         columns.as_array()?.iter().position(|column| column == ".id")
     }
 
@@ -191,15 +167,9 @@ impl Call {
         if self.method.contains("search")
             && let Some(Value::Array(leaves)) = body.pointer_mut(&self.domain_at)
         {
-            let target = leaves
-                .iter()
-                .find(|leaf| leaf[0] == "res_model" || leaf[0] == "model");
+            let target = leaves.iter().find(|leaf| leaf[0] == "res_model" || leaf[0] == "model");
             let target = target.and_then(|leaf| leaf[2].as_str()).unwrap_or("").to_owned();
-            for leaf in leaves
-                .iter_mut()
-                .filter_map(Value::as_array_mut)
-                .filter(|leaf| leaf.len() == 3)
-            {
+            for leaf in leaves.iter_mut().filter_map(Value::as_array_mut).filter(|leaf| leaf.len() == 3) {
                 if leaf[0] == "id" {
                     ids.translate(&self.model, &mut leaf[2]);
                 } else if leaf[0] == "res_id" {
@@ -214,11 +184,8 @@ impl Call {
         match vals {
             Value::Array(items) => items.iter_mut().for_each(|item| self.translate_vals(item, ids)),
             Value::Object(fields) => {
-                let target = fields
-                    .get("model")
-                    .and_then(Value::as_str)
-                    .unwrap_or("product.template")
-                    .to_owned();
+                let target =
+                    fields.get("model").and_then(Value::as_str).unwrap_or("product.template").to_owned();
                 if let Some(id) = fields.get_mut("res_id") {
                     ids.translate(&target, id);
                 }
@@ -253,20 +220,9 @@ pub(crate) struct Replay<'a> {
 
 impl<'a> Replay<'a> {
     pub(crate) fn new(server: &'a OdooSandbox, label: &str) -> Self {
-        let builder = reqwest::Client::builder()
-            .timeout(Duration::from_mins(2))
-            .no_proxy();
-        let client = builder
-            .redirect(reqwest::redirect::Policy::none())
-            .build()
-            .unwrap();
-        Self {
-            server,
-            client,
-            label: label.to_owned(),
-            ids: Ids::default(),
-            cookie: None,
-        }
+        let builder = reqwest::Client::builder().timeout(Duration::from_mins(2)).no_proxy();
+        let client = builder.redirect(reqwest::redirect::Policy::none()).build().unwrap();
+        Self { server, client, label: label.to_owned(), ids: Ids::default(), cookie: None }
     }
 
     /// Sends a recorded request; how the answer differs from the recorded one, if it does.
@@ -277,9 +233,7 @@ impl<'a> Replay<'a> {
         pictures::restore(&one.name, &mut body);
         let body = call.translated(body, &self.ids);
         let method = Method::from_bytes(one.request.method.as_bytes()).unwrap();
-        let mut request = self
-            .client
-            .request(method, format!("{}{}", self.server.url(), one.request.path));
+        let mut request = self.client.request(method, format!("{}{}", self.server.url(), one.request.path));
         for (name, value) in &headers {
             request = request.header(name, value.as_str().unwrap());
         }
@@ -293,10 +247,8 @@ impl<'a> Replay<'a> {
         if let Some(cookie) = response.headers().get("set-cookie") {
             self.cookie = cookie.to_str().unwrap().split(';').next().map(str::to_owned);
         }
-        let content_type = response
-            .headers()
-            .get("content-type")
-            .map(|value| value.to_str().unwrap().to_owned());
+        let content_type =
+            response.headers().get("content-type").map(|value| value.to_str().unwrap().to_owned());
         let text = response.text().await.unwrap();
         if status != one.response.status {
             return Some(format!(
@@ -306,10 +258,7 @@ impl<'a> Replay<'a> {
             ));
         }
         if content_type != one.response.content_type {
-            return Some(format!(
-                "content type {content_type:?} instead of {:?}",
-                one.response.content_type
-            ));
+            return Some(format!("content type {content_type:?} instead of {:?}", one.response.content_type));
         }
         let got = serde_json::from_str(&text).unwrap_or(Value::String(text));
         self.compare(one, &call, &got)
@@ -319,29 +268,16 @@ impl<'a> Replay<'a> {
         let ids = &mut self.ids;
         let mut translate = |model: &str, recorded: i64, got: i64| ids.agree(model, recorded, got);
         let shape_only = exceptions::shape_only(&self.label, &one.name);
-        let place = |key| Place {
-            model: &call.model,
-            key,
-            shape_only,
-        };
+        let place = |key| Place { model: &call.model, key, shape_only };
         let recorded = &one.response.body;
         let key = call.result_key(&one.request.path);
         if recorded.get("jsonrpc").is_none() {
             let is_page = recorded.is_string();
-            return difference(
-                place(if is_page { "page" } else { key }),
-                recorded,
-                got,
-                &mut translate,
-            );
+            return difference(place(if is_page { "page" } else { key }), recorded, got, &mut translate);
         }
         for part in ["jsonrpc", "id"] {
             if recorded.get(part) != got.get(part) {
-                return Some(format!(
-                    "{part}: {} instead of {}",
-                    short(&got[part]),
-                    short(&recorded[part])
-                ));
+                return Some(format!("{part}: {} instead of {}", short(&got[part]), short(&recorded[part])));
             }
         }
         match (recorded.get("result"), got.get("result")) {

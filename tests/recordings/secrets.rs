@@ -22,18 +22,10 @@ pub(crate) fn unmask(
     if let Some(secret) = body.pointer_mut("/params/password") {
         unmask_text(one, server, secret, 2);
     }
-    let service = body
-        .pointer("/params/service")
-        .and_then(Value::as_str)
-        .unwrap_or("")
-        .to_owned();
-    let uid = body
-        .pointer("/params/args/1")
-        .and_then(Value::as_i64)
-        .unwrap_or(2);
-    if let Some(secret) = body
-        .pointer_mut("/params/args/2")
-        .filter(|_| service == "object" || service == "common")
+    let service = body.pointer("/params/service").and_then(Value::as_str).unwrap_or("").to_owned();
+    let uid = body.pointer("/params/args/1").and_then(Value::as_i64).unwrap_or(2);
+    if let Some(secret) =
+        body.pointer_mut("/params/args/2").filter(|_| service == "object" || service == "common")
     {
         unmask_text(one, server, secret, uid);
     }
@@ -42,9 +34,7 @@ pub(crate) fn unmask(
 
 fn is_wrong(one: &Recording) -> bool {
     let name = one.name.as_str();
-    let throttled = name
-        .split_once("throttle-")
-        .is_some_and(|(_, rest)| rest.parse::<u8>().is_ok());
+    let throttled = name.split_once("throttle-").is_some_and(|(_, rest)| rest.parse::<u8>().is_ok());
     throttled || name.ends_with("wrong-password") || name.ends_with("wrong-key")
 }
 

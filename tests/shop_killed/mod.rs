@@ -37,13 +37,8 @@ impl Tally {
         shop.late_calls_done().await;
         assert_eq!(wrong(shop).await, Wrong::default(), "{report}");
         assert_eq!(report["outstanding"], 0);
-        assert_eq!(
-            (&report["images"]["outstanding"], &report["images"]["dead"]),
-            (&json!(0), &json!(0))
-        );
-        shop.run(&["status"])
-            .await
-            .expect(0, &["0 outstanding, 0 failed"]);
+        assert_eq!((&report["images"]["outstanding"], &report["images"]["dead"]), (&json!(0), &json!(0)));
+        shop.run(&["status"]).await.expect(0, &["0 outstanding, 0 failed"]);
         self.faults += shop.control().counts().faults - faults;
         shop.control().clear_faults();
         self.nothing_to_do(shop).await;
@@ -98,15 +93,8 @@ fn order_faults(shop: &Shop, round: u32, dice: &mut Dice) {
     let faults = match round % 4 {
         0 => vec![],
         1 => vec![("load", Fault::LoseReply), ("load", Fault::LoseReply)],
-        2 => vec![
-            ("write", Fault::LoseReply),
-            ("create", Fault::LoseReply),
-            ("write", Fault::LoseReply),
-        ],
-        _ => vec![
-            ("load", Fault::WorkLate { millis: 300 }),
-            ("write", Fault::LoseReply),
-        ],
+        2 => vec![("write", Fault::LoseReply), ("create", Fault::LoseReply), ("write", Fault::LoseReply)],
+        _ => vec![("load", Fault::WorkLate { millis: 300 }), ("write", Fault::LoseReply)],
     };
     for (method, fault) in faults {
         let rule = FaultRule::once(fault).method(method).after(dice.roll(3));
@@ -145,10 +133,7 @@ async fn a_first_sync_that_is_killed_makes_each_product_once() {
 async fn edits_between_kills_arrive_and_the_newest_stays() {
     let mut dice = Dice::new();
     let mut tally = Tally::default();
-    let shops = [
-        Shop::new(VERSIONS[0], ITEMS as usize).await,
-        Shop::new(VERSIONS[1], ITEMS as usize).await,
-    ];
+    let shops = [Shop::new(VERSIONS[0], ITEMS as usize).await, Shop::new(VERSIONS[1], ITEMS as usize).await];
     let mut span = Duration::ZERO;
     for shop in &shops {
         shop.sync().await;

@@ -36,12 +36,7 @@ impl Shop {
             per_day: CALLS,
             ..ZohoSettings::default()
         };
-        let odoo = OdooSettings {
-            version,
-            customers: 0,
-            products: 0,
-            ..OdooSettings::default()
-        };
+        let odoo = OdooSettings { version, customers: 0, products: 0, ..OdooSettings::default() };
         let zoho = ZohoSandbox::start(zoho).await.unwrap();
         let odoo = OdooSandbox::start(odoo).await.unwrap();
         // Odoo 19 takes an API key through its newer protocol.
@@ -52,21 +47,10 @@ impl Shop {
         };
         let secrets = vec![
             key,
-            (
-                "CATALOG_SYNC_ZOHO_STORE_CLIENT_SECRET",
-                zoho.client_secret().to_owned(),
-            ),
-            (
-                "CATALOG_SYNC_ZOHO_STORE_REFRESH_TOKEN",
-                zoho.refresh_token().to_owned(),
-            ),
+            ("CATALOG_SYNC_ZOHO_STORE_CLIENT_SECRET", zoho.client_secret().to_owned()),
+            ("CATALOG_SYNC_ZOHO_STORE_REFRESH_TOKEN", zoho.refresh_token().to_owned()),
         ];
-        let shop = Self {
-            folder: tempfile::tempdir().unwrap(),
-            zoho,
-            odoo,
-            secrets,
-        };
+        let shop = Self { folder: tempfile::tempdir().unwrap(), zoho, odoo, secrets };
         let path = shop.folder.path().join("catalog-sync.toml");
         std::fs::write(path, shop.configuration()).unwrap();
         shop

@@ -22,12 +22,8 @@ pub(super) struct Wrong {
 
 /// Compares everything.
 pub(super) async fn wrong(shop: &Shop) -> Wrong {
-    let items: BTreeMap<String, Value> = shop
-        .store()
-        .items()
-        .into_iter()
-        .map(|item| (text(&item, "item_id").to_owned(), item))
-        .collect();
+    let items: BTreeMap<String, Value> =
+        shop.store().items().into_iter().map(|item| (text(&item, "item_id").to_owned(), item)).collect();
     let named = shop.control().external_ids("product.product");
     let products = shop.control().ids("product.product").unwrap();
     let mut of_items: BTreeMap<&str, i64> = BTreeMap::new();
@@ -42,10 +38,7 @@ pub(super) async fn wrong(shop: &Shop) -> Wrong {
     let mut wrong = Wrong {
         duplicates: products.iter().filter(|id| !distinct.contains(id)).count() + of_items.len()
             - distinct.len(),
-        missing: items
-            .keys()
-            .filter(|item| !of_items.contains_key(item.as_str()))
-            .count(),
+        missing: items.keys().filter(|item| !of_items.contains_key(item.as_str())).count(),
         ..Wrong::default()
     };
     let templates = shop.control().ids("product.template").unwrap().len();
@@ -71,11 +64,7 @@ pub(super) async fn wrong(shop: &Shop) -> Wrong {
 /// The columns of a product that are not as in Zoho.
 fn differing(shop: &Shop, id: i64, item: &Value) -> Vec<String> {
     let fields = ["name", "list_price", "standard_price", "default_code", "active"];
-    let row = shop
-        .control()
-        .row("product.product", id, &fields)
-        .unwrap()
-        .unwrap();
+    let row = shop.control().row("product.product", id, &fields).unwrap().unwrap();
     let mut expected = vec![
         ("name", item["name"].clone()),
         ("list_price", item["rate"].clone()),
@@ -103,11 +92,7 @@ fn text<'a>(row: &'a Value, field: &str) -> &'a str {
 }
 
 fn template_of(shop: &Shop, product: i64) -> i64 {
-    let row = shop
-        .control()
-        .row("product.product", product, &["product_tmpl_id"])
-        .unwrap()
-        .unwrap();
+    let row = shop.control().row("product.product", product, &["product_tmpl_id"]).unwrap().unwrap();
     row["product_tmpl_id"][0].as_i64().unwrap()
 }
 
@@ -155,10 +140,7 @@ impl Served {
     }
 
     async fn hash(&self, item: &str) -> String {
-        let address = format!(
-            "{}/items/{item}/image?organization_id={}",
-            self.address, self.organization
-        );
+        let address = format!("{}/items/{item}/image?organization_id={}", self.address, self.organization);
         let mut answer = self
             .client
             .get(address)
@@ -171,9 +153,6 @@ impl Served {
         while let Some(part) = answer.chunk().await.unwrap() {
             digest.update(&part);
         }
-        digest
-            .finalize()
-            .iter()
-            .fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
+        digest.finalize().iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
     }
 }

@@ -47,10 +47,7 @@ pub struct RecordedResponse {
 impl RecordedResponse {
     /// The body as it came over the wire, white space and masks aside.
     pub fn bytes(&self) -> Vec<u8> {
-        let is_json = self
-            .content_type
-            .as_deref()
-            .is_some_and(|kind| kind.contains("json"));
+        let is_json = self.content_type.as_deref().is_some_and(|kind| kind.contains("json"));
         match &self.body {
             Value::String(text) if !is_json => text.clone().into_bytes(),
             Value::Null if !is_json => Vec::new(),

@@ -17,11 +17,7 @@ fn main() {
     if sizes.is_empty() {
         // `cargo test --all-targets` runs this too, without `--bench`.
         let measured = std::env::args().any(|argument| argument == "--bench");
-        sizes = if measured {
-            vec![20_000, 200_000, 1_000_000]
-        } else {
-            vec![1_000]
-        };
+        sizes = if measured { vec![20_000, 200_000, 1_000_000] } else { vec![1_000] };
     }
     println!("| records | step | seconds | records/s | written MB | written / file | peak MiB |");
     println!("|--:|---|--:|--:|--:|--:|--:|");
@@ -93,15 +89,9 @@ fn row(records: u64, step: &str, start: Instant, written: u64, size: u64) {
 fn upsert(sink: &mut JsonSink, ids: impl Iterator<Item = u64>, salt: u64) {
     let mut ids = ids.peekable();
     while ids.peek().is_some() {
-        let batch: Vec<(RecordKey, Values)> = ids
-            .by_ref()
-            .take(BATCH)
-            .map(|id| (id.into(), values(id, salt)))
-            .collect();
-        let rows: Vec<JsonRow<'_>> = batch
-            .iter()
-            .map(|(key, values)| JsonRow { key, values })
-            .collect();
+        let batch: Vec<(RecordKey, Values)> =
+            ids.by_ref().take(BATCH).map(|id| (id.into(), values(id, salt))).collect();
+        let rows: Vec<JsonRow<'_>> = batch.iter().map(|(key, values)| JsonRow { key, values }).collect();
         for outcome in sink.upsert(&rows).unwrap() {
             outcome.unwrap();
         }
@@ -113,9 +103,7 @@ fn values(id: u64, salt: u64) -> Values {
     let text = |field: &str| format!("{field} of record {id}, {}", "lorem ipsum dolor ".repeat(4));
     let mut values = Values::new();
     values.insert("id".to_owned(), id.into());
-    for field in [
-        "name", "street", "street2", "city", "email", "phone", "vat", "ref", "comment",
-    ] {
+    for field in ["name", "street", "street2", "city", "email", "phone", "vat", "ref", "comment"] {
         values.insert(field.to_owned(), text(field).into());
     }
     values.insert("salt".to_owned(), salt.into());
@@ -126,8 +114,7 @@ fn values(id: u64, salt: u64) -> Values {
 fn peak_kib() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    peak.and_then(|text| text.split_whitespace().next()?.parse().ok())
-        .unwrap_or(0)
+    peak.and_then(|text| text.split_whitespace().next()?.parse().ok()).unwrap_or(0)
 }
 
 fn reset_peak() {

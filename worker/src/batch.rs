@@ -19,11 +19,7 @@ pub struct BatchLimits {
 
 impl Default for BatchLimits {
     fn default() -> Self {
-        Self {
-            records: 500,
-            bytes: 8 * 1024 * 1024,
-            age: Duration::from_millis(50),
-        }
+        Self { records: 500, bytes: 8 * 1024 * 1024, age: Duration::from_millis(50) }
     }
 }
 
@@ -58,22 +54,19 @@ pub async fn gather(consumer: &mut Consumer, limits: BatchLimits, stop: &Cancell
 
 /// Bytes of a delivery's texts: an estimate that costs no encoding.
 fn size(delivery: &Delivery) -> usize {
-    delivery.job.as_ref().map_or(0, |job| {
-        job.values
-            .iter()
-            .map(|(name, value)| name.len() + weight(value))
-            .sum()
-    })
+    delivery
+        .job
+        .as_ref()
+        .map_or(0, |job| job.values.iter().map(|(name, value)| name.len() + weight(value)).sum())
 }
 
 fn weight(value: &serde_json::Value) -> usize {
     match value {
         serde_json::Value::String(text) => text.len() + 2,
         serde_json::Value::Array(items) => items.iter().map(weight).sum::<usize>() + 2,
-        serde_json::Value::Object(fields) => fields
-            .iter()
-            .map(|(name, value)| name.len() + weight(value))
-            .sum(),
+        serde_json::Value::Object(fields) => {
+            fields.iter().map(|(name, value)| name.len() + weight(value)).sum()
+        }
         serde_json::Value::Number(number) => number.as_str().len(),
         serde_json::Value::Null | serde_json::Value::Bool(_) => 5,
     }

@@ -29,11 +29,7 @@ impl Breaker {
             return None;
         }
         self.note(Some(failure.reason));
-        let alike = self
-            .0
-            .iter()
-            .filter(|noted| **noted == Some(failure.reason))
-            .count();
+        let alike = self.0.iter().filter(|noted| **noted == Some(failure.reason)).count();
         if alike <= FAILED_MAX {
             return None;
         }
@@ -86,11 +82,7 @@ mod tests {
         for _ in 0..FAILED_MAX {
             assert!(breaker.failed(&refused(Reason::BadRecord)).is_none());
             assert!(breaker.failed(&refused(Reason::Missing)).is_none());
-            assert!(
-                breaker
-                    .failed(&Failure::transient(Reason::Timeout, "late"))
-                    .is_none()
-            );
+            assert!(breaker.failed(&Failure::transient(Reason::Timeout, "late")).is_none());
         }
     }
 }

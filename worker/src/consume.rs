@@ -55,20 +55,9 @@ impl Worker {
         sink: Sink,
         progress: Arc<Progress>,
     ) -> Self {
-        let limits = BatchLimits {
-            records: sink.batch_records(),
-            ..BatchLimits::default()
-        };
+        let limits = BatchLimits { records: sink.batch_records(), ..BatchLimits::default() };
         let breaker = Breaker::default();
-        Self {
-            pipeline,
-            state,
-            queue,
-            sink,
-            limits,
-            progress,
-            breaker,
-        }
+        Self { pipeline, state, queue, sink, limits, progress, breaker }
     }
 
     /// Works until `drain` is cancelled (what is in hand is ended first, the rest stays in the queue), the queue is
@@ -112,13 +101,8 @@ impl Worker {
     /// The jobs that may go on. Those over which a worker died go into `alone`; those over which too many died are
     /// buried; those that are overtaken are settled.
     async fn claim(&self, works: Vec<Work>, alone: &mut Vec<Work>) -> Result<Vec<Work>, Failure> {
-        let claims: Vec<Claim> = works
-            .iter()
-            .map(|work| Claim {
-                key: work.job.key.clone(),
-                version: work.job.version,
-            })
-            .collect();
+        let claims: Vec<Claim> =
+            works.iter().map(|work| Claim { key: work.job.key.clone(), version: work.job.version }).collect();
         let answers = self.state.claim(&self.pipeline, &claims).await?;
         let mut go = Vec::with_capacity(works.len());
         let mut ended = Vec::new();
@@ -173,9 +157,7 @@ impl Worker {
                 _ => self.breaker.failed(&failure),
             };
             if let Some(sick) = sick {
-                let rest = std::iter::once(work)
-                    .chain(failed.map(|(work, _)| work))
-                    .collect();
+                let rest = std::iter::once(work).chain(failed.map(|(work, _)| work)).collect();
                 return self.give_back(rest, sick).await;
             }
             self.job_failed(work, failure).await?;
@@ -201,8 +183,7 @@ impl Worker {
 
     /// Jobs go back to the queue with their marks taken, and the worker stops with the failure: no attempt is spent.
     async fn give_back(&self, works: Vec<Work>, failure: Failure) -> Result<(), Failure> {
-        self.release(works.iter().map(|work| work.job.key.clone()).collect())
-            .await?;
+        self.release(works.iter().map(|work| work.job.key.clone()).collect()).await?;
         for work in works {
             work.delivery.give_back().await?;
         }
@@ -246,12 +227,7 @@ impl Worker {
             pipeline = %self.pipeline, record = %job.key, attempt = job.attempt, reason = failure.reason.label(),
             "{failure:#}"
         );
-        self.state
-            .bury(&[DeadLetter {
-                job,
-                failure: Attempt::of(failure),
-            }])
-            .await?;
+        self.state.bury(&[DeadLetter { job, failure: Attempt::of(failure) }]).await?;
         self.progress.add_settled(1);
         acked(&self.pipeline, delivery.ack().await?);
         Ok(())
@@ -289,10 +265,7 @@ impl Worker {
 }
 
 fn ended_as(outcome: Outcome) -> Upserted {
-    Upserted {
-        outcome,
-        sink_id: None,
-    }
+    Upserted { outcome, sink_id: None }
 }
 
 fn acked(pipeline: &PipelineName, in_time: bool) {

@@ -24,11 +24,7 @@ mod tests {
     #[test]
     fn delays_grow_and_end() {
         let delays: Vec<_> = (1..=6).map(delay_after).collect();
-        assert!(
-            delays
-                .windows(2)
-                .all(|pair| pair[1].is_none() || pair[0] < pair[1])
-        );
+        assert!(delays.windows(2).all(|pair| pair[1].is_none() || pair[0] < pair[1]));
         assert_eq!(delays.last(), Some(&None));
         assert_eq!(delay_after(0), None);
     }

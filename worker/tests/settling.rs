@@ -1,9 +1,5 @@
 //! What becomes of jobs: the worker over a queue in memory, a state in memory and a JSON file.
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "all of this crate is tests"
-)]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "all of this crate is tests")]
 
 use std::sync::Arc;
 
@@ -40,44 +36,20 @@ impl Bench {
     async fn new() -> Self {
         let state = State::open_memory().await.unwrap();
         let checksum = Checksum::of_value(&json!("mapping"));
-        let binding = Binding {
-            source: "source".to_owned(),
-            sink: "sink".to_owned(),
-            mapping: checksum,
-        };
-        let window = Window {
-            start: None,
-            end: "2026-11-22T00:00:00Z".parse().unwrap(),
-        };
-        let new = NewRun {
-            pipeline: pipeline(),
-            kind: RunKind::Full,
-            window,
-            binding,
-            force: false,
-            reset: false,
-        };
+        let binding = Binding { source: "source".to_owned(), sink: "sink".to_owned(), mapping: checksum };
+        let window = Window { start: None, end: "2026-11-22T00:00:00Z".parse().unwrap() };
+        let new =
+            NewRun { pipeline: pipeline(), kind: RunKind::Full, window, binding, force: false, reset: false };
         let run = state.begin_run(&new).await.unwrap();
-        Self {
-            folder: tempfile::tempdir().unwrap(),
-            state,
-            queue: Queue::memory(1_000),
-            run,
-        }
+        Self { folder: tempfile::tempdir().unwrap(), state, queue: Queue::memory(1_000), run }
     }
 
     /// Notes that values are wanted and makes the job of it.
     async fn job(&self, key: u64, values: &serde_json::Value) -> Job {
         let checksum = Checksum::of_value(values);
-        let want = Want {
-            key: RecordKey::from(key),
-            checksum,
-            image: None,
-        };
+        let want = Want { key: RecordKey::from(key), checksum, image: None };
         let answer = self.state.want(&self.run, &[want], false).await.unwrap()[0];
-        let Wanted::Enqueue { version, place } = answer else {
-            panic!("{answer:?}")
-        };
+        let Wanted::Enqueue { version, place } = answer else { panic!("{answer:?}") };
         Job {
             format: FORMAT,
             kind: JobKind::Record,
@@ -154,10 +126,7 @@ async fn a_job_that_comes_twice_is_counted_once() {
     let job = bench.job(1, &json!({ "id": 1 })).await;
     bench.work(vec![job.clone(), job]).await.unwrap();
     let ledger = bench.ledger().await;
-    assert_eq!(
-        (ledger.created, ledger.unchanged, ledger.outstanding()),
-        (1, 0, 0)
-    );
+    assert_eq!((ledger.created, ledger.unchanged, ledger.outstanding()), (1, 0, 0));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -165,11 +134,7 @@ async fn one_bad_record_is_a_dead_letter_and_its_neighbours_arrive() {
     let bench = Bench::new().await;
     let mut jobs = Vec::new();
     for id in 1..=50 {
-        let value = if id == 25 {
-            json!({ "id": "not a number" })
-        } else {
-            json!({ "id": id })
-        };
+        let value = if id == 25 { json!({ "id": "not a number" }) } else { json!({ "id": id }) };
         jobs.push(bench.job(id, &value).await);
     }
     bench.work(jobs).await.unwrap();
@@ -188,10 +153,7 @@ async fn records_that_all_fail_for_one_reason_stop_the_pipeline_instead_of_dying
         jobs.push(bench.job(id, &json!({ "id": format!("no number {id}") })).await);
     }
     let failure = bench.work(jobs).await.unwrap_err();
-    assert_eq!(
-        (failure.class, failure.reason),
-        (Class::Systemic, Reason::BadRecord)
-    );
+    assert_eq!((failure.class, failure.reason), (Class::Systemic, Reason::BadRecord));
     let counts = bench.state.counts(&pipeline()).await.unwrap();
     assert_eq!((counts.dead, counts.outstanding), (20, 180));
 }
@@ -201,16 +163,9 @@ async fn a_record_over_which_three_workers_died_is_a_dead_letter_and_its_neighbo
     let bench = Bench::new().await;
     let deadly = bench.job(1, &json!({ "id": 1 })).await;
     let innocent = bench.job(2, &json!({ "id": 2 })).await;
-    let claim = |job: &Job| Claim {
-        key: job.key.clone(),
-        version: job.version,
-    };
+    let claim = |job: &Job| Claim { key: job.key.clone(), version: job.version };
     // The first worker dies with both in its batch, the next two with the deadly one alone.
-    bench
-        .state
-        .claim(&pipeline(), &[claim(&deadly), claim(&innocent)])
-        .await
-        .unwrap();
+    bench.state.claim(&pipeline(), &[claim(&deadly), claim(&innocent)]).await.unwrap();
     for _ in 0..2 {
         bench.state.claim(&pipeline(), &[claim(&deadly)]).await.unwrap();
     }
@@ -218,8 +173,5 @@ async fn a_record_over_which_three_workers_died_is_a_dead_letter_and_its_neighbo
     let ledger = bench.ledger().await;
     assert_eq!((ledger.created, ledger.dead), (1, 1));
     let letters = bench.state.dead_letters(&pipeline(), 10).await.unwrap();
-    assert_eq!(
-        (letters[0].job.key.as_str(), letters[0].failure.class),
-        ("1", Class::Poison)
-    );
+    assert_eq!((letters[0].job.key.as_str(), letters[0].failure.class), ("1", Class::Poison));
 }

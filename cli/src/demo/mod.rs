@@ -26,11 +26,8 @@ pub(crate) async fn run(demo: &Demo, stop: &CancellationToken) -> Result<Exit, F
         Some(_) => None,
         None => Some(tempfile::tempdir().map_err(|error| cannot_write(&std::env::temp_dir(), error))?),
     };
-    let folder = demo
-        .dir
-        .as_deref()
-        .or(temporary.as_ref().map(tempfile::TempDir::path))
-        .unwrap_or(Path::new("."));
+    let folder =
+        demo.dir.as_deref().or(temporary.as_ref().map(tempfile::TempDir::path)).unwrap_or(Path::new("."));
     let stand = Stand::start(demo).await?;
     let config = stand.configure(folder)?;
     output.line(format!(
@@ -42,12 +39,7 @@ pub(crate) async fn run(demo: &Demo, stop: &CancellationToken) -> Result<Exit, F
         folder.display(),
         version = version(demo.odoo),
     ));
-    let show = Showing {
-        config: &config,
-        stand: &stand,
-        output,
-        stop,
-    };
+    let show = Showing { config: &config, stand: &stand, output, stop };
     let mut report = DemoReport::default();
     for (name, title, change) in [
         ("full", "1. Full sync", false),
@@ -96,12 +88,8 @@ impl Showing<'_> {
         let reports = sync::run(self.config, &[], false, &self.output, self.stop).await?;
         let seconds = began.elapsed().as_secs_f64();
         self.output.text(&sync::summary::text(&reports));
-        let written: usize = self
-            .snapshots()?
-            .iter()
-            .zip(&before)
-            .map(|(after, before)| after.differing_from(before))
-            .sum();
+        let written: usize =
+            self.snapshots()?.iter().zip(&before).map(|(after, before)| after.differing_from(before)).sum();
         let counted = report::Counted {
             odoo: odoo.control().counts(),
             zoho: zoho.control().counts(),

@@ -51,12 +51,7 @@ impl RunReport {
         counted: &Counted,
         reports: &[PipelineReport],
     ) -> Self {
-        let Counted {
-            odoo,
-            zoho,
-            shop,
-            records_in_files,
-        } = counted;
+        let Counted { odoo, zoho, shop, records_in_files } = counted;
         let mut outcomes = Ledger::default();
         for report in reports {
             outcomes += report.ledger;

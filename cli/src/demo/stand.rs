@@ -45,11 +45,7 @@ impl Stand {
             port: 0,
             call_delay: Duration::ZERO,
         };
-        let shop = OdooSettings {
-            customers: 0,
-            products: 0,
-            ..odoo.clone()
-        };
+        let shop = OdooSettings { customers: 0, products: 0, ..odoo.clone() };
         let zoho = ZohoSettings {
             items: demo.items as usize,
             per_minute: CALLS_PER_MINUTE,
@@ -75,20 +71,11 @@ impl Stand {
         let secrets = [
             ("CATALOG_SYNC_ODOO_DEMO_PASSWORD", self.odoo.password().to_owned()),
             ("CATALOG_SYNC_ODOO_SHOP_PASSWORD", self.shop.password().to_owned()),
-            (
-                "CATALOG_SYNC_ZOHO_DEMO_CLIENT_SECRET",
-                self.zoho.client_secret().to_owned(),
-            ),
-            (
-                "CATALOG_SYNC_ZOHO_DEMO_REFRESH_TOKEN",
-                self.zoho.refresh_token().to_owned(),
-            ),
+            ("CATALOG_SYNC_ZOHO_DEMO_CLIENT_SECRET", self.zoho.client_secret().to_owned()),
+            ("CATALOG_SYNC_ZOHO_DEMO_REFRESH_TOKEN", self.zoho.refresh_token().to_owned()),
         ];
         Config::load_with(&path, &|name| {
-            secrets
-                .iter()
-                .find(|(variable, _)| *variable == name)
-                .map(|(_, secret)| secret.clone())
+            secrets.iter().find(|(variable, _)| *variable == name).map(|(_, secret)| secret.clone())
         })
     }
 
@@ -137,13 +124,7 @@ impl Stand {
         let refused =
             |error| Failure::systemic(Reason::BadRecord, "the stand-in refused an edit").because(error);
         let newest = |model: &str, count: usize| -> Result<Vec<i64>, Failure> {
-            Ok(control
-                .ids(model)
-                .map_err(refused)?
-                .into_iter()
-                .rev()
-                .take(count)
-                .collect())
+            Ok(control.ids(model).map_err(refused)?.into_iter().rev().take(count).collect())
         };
         let update = |model: &str, id, values: &Value| Edit::Update {
             model: model.to_owned(),
@@ -153,11 +134,7 @@ impl Stand {
         };
         let mut edits = Vec::new();
         for id in newest("res.partner", 3)? {
-            edits.push(update(
-                "res.partner",
-                id,
-                &json!({ "name": format!("Renamed customer {id}") }),
-            ));
+            edits.push(update("res.partner", id, &json!({ "name": format!("Renamed customer {id}") })));
         }
         for id in newest("product.template", 1)? {
             edits.push(update("product.template", id, &json!({ "list_price": 19.99 })));
@@ -165,11 +142,8 @@ impl Stand {
         control.edit(edits).map_err(refused)?;
         let zoho = self.zoho.control();
         let item = |number| zoho.item_id(number);
-        let price = |item| ZohoChange::EditItem {
-            item,
-            fields: fields(&json!({ "rate": 19.99 })),
-            touch: true,
-        };
+        let price =
+            |item| ZohoChange::EditItem { item, fields: fields(&json!({ "rate": 19.99 })), touch: true };
         let image = ZohoChange::ReplaceImage {
             item: item(0),
             kind: Some(ZohoImage::Jpeg),
@@ -177,8 +151,7 @@ impl Stand {
             keep_document: false,
         };
         for change in [price(item(1)), price(item(2)), image] {
-            zoho.apply(change)
-                .map_err(|why| Failure::systemic(Reason::BadRecord, why))?;
+            zoho.apply(change).map_err(|why| Failure::systemic(Reason::BadRecord, why))?;
         }
         Ok(())
     }

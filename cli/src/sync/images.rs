@@ -52,11 +52,7 @@ impl Images<'_> {
 
     async fn try_bring(&self) -> Result<ImagesReport, Failure> {
         let before = self.counts().await?;
-        let stopped = if before.outstanding == 0 {
-            None
-        } else {
-            self.work(before.outstanding).await?.err()
-        };
+        let stopped = if before.outstanding == 0 { None } else { self.work(before.outstanding).await?.err() };
         let after = self.counts().await?;
         let dead = after.dead.saturating_sub(before.dead);
         let exit = match &stopped {
@@ -85,8 +81,7 @@ impl Images<'_> {
         let source = ImageSource::Zoho(self.systems.zoho(&entity.server).await?);
         let sink = OdooImages::new(&self.systems.odoo(&self.target.server).await?, &self.target.model);
         let cache = Arc::new(ImageCache::open(&self.folder, CACHE_BYTES)?);
-        self.output
-            .line(format!("{}: {outstanding} images", self.pipeline.name));
+        self.output.line(format!("{}: {outstanding} images", self.pipeline.name));
         let queue = Queue::memory(PAGE);
         let worker = ImageWorker::new(
             self.pipeline.name.clone(),
@@ -140,10 +135,7 @@ impl Images<'_> {
         let mut after = None;
         let mut found = 0;
         loop {
-            let page = self
-                .state
-                .outstanding_images(&self.pipeline.name, after, PAGE)
-                .await?;
+            let page = self.state.outstanding_images(&self.pipeline.name, after, PAGE).await?;
             let Some(last) = page.last() else { return Ok(found) };
             after = Some(last.version);
             found += page.len();

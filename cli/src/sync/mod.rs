@@ -36,14 +36,7 @@ pub(crate) async fn run(
     let systems = Systems::new(config);
     let mut reports = Vec::with_capacity(chosen.len());
     for pipeline in chosen {
-        let work = pipeline::Sync {
-            state: &state,
-            systems: &systems,
-            pipeline,
-            full,
-            output,
-            stop,
-        };
+        let work = pipeline::Sync { state: &state, systems: &systems, pipeline, full, output, stop };
         let report = work.run().await;
         reports.push(report);
         if stop.is_cancelled() {
@@ -57,15 +50,8 @@ pub(crate) async fn run(
             && !stop.is_cancelled()
         {
             let folder = config.state.with_extension("images");
-            let work = images::Images {
-                state: &state,
-                systems: &systems,
-                pipeline,
-                target,
-                folder,
-                output,
-                stop,
-            };
+            let work =
+                images::Images { state: &state, systems: &systems, pipeline, target, folder, output, stop };
             report.images = Some(work.bring().await);
         }
     }
@@ -74,9 +60,5 @@ pub(crate) async fn run(
 
 /// The exit code after these pipelines.
 pub(crate) fn exit(reports: &[PipelineReport]) -> Exit {
-    reports
-        .iter()
-        .map(PipelineReport::exit)
-        .max()
-        .unwrap_or(Exit::Done)
+    reports.iter().map(PipelineReport::exit).max().unwrap_or(Exit::Done)
 }

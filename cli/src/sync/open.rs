@@ -40,12 +40,7 @@ pub(crate) async fn open(
             let source = open_source(&pipeline.source, systems, state, refresh).await?;
             let (sink, identity) = open_json(pipeline, file, output)?;
             let marker = Some(LastSync::new(marker_of(file)));
-            Ok(Ends {
-                source,
-                sink,
-                identity,
-                marker,
-            })
+            Ok(Ends { source, sink, identity, marker })
         }
         SinkConfig::Odoo(target) => {
             let client = systems.odoo(&target.server).await?;
@@ -53,12 +48,7 @@ pub(crate) async fn open(
             let source = open_source(&source, systems, state, refresh).await?;
             let sink = open_odoo(target, client, &source).await?;
             let identity = sink.identity();
-            Ok(Ends {
-                source,
-                sink: Sink::Odoo(Box::new(sink)),
-                identity,
-                marker: None,
-            })
+            Ok(Ends { source, sink: Sink::Odoo(Box::new(sink)), identity, marker: None })
         }
     }
 }
@@ -72,9 +62,7 @@ async fn open_source(
     match source {
         SourceConfig::Odoo(entity) => {
             let client = systems.odoo(&entity.server).await?;
-            Ok(Source::Odoo(
-                OdooSource::open(&client, entity, state, refresh).await?,
-            ))
+            Ok(Source::Odoo(OdooSource::open(&client, entity, state, refresh).await?))
         }
         SourceConfig::Zoho(entity) => {
             let client = systems.zoho(&entity.server).await?;
@@ -89,10 +77,7 @@ fn source_for(pipeline: &Pipeline, target: &OdooTarget, client: &OdooClient) -> 
         SourceConfig::Zoho(entity) if target.storable => {
             let mut columns = entity.columns.clone();
             columns.extend(storable(client.version().major));
-            SourceConfig::Zoho(ZohoEntity {
-                columns,
-                ..entity.clone()
-            })
+            SourceConfig::Zoho(ZohoEntity { columns, ..entity.clone() })
         }
         source => source.clone(),
     }
@@ -101,30 +86,19 @@ fn source_for(pipeline: &Pipeline, target: &OdooTarget, client: &OdooClient) -> 
 /// `type = product` up to Odoo 17, `type = consu` with `is_storable` from 18 on (measured).
 fn storable(major: u32) -> Vec<SourceColumn> {
     let constant = |name: &str, value: serde_json::Value| SourceColumn {
-        column: Column {
-            name: name.to_owned(),
-            origin: Origin::Constant(value),
-        },
+        column: Column { name: name.to_owned(), origin: Origin::Constant(value) },
         optional: false,
     };
     if major < 18 {
         vec![constant("type", "product".into())]
     } else {
-        vec![
-            constant("type", "consu".into()),
-            constant("is_storable", true.into()),
-        ]
+        vec![constant("type", "consu".into()), constant("is_storable", true.into())]
     }
 }
 
 /// Opens the Odoo sink for the columns of the source's mapping.
 async fn open_odoo(target: &OdooTarget, client: OdooClient, source: &Source) -> Result<OdooSink, Failure> {
-    let columns: Vec<String> = source
-        .mapping()
-        .columns()
-        .iter()
-        .map(|column| column.name.clone())
-        .collect();
+    let columns: Vec<String> = source.mapping().columns().iter().map(|column| column.name.clone()).collect();
     OdooSink::open(client, settings_of(target), &columns).await
 }
 
@@ -135,16 +109,8 @@ pub(crate) async fn odoo_sink_of(
     client: OdooClient,
 ) -> Result<OdooSink, Failure> {
     let columns: Vec<String> = match source_for(pipeline, target, &client) {
-        SourceConfig::Odoo(entity) => entity
-            .columns
-            .into_iter()
-            .map(|column| column.column.name)
-            .collect(),
-        SourceConfig::Zoho(entity) => entity
-            .columns
-            .into_iter()
-            .map(|column| column.column.name)
-            .collect(),
+        SourceConfig::Odoo(entity) => entity.columns.into_iter().map(|column| column.column.name).collect(),
+        SourceConfig::Zoho(entity) => entity.columns.into_iter().map(|column| column.column.name).collect(),
     };
     OdooSink::open(client, settings_of(target), &columns).await
 }
@@ -164,10 +130,7 @@ fn open_json(pipeline: &Pipeline, file: &JsonFile, output: Output) -> Result<(Si
         JsonFormat::Json => worker::sink::json::JsonFormat::Array,
         JsonFormat::Jsonl => worker::sink::json::JsonFormat::Lines,
     };
-    let settings = JsonSettings {
-        format,
-        ..JsonSettings::new(file.path.clone())
-    };
+    let settings = JsonSettings { format, ..JsonSettings::new(file.path.clone()) };
     let (sink, found) = tokio::task::block_in_place(|| JsonSink::open(settings.clone()))?;
     let (name, path) = (&pipeline.name, file.path.display());
     match found {

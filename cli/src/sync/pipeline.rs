@@ -44,20 +44,11 @@ impl Sync<'_> {
 
     async fn sync(&self, report: &mut PipelineReport) -> Result<(), Failure> {
         let ends = open(self.pipeline, self.systems, self.state, self.full, *self.output).await?;
-        let Ends {
-            source,
-            mut sink,
-            identity,
-            marker,
-        } = ends;
-        let mut wish = Wish {
-            full: self.full,
-            sink_asks: self.marker_gone(marker.as_ref()).await?,
-        };
+        let Ends { source, mut sink, identity, marker } = ends;
+        let mut wish = Wish { full: self.full, sink_asks: self.marker_gone(marker.as_ref()).await? };
         loop {
             let started = start(self.state, self.pipeline, &source, &identity, &wish).await?;
-            self.output
-                .line(format!("{}: {}", self.pipeline.name, announcement(&started)));
+            self.output.line(format!("{}: {}", self.pipeline.name, announcement(&started)));
             let (given_back, result) = self.run_once(&started, &source, sink).await;
             sink = given_back;
             let flushed = sink.flush().await;
@@ -65,9 +56,7 @@ impl Sync<'_> {
             let result = result.and_then(|()| {
                 report.records_total = flushed?;
                 let end = started.run.window.end;
-                marker
-                    .as_ref()
-                    .map_or(Ok(()), |marker| marker.record(&self.pipeline.name, end))
+                marker.as_ref().map_or(Ok(()), |marker| marker.record(&self.pipeline.name, end))
             });
             self.finish(report, &started, result).await?;
             if !started.resumed {

@@ -82,11 +82,7 @@ impl PipelineReport {
     }
 
     pub(crate) fn exit(&self) -> Exit {
-        let images = self
-            .images
-            .as_ref()
-            .and_then(|images| images.exit)
-            .unwrap_or(Exit::Done);
+        let images = self.images.as_ref().and_then(|images| images.exit).unwrap_or(Exit::Done);
         images.max(self.exit_of_records())
     }
 

@@ -12,23 +12,12 @@ struct SyncJson<'a> {
 
 /// The form in `--json`.
 pub(crate) fn object(reports: &[PipelineReport]) -> impl Serialize {
-    SyncJson {
-        pipelines: reports.iter().map(PipelineReport::json).collect(),
-    }
+    SyncJson { pipelines: reports.iter().map(PipelineReport::json).collect() }
 }
 
 /// A table and a sentence or two for each pipeline.
 pub(crate) fn text(reports: &[PipelineReport]) -> String {
-    let heading = [
-        "",
-        "read",
-        "created",
-        "updated",
-        "unchanged",
-        "failed",
-        "total after merge",
-        "seconds",
-    ];
+    let heading = ["", "read", "created", "updated", "unchanged", "failed", "total after merge", "seconds"];
     let mut rows = vec![heading.map(str::to_owned).to_vec()];
     for report in reports {
         let ledger = &report.ledger;
@@ -39,9 +28,7 @@ pub(crate) fn text(reports: &[PipelineReport]) -> String {
             ledger.updated.to_string(),
             (ledger.unchanged + ledger.unchanged_at_source + ledger.superseded).to_string(),
             (ledger.dead + ledger.dead_at_source).to_string(),
-            report
-                .records_total
-                .map_or_else(|| "-".to_owned(), |total| total.to_string()),
+            report.records_total.map_or_else(|| "-".to_owned(), |total| total.to_string()),
             format!("{:.2}", report.took.as_secs_f64()),
         ]);
     }
@@ -87,7 +74,5 @@ fn sentence(report: &PipelineReport) -> String {
 
 fn capitalised(name: &str) -> String {
     let mut letters = name.chars();
-    letters
-        .next()
-        .map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }

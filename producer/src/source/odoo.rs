@@ -46,10 +46,7 @@ impl OdooSource {
         refresh: bool,
     ) -> Result<Self, Failure> {
         let memo = memo_name(client, entity);
-        let known = state
-            .memo(&memo)
-            .await?
-            .and_then(|text| serde_json::from_str::<KnownFields>(&text).ok());
+        let known = state.memo(&memo).await?.and_then(|text| serde_json::from_str::<KnownFields>(&text).ok());
         if let (Some(known), false) = (known, refresh)
             && known.server == client.version().text
             && let Ok(source) = Self::resolve(client, entity, &known.fields)
@@ -58,10 +55,7 @@ impl OdooSource {
         }
         let fields = known_fields(client, entity).await?;
         let source = Self::resolve(client, entity, &fields)?;
-        let known = KnownFields {
-            server: client.version().text.clone(),
-            fields,
-        };
+        let known = KnownFields { server: client.version().text.clone(), fields };
         let text = serde_json::to_string(&known).expect("names are text");
         state.set_memo(&memo, Some(&text)).await?;
         Ok(source)
@@ -88,12 +82,7 @@ impl OdooSource {
             fields.push("write_date".to_owned());
         }
         let client = client.with_context(archived_too());
-        Ok(Self {
-            client,
-            entity: entity.clone(),
-            mapping,
-            fields,
-        })
+        Ok(Self { client, entity: entity.clone(), mapping, fields })
     }
 
     pub(super) fn identity(&self) -> String {
@@ -107,16 +96,9 @@ impl OdooSource {
     /// Domain and context are part of what the mapping checksum stands for: with another language or restriction,
     /// records that no `write_date` moved are different all the same.
     pub(super) fn binding(&self, sink: &str) -> Binding {
-        let mapping = Checksum::of_value(&json!([
-            self.mapping.checksum(),
-            self.entity.domain,
-            self.client.context(),
-        ]));
-        Binding {
-            source: self.identity(),
-            sink: sink.to_owned(),
-            mapping,
-        }
+        let mapping =
+            Checksum::of_value(&json!([self.mapping.checksum(), self.entity.domain, self.client.context(),]));
+        Binding { source: self.identity(), sink: sink.to_owned(), mapping }
     }
 
     pub(super) fn clock(&self) -> Timestamp {
@@ -139,11 +121,9 @@ impl OdooSource {
         let after: u64 = match position {
             None => 0,
             Some(text) => text.parse().map_err(|error| {
-                Failure::configuration(format!(
-                    "the state holds the position '{text}', which is no Odoo id"
-                ))
-                .advise("run `catalog-sync sync --full`")
-                .because(error)
+                Failure::configuration(format!("the state holds the position '{text}', which is no Odoo id"))
+                    .advise("run `catalog-sync sync --full`")
+                    .because(error)
             })?,
         };
         let mut domain = self.entity.domain.clone();
@@ -176,11 +156,7 @@ impl OdooSource {
         if self.entity.model != "product.template" {
             return vec![own];
         }
-        vec![
-            json!("|"),
-            own,
-            json!(["product_variant_ids.write_date", ">=", start]),
-        ]
+        vec![json!("|"), own, json!(["product_variant_ids.write_date", ">=", start])]
     }
 
     async fn read(&self, domain: Vec<Value>, limit: Option<usize>) -> Result<Vec<SourceRow>, Failure> {
@@ -215,10 +191,7 @@ pub async fn check(client: &OdooClient, entity: &OdooEntity) -> Result<Checked, 
     let fields = known_fields(client, entity).await?;
     let source = OdooSource::resolve(client, entity, &fields)?;
     let kept = source.mapping.columns();
-    let left_out = entity
-        .columns
-        .iter()
-        .filter(|column| !kept.contains(&column.column));
+    let left_out = entity.columns.iter().filter(|column| !kept.contains(&column.column));
     Ok(Checked {
         columns: kept.len(),
         left_out: left_out.map(|column| column.column.name.clone()).collect(),
@@ -228,26 +201,16 @@ pub async fn check(client: &OdooClient, entity: &OdooEntity) -> Result<Checked, 
 
 /// How many records of `entity` the server has, archived ones included.
 pub async fn count(client: &OdooClient, entity: &OdooEntity) -> Result<u64, Failure> {
-    client
-        .with_context(archived_too())
-        .search_count(&entity.model, &entity.domain.clone().into())
-        .await
+    client.with_context(archived_too()).search_count(&entity.model, &entity.domain.clone().into()).await
 }
 
 async fn known_fields(client: &OdooClient, entity: &OdooEntity) -> Result<Vec<String>, Failure> {
-    Ok(client
-        .fields_get(&entity.model, &["type".to_owned()])
-        .await?
-        .keys()
-        .cloned()
-        .collect())
+    Ok(client.fields_get(&entity.model, &["type".to_owned()]).await?.keys().cloned().collect())
 }
 
 /// Forgets what was learnt of a model's fields: the server has just said that one of them does not exist.
 pub(crate) async fn forget_fields(source: &OdooSource, state: &State) -> Result<(), Failure> {
-    state
-        .set_memo(&memo_name(&source.client, &source.entity), None)
-        .await
+    state.set_memo(&memo_name(&source.client, &source.entity), None).await
 }
 
 fn memo_name(client: &OdooClient, entity: &OdooEntity) -> String {
@@ -255,9 +218,7 @@ fn memo_name(client: &OdooClient, entity: &OdooEntity) -> String {
 }
 
 fn archived_too() -> Values {
-    [("active_test".to_owned(), Value::Bool(false))]
-        .into_iter()
-        .collect()
+    [("active_test".to_owned(), Value::Bool(false))].into_iter().collect()
 }
 
 /// Odoo's form of a time: UTC, no zone, whole seconds. A zone is ignored by 17 and 18 and refused by 19 (measured).
@@ -270,16 +231,8 @@ fn source_row(values: Values) -> Result<SourceRow, Failure> {
         Failure::systemic(Reason::Protocol, "Odoo answered with a row that has no id")
             .advise("check with `catalog-sync check` that the address is an Odoo server")
     })?;
-    let time = values
-        .get("write_date")
-        .and_then(Value::as_str)
-        .map(str::to_owned);
-    Ok(SourceRow {
-        key: RecordKey::from(id),
-        values,
-        time,
-        image: None,
-    })
+    let time = values.get("write_date").and_then(Value::as_str).map(str::to_owned);
+    Ok(SourceRow { key: RecordKey::from(id), values, time, image: None })
 }
 
 fn missing_field(client: &OdooClient, entity: &OdooEntity, name: &str, known: &[String]) -> Failure {
@@ -292,11 +245,7 @@ fn missing_field(client: &OdooClient, entity: &OdooEntity, name: &str, known: &[
     };
     Failure::systemic(
         Reason::Field,
-        format!(
-            "{} on Odoo {} has no field '{name}' for this user",
-            entity.model,
-            client.version().text
-        ),
+        format!("{} on Odoo {} has no field '{name}' for this user", entity.model, client.version().text),
     )
     .advise(advice)
 }

@@ -42,10 +42,7 @@ pub async fn check(client: &ZohoClient, entity: &ZohoEntity) -> Result<String, F
     for row in source.source_rows(page.rows)? {
         source.mapping.apply(&row.values)?;
     }
-    Ok(format!(
-        "{} are readable, {records} on the first page",
-        entity.kind.as_str()
-    ))
+    Ok(format!("{} are readable, {records} on the first page", entity.kind.as_str()))
 }
 
 impl ZohoSource {
@@ -98,10 +95,7 @@ impl ZohoSource {
     }
 
     /// Unknown: Zoho's lists tell no total.
-    #[expect(
-        clippy::unused_async,
-        reason = "every source has the same functions, and others ask a server"
-    )]
+    #[expect(clippy::unused_async, reason = "every source has the same functions, and others ask a server")]
     pub(super) async fn count(&self) -> Result<u64, Failure> {
         Ok(0)
     }
@@ -183,9 +177,7 @@ impl ZohoSource {
     }
 
     async fn read(&self, position: &Position) -> Result<shared::zoho::Page, Failure> {
-        let ZohoEntity {
-            api, kind, page_size, ..
-        } = self.entity;
+        let ZohoEntity { api, kind, page_size, .. } = self.entity;
         self.client.page(api, kind, position, page_size).await
     }
 
@@ -205,11 +197,6 @@ impl ZohoSource {
         for field in &self.optional {
             values.entry(field).or_insert(Value::Null);
         }
-        Ok(SourceRow {
-            key,
-            values,
-            time,
-            image,
-        })
+        Ok(SourceRow { key, values, time, image })
     }
 }

@@ -94,10 +94,7 @@ pub(crate) fn refusal(
         "No group currently allows this operation.".to_owned()
     } else {
         let list: Vec<String> = groups.iter().map(|group| format!("\t- {group}")).collect();
-        format!(
-            "This operation is allowed for the following groups:\n{}",
-            list.join("\n")
-        )
+        format!("This operation is allowed for the following groups:\n{}", list.join("\n"))
     };
     OdooError::access(format!(
         "You are not allowed to {} '{description}' ({model}) records.\n\n{hint}\n\nContact your administrator to \
@@ -112,11 +109,9 @@ fn groups(version: OdooVersion, model: &str) -> &'static [&'static str] {
         ("ir.model.data", _) => &["Administration/Access Rights"],
         ("ir.config_parameter", OdooVersion::V19) => &["Role / Administrator"],
         ("ir.config_parameter", _) => &["Administration/Settings"],
-        ("product.template" | "product.product" | "product.category", OdooVersion::V17) => &[
-            "Administration/Settings",
-            "Inventory/Administrator",
-            "Sales/Administrator",
-        ],
+        ("product.template" | "product.product" | "product.category", OdooVersion::V17) => {
+            &["Administration/Settings", "Inventory/Administrator", "Sales/Administrator"]
+        }
         ("product.template" | "product.product" | "product.category", OdooVersion::V18) => &[
             "Extra Rights/Product Creation",
             "Inventory/Administrator",

@@ -15,24 +15,13 @@ use crate::odoo::table::Presence;
 use crate::odoo::value::Value;
 
 /// The fields a picture is kept in, with the longest side of each.
-const SIZES: [(&str, u32); 5] = [
-    ("image_1920", 1920),
-    ("image_1024", 1024),
-    ("image_512", 512),
-    ("image_256", 256),
-    ("image_128", 128),
-];
+const SIZES: [(&str, u32); 5] =
+    [("image_1920", 1920), ("image_1024", 1024), ("image_512", 512), ("image_256", 256), ("image_128", 128)];
 
 impl Database {
     /// The attachments of a record, ascending.
     pub(crate) fn attachments(&self, model: &str, id: i64) -> Vec<i64> {
-        self.index
-            .attachments
-            .get(&(Box::from(model), id))
-            .into_iter()
-            .flatten()
-            .copied()
-            .collect()
+        self.index.attachments.get(&(Box::from(model), id)).into_iter().flatten().copied().collect()
     }
 
     /// Where a binary field's attachment hangs: a variant shows its template's picture.
@@ -42,9 +31,8 @@ impl Database {
         }
         let (owner, id) = self.picture_owner(model, id);
         let name = self.schema.model(owner).name;
-        let field = field
-            .strip_prefix("avatar_")
-            .map_or_else(|| field.to_owned(), |size| format!("image_{size}"));
+        let field =
+            field.strip_prefix("avatar_").map_or_else(|| field.to_owned(), |size| format!("image_{size}"));
         let matching = |row: &i64| self.text(model::ATTACHMENT, *row, "res_field").as_deref() == Some(&field);
         self.attachments(name, id).into_iter().find(matching)
     }
@@ -67,11 +55,7 @@ impl Database {
         let Some(content) = sum.and_then(|sum| self.files.get(&sum)) else {
             return Json::Bool(false);
         };
-        if bin_size {
-            json!(human_size(content.len()))
-        } else {
-            json!(STANDARD.encode(content))
-        }
+        if bin_size { json!(human_size(content.len())) } else { json!(STANDARD.encode(content)) }
     }
 
     /// Sets or clears the picture of a record; says whether its bytes differ from before.
@@ -89,11 +73,7 @@ impl Database {
         }
         let bytes = image::accept(self.version, bytes)?;
         for (field, longest) in SIZES {
-            let scaled = if longest == 1920 {
-                bytes.clone()
-            } else {
-                image::thumbnail(&bytes, longest)
-            };
+            let scaled = if longest == 1920 { bytes.clone() } else { image::thumbnail(&bytes, longest) };
             self.attach(owner, owner_id, field, scaled);
         }
         Ok(before != self.checksum(model, id))
@@ -130,9 +110,8 @@ impl Database {
     fn set_named(&mut self, row: i64, columns: Vec<(&str, Value)>) {
         let schema = self.schema.clone();
         let described = schema.model(model::ATTACHMENT);
-        let columns = columns
-            .into_iter()
-            .filter_map(|(name, value)| Some((described.field_id(name)?, value)));
+        let columns =
+            columns.into_iter().filter_map(|(name, value)| Some((described.field_id(name)?, value)));
         self.set_columns(model::ATTACHMENT, row, columns);
     }
 
@@ -140,19 +119,13 @@ impl Database {
     fn store(&mut self, bytes: Vec<u8>) -> Vec<(&'static str, Value)> {
         let digit = |half: u8| char::from_digit(u32::from(half), 16);
         let digest = Sha1::digest(&bytes);
-        let sum: String = digest
-            .iter()
-            .flat_map(|byte| [digit(byte >> 4), digit(byte & 15)])
-            .flatten()
-            .collect();
+        let sum: String =
+            digest.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).flatten().collect();
         let folder = sum.get(..2).unwrap_or_default().to_owned();
         let columns = vec![
             ("checksum", Value::text(sum.as_str())),
             ("store_fname", Value::text(format!("{folder}/{sum}"))),
-            (
-                "file_size",
-                Value::Int(i64::try_from(bytes.len()).unwrap_or(i64::MAX)),
-            ),
+            ("file_size", Value::Int(i64::try_from(bytes.len()).unwrap_or(i64::MAX))),
             ("mimetype", Value::text(image::media_type(&bytes))),
         ];
         self.files.entry(sum.into()).or_insert_with(|| Arc::from(bytes));

@@ -18,21 +18,9 @@ pub(crate) struct Signature {
 
 /// The remote methods of every model.
 pub(crate) fn signature(version: OdooVersion, model: &str, method: &str) -> Option<Signature> {
-    let of_model = |parameters, required| Signature {
-        on_records: false,
-        parameters,
-        required,
-    };
-    let of_records = |parameters, required| Signature {
-        on_records: true,
-        parameters,
-        required,
-    };
-    let default_get: &[&str] = if version < OdooVersion::V19 {
-        &["fields_list"]
-    } else {
-        &["fields"]
-    };
+    let of_model = |parameters, required| Signature { on_records: false, parameters, required };
+    let of_records = |parameters, required| Signature { on_records: true, parameters, required };
+    let default_get: &[&str] = if version < OdooVersion::V19 { &["fields_list"] } else { &["fields"] };
     let name_search: &[&str] = if version < OdooVersion::V19 {
         &["name", "args", "operator", "limit"]
     } else {
@@ -42,17 +30,9 @@ pub(crate) fn signature(version: OdooVersion, model: &str, method: &str) -> Opti
         "search" => of_model(&["domain", "offset", "limit", "order"], 1),
         "search_count" => of_model(&["domain", "limit"], 1),
         "search_read" => of_model(&["domain", "fields", "offset", "limit", "order"], 0),
-        "web_search_read" => of_model(
-            &[
-                "domain",
-                "specification",
-                "offset",
-                "limit",
-                "order",
-                "count_limit",
-            ],
-            2,
-        ),
+        "web_search_read" => {
+            of_model(&["domain", "specification", "offset", "limit", "order", "count_limit"], 2)
+        }
         "fields_get" => of_model(&["allfields", "attributes"], 0),
         // On 18 products override it without saying that it is called on the model, so ids are expected first.
         "default_get" if version == OdooVersion::V18 && model == "product.template" => {
@@ -124,15 +104,9 @@ impl Bound {
             }
         }
         let needed = signature.parameters.iter().take(signature.required);
-        let absent: Vec<&str> = needed
-            .filter(|name| !bound.arguments.contains_key(**name))
-            .copied()
-            .collect();
-        if absent.is_empty() {
-            Ok(bound)
-        } else {
-            Err(missing(class, method, &absent))
-        }
+        let absent: Vec<&str> =
+            needed.filter(|name| !bound.arguments.contains_key(**name)).copied().collect();
+        if absent.is_empty() { Ok(bound) } else { Err(missing(class, method, &absent)) }
     }
 
     /// Binds the named arguments of a JSON-2 body, which also holds `ids` and `context`.
@@ -153,27 +127,15 @@ impl Bound {
             }
         }
         if !signature.on_records && !bound.ids.is_empty() {
-            return Err(OdooError::http(
-                422,
-                format!("cannot call {model}.{method} with ids"),
-            ));
+            return Err(OdooError::http(422, format!("cannot call {model}.{method} with ids")));
         }
         let mut needed = signature.parameters.iter().take(signature.required);
         if let Some(name) = needed.find(|name| !bound.arguments.contains_key(**name)) {
-            return Err(OdooError::http(
-                422,
-                format!("missing a required argument: '{name}'"),
-            ));
+            return Err(OdooError::http(422, format!("missing a required argument: '{name}'")));
         }
-        if let Some(name) = bound
-            .arguments
-            .keys()
-            .find(|name| !signature.parameters.contains(&name.as_str()))
+        if let Some(name) = bound.arguments.keys().find(|name| !signature.parameters.contains(&name.as_str()))
         {
-            return Err(OdooError::http(
-                422,
-                format!("got an unexpected keyword argument '{name}'"),
-            ));
+            return Err(OdooError::http(422, format!("got an unexpected keyword argument '{name}'")));
         }
         Ok(bound)
     }
@@ -187,9 +149,7 @@ impl Bound {
     }
 
     pub(crate) fn number(&self, name: &str) -> Option<usize> {
-        self.get(name)
-            .and_then(Json::as_u64)
-            .and_then(|number| usize::try_from(number).ok())
+        self.get(name).and_then(Json::as_u64).and_then(|number| usize::try_from(number).ok())
     }
 
     pub(crate) fn flag(&self, name: &str) -> bool {

@@ -17,10 +17,7 @@ pub(crate) struct Clock {
 
 impl Clock {
     pub(crate) fn real() -> Self {
-        Self {
-            shift: AtomicI64::new(0),
-            frozen: AtomicI64::new(RUNNING),
-        }
+        Self { shift: AtomicI64::new(0), frozen: AtomicI64::new(RUNNING) }
     }
 
     /// The server's present.

@@ -33,10 +33,7 @@ impl Database {
     }
 
     fn partner_name(&self, id: i64) -> String {
-        let name = self
-            .text(model::PARTNER, id, "name")
-            .unwrap_or_default()
-            .into_string();
+        let name = self.text(model::PARTNER, id, "name").unwrap_or_default().into_string();
         let parent = self.named(model::PARTNER, id, "parent_id").as_int();
         let parent = parent.and_then(|parent| self.text(model::PARTNER, parent, "name"));
         match parent {
@@ -67,11 +64,7 @@ impl Database {
     /// A computed field of any model.
     pub(crate) fn computed(&self, model: ModelId, id: i64, field: &str) -> Value {
         let text = |text: String| {
-            if text.is_empty() {
-                Value::Null
-            } else {
-                Value::text(text)
-            }
+            if text.is_empty() { Value::Null } else { Value::text(text) }
         };
         match (model, field) {
             (_, "id") => Value::Int(id),
@@ -79,25 +72,16 @@ impl Database {
                 text(self.display_name(model, id))
             }
             (model::TEMPLATE, "product_variant_ids") => {
-                let active = self
-                    .variants(id)
-                    .into_iter()
-                    .filter(|id| self.is_active(model::PRODUCT, *id));
+                let active = self.variants(id).into_iter().filter(|id| self.is_active(model::PRODUCT, *id));
                 Value::Ids(active.collect())
             }
             (model::TEMPLATE, "product_variant_count") => {
-                let active = self
-                    .variants(id)
-                    .into_iter()
-                    .filter(|id| self.is_active(model::PRODUCT, *id))
-                    .count();
+                let active =
+                    self.variants(id).into_iter().filter(|id| self.is_active(model::PRODUCT, *id)).count();
                 Value::Int(i64::try_from(active).unwrap_or(0))
             }
             (model::TEMPLATE, "product_variant_id") => {
-                let first = self
-                    .variants(id)
-                    .into_iter()
-                    .find(|id| self.is_active(model::PRODUCT, *id));
+                let first = self.variants(id).into_iter().find(|id| self.is_active(model::PRODUCT, *id));
                 first.map_or(Value::Null, Value::Int)
             }
             (model::TEMPLATE, "uom_name") => {
@@ -112,16 +96,11 @@ impl Database {
             (model::DATA, "complete_name") => text(self.external_name(id)),
             (model::DATA, "reference") => {
                 let target = self.named(model, id, "res_id").as_int().unwrap_or(0);
-                text(format!(
-                    "{},{target}",
-                    self.text(model, id, "model").unwrap_or_default()
-                ))
+                text(format!("{},{target}", self.text(model, id, "model").unwrap_or_default()))
             }
             (model::USERS, "email") => {
                 let partner = self.named(model, id, "partner_id").as_int();
-                partner.map_or(Value::Null, |partner| {
-                    self.named(model::PARTNER, partner, "email")
-                })
+                partner.map_or(Value::Null, |partner| self.named(model::PARTNER, partner, "email"))
             }
             (model::COUNTRY, "state_ids") => self.below(model::STATE, "country_id", id),
             (model::PARTNER, _) => self.computed_partner(id, field),
@@ -132,11 +111,7 @@ impl Database {
     fn computed_partner(&self, id: i64, field: &str) -> Value {
         let own = |name: &str| self.named(model::PARTNER, id, name);
         let text = |text: String| {
-            if text.is_empty() {
-                Value::Null
-            } else {
-                Value::text(text)
-            }
+            if text.is_empty() { Value::Null } else { Value::text(text) }
         };
         let is_company = || own("is_company").is_truthy();
         match field {
@@ -153,17 +128,11 @@ impl Database {
             "commercial_company_name" => {
                 let head = self.commercial(id);
                 let is_company = self.named(model::PARTNER, head, "is_company").is_truthy();
-                if is_company {
-                    self.named(model::PARTNER, head, "name")
-                } else {
-                    own("company_name")
-                }
+                if is_company { self.named(model::PARTNER, head, "name") } else { own("company_name") }
             }
             "email_normalized" => {
                 let email = own("email").as_text().map(|email| email.trim().to_lowercase());
-                email
-                    .filter(|email| email.contains('@'))
-                    .map_or(Value::Null, Value::text)
+                email.filter(|email| email.contains('@')).map_or(Value::Null, Value::text)
             }
             "email_formatted" => match (own("name").as_text(), own("email").as_text()) {
                 (Some(name), Some(email)) => Value::text(format!("\"{name}\" <{email}>")),
@@ -172,11 +141,7 @@ impl Database {
             "contact_address" => {
                 let lines = ["street", "street2", "city", "zip"].map(own);
                 Value::text(
-                    lines
-                        .iter()
-                        .map(|line| line.as_text().unwrap_or(""))
-                        .collect::<Vec<_>>()
-                        .join("\n"),
+                    lines.iter().map(|line| line.as_text().unwrap_or("")).collect::<Vec<_>>().join("\n"),
                 )
             }
             "child_ids" => self.partner_children(id),
@@ -205,10 +170,8 @@ impl Database {
             self.exists(model::PARTNER, *child)
                 && self.named(model::PARTNER, *child, "parent_id").as_int() == Some(id)
         });
-        let mut ids: Vec<i64> = changed
-            .chain(near)
-            .filter(|id| self.is_active(model::PARTNER, *id))
-            .collect();
+        let mut ids: Vec<i64> =
+            changed.chain(near).filter(|id| self.is_active(model::PARTNER, *id)).collect();
         ids.sort_unstable();
         ids.dedup();
         Value::Ids(ids.into())
@@ -230,9 +193,6 @@ impl Database {
     /// Records of a small table whose many2one points here.
     fn below(&self, model: ModelId, field: &str, id: i64) -> Value {
         let ids = self.table(model).ids(i64::MIN, i64::MAX);
-        Value::Ids(
-            ids.filter(|below| self.named(model, *below, field).as_int() == Some(id))
-                .collect(),
-        )
+        Value::Ids(ids.filter(|below| self.named(model, *below, field).as_int() == Some(id)).collect())
     }
 }

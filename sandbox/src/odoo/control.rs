@@ -56,16 +56,12 @@ impl Control {
 
     /// Moves the clock forward.
     pub fn advance_clock(&self, by: Duration) {
-        self.state
-            .clock
-            .shift(i64::try_from(by.as_micros()).unwrap_or(i64::MAX));
+        self.state.clock.shift(i64::try_from(by.as_micros()).unwrap_or(i64::MAX));
     }
 
     /// Moves the clock back.
     pub fn set_back_clock(&self, by: Duration) {
-        self.state
-            .clock
-            .shift(-i64::try_from(by.as_micros()).unwrap_or(i64::MAX));
+        self.state.clock.shift(-i64::try_from(by.as_micros()).unwrap_or(i64::MAX));
     }
 
     /// Lets the clock run on from a point in time, `YYYY-MM-DD HH:MM:SS[.ffffff]` in UTC.
@@ -88,11 +84,7 @@ impl Control {
     /// Makes edits in one transaction and commits it at once. Answers the ids of created records, in order.
     pub fn edit(&self, edits: Vec<Edit>) -> Result<Vec<i64>, EditError> {
         let stamp = self.state.clock.now();
-        self.apply(Pending {
-            stamp,
-            edits,
-            reserved: Vec::new(),
-        })
+        self.apply(Pending { stamp, edits, reserved: Vec::new() })
     }
 
     /// Begins a transaction now and makes edits nobody sees until [`Control::commit`]. Created records already have
@@ -109,14 +101,7 @@ impl Control {
         }
         drop(database);
         let id = self.state.serial();
-        self.state.pending().insert(
-            id,
-            Pending {
-                stamp,
-                edits,
-                reserved,
-            },
-        );
+        self.state.pending().insert(id, Pending { stamp, edits, reserved });
         Ok(TransactionId(id))
     }
 
@@ -150,10 +135,7 @@ impl Control {
         let fields = database.field_ids(model, None)?;
         let shape = Shape { bin_size: true };
         let ids: Vec<i64> = database.table(model).ids(i64::MIN, i64::MAX).collect();
-        Ok(ids
-            .into_iter()
-            .map(|id| database.record(model, id, &fields, shape))
-            .collect())
+        Ok(ids.into_iter().map(|id| database.record(model, id, &fields, shape)).collect())
     }
 
     /// One record with the named fields; nothing when it does not exist. Its `write_date` has microseconds.

@@ -41,10 +41,7 @@ impl Database {
             let Some((id, field)) = described.named(name) else {
                 continue;
             };
-            if matches!(
-                name,
-                "id" | "create_date" | "write_date" | "create_uid" | "write_uid"
-            ) {
+            if matches!(name, "id" | "create_date" | "write_date" | "create_uid" | "write_uid") {
                 continue;
             }
             match (model, name) {
@@ -58,9 +55,7 @@ impl Database {
                 }
                 (model::PARTNER, "company_type") => {
                     if let Some(flag) = described.field_id("is_company") {
-                        change
-                            .own
-                            .push((flag, Value::Bool(json.as_str() == Some("company"))));
+                        change.own.push((flag, Value::Bool(json.as_str() == Some("company"))));
                     }
                 }
                 _ => {
@@ -89,11 +84,7 @@ impl Database {
     /// On 17 `type` is computed from `detailed_type` and writing either sets both.
     fn alias<'a>(&self, model: ModelId, name: &'a str) -> &'a str {
         let product = model == model::TEMPLATE || model == model::PRODUCT;
-        if self.version == OdooVersion::V17 && product && name == "type" {
-            "detailed_type"
-        } else {
-            name
-        }
+        if self.version == OdooVersion::V17 && product && name == "type" { "detailed_type" } else { name }
     }
 
     fn mirror_type(&self, model: ModelId, change: &mut Change) {
@@ -102,17 +93,10 @@ impl Database {
         else {
             return;
         };
-        let columns = if model == model::TEMPLATE {
-            &mut change.own
-        } else {
-            &mut change.other
-        };
+        let columns = if model == model::TEMPLATE { &mut change.own } else { &mut change.other };
         if model == model::TEMPLATE || model == model::PRODUCT {
-            let value = columns
-                .iter()
-                .rev()
-                .find(|column| column.0 == detailed)
-                .map(|column| column.1.clone());
+            let value =
+                columns.iter().rev().find(|column| column.0 == detailed).map(|column| column.1.clone());
             columns.extend(value.map(|value| (kind, value)));
         }
     }
@@ -132,10 +116,7 @@ impl Database {
                 let text = json.as_str().unwrap_or_default();
                 Stamp::parse(text).map(Value::Stamp).ok_or_else(|| {
                     let format = "%Y-%m-%d %H:%M:%S";
-                    OdooError::value(format!(
-                        "time data {} does not match format '{format}'",
-                        repr(json)
-                    ))
+                    OdooError::value(format!("time data {} does not match format '{format}'", repr(json)))
                 })
             }
             Kind::Date | Kind::Text | Kind::Binary | Kind::Opaque => Ok(match json {
@@ -152,16 +133,9 @@ impl Database {
         if field.selection.is_empty() || field.selection.iter().any(|(value, _)| *value == text) {
             return Ok(Value::text(text));
         }
-        let owner = if field.route == Route::Template {
-            "product.template"
-        } else {
-            self.schema.model(model).name
-        };
-        Err(OdooError::value(format!(
-            "Wrong value for {owner}.{}: {}",
-            field.name,
-            repr(json)
-        )))
+        let owner =
+            if field.route == Route::Template { "product.template" } else { self.schema.model(model).name };
+        Err(OdooError::value(format!("Wrong value for {owner}.{}: {}", field.name, repr(json))))
     }
 }
 
@@ -175,11 +149,7 @@ pub(crate) fn python_float(text: &str) -> Option<f64> {
     let word = plain.trim_start_matches(['+', '-']).to_lowercase();
     match word.as_str() {
         "nan" => Some(f64::NAN),
-        "inf" | "infinity" => Some(if plain.starts_with('-') {
-            f64::NEG_INFINITY
-        } else {
-            f64::INFINITY
-        }),
+        "inf" | "infinity" => Some(if plain.starts_with('-') { f64::NEG_INFINITY } else { f64::INFINITY }),
         _ => plain.parse().ok(),
     }
 }
@@ -203,38 +173,23 @@ fn float(field: &Field, json: &Json) -> Result<Value, OdooError> {
         return Err(OdooError::value("cannot convert float NaN to integer"));
     }
     if number.is_infinite() {
-        return Err(OdooError::new(
-            "builtins.OverflowError",
-            "cannot convert float infinity to integer",
-        ));
+        return Err(OdooError::new("builtins.OverflowError", "cannot convert float infinity to integer"));
     }
-    Ok(Value::Float(
-        field
-            .decimals()
-            .map_or(number, |decimals| round(number, decimals)),
-    ))
+    Ok(Value::Float(field.decimals().map_or(number, |decimals| round(number, decimals))))
 }
 
 fn integer(json: &Json) -> Result<Value, OdooError> {
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "Python's int() cuts too, and such values are small"
-    )]
+    #[expect(clippy::cast_possible_truncation, reason = "Python's int() cuts too, and such values are small")]
     let cut = |number: f64| number as i64;
     Ok(Value::Int(match json {
         Json::Null | Json::Bool(false) => 0,
         Json::Bool(true) => 1,
         Json::Number(number) => number.as_i64().or_else(|| number.as_f64().map(cut)).unwrap_or(0),
         Json::String(text) => text.trim().parse().map_err(|_| {
-            OdooError::value(format!(
-                "invalid literal for int() with base 10: {}",
-                repr_text(text)
-            ))
+            OdooError::value(format!("invalid literal for int() with base 10: {}", repr_text(text)))
         })?,
         _ => {
-            return Err(OdooError::type_error(
-                "int() argument must be a string or a real number",
-            ));
+            return Err(OdooError::type_error("int() argument must be a string or a real number"));
         }
     }))
 }
@@ -245,14 +200,8 @@ fn many2one(json: &Json) -> Result<Value, OdooError> {
         Json::Number(number) => Ok(Value::Int(number.as_i64().unwrap_or(0))),
         Json::String(text) if text.is_empty() => Ok(Value::Null),
         Json::String(text) => Err(OdooError::bad_integer_text(text)),
-        Json::Array(pair) => Ok(pair
-            .first()
-            .and_then(Json::as_i64)
-            .map_or(Value::Null, Value::Int)),
-        other => Err(OdooError::value(format!(
-            "Wrong value for many2one: {}",
-            repr(other)
-        ))),
+        Json::Array(pair) => Ok(pair.first().and_then(Json::as_i64).map_or(Value::Null, Value::Int)),
+        other => Err(OdooError::value(format!("Wrong value for many2one: {}", repr(other)))),
     }
 }
 

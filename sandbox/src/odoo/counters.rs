@@ -55,10 +55,7 @@ pub struct Counts {
 impl Counts {
     /// Calls of one method of one model.
     pub fn calls_of(&self, model: &str, method: &str) -> u64 {
-        let found = self
-            .calls
-            .iter()
-            .find(|count| count.model == model && count.method == method);
+        let found = self.calls.iter().find(|count| count.model == model && count.method == method);
         found.map_or(0, |count| count.calls)
     }
 }
@@ -77,10 +74,7 @@ impl Counters {
             method: method.clone(),
             calls: *calls,
         });
-        Counts {
-            calls: calls.collect(),
-            ..self.totals.clone()
-        }
+        Counts { calls: calls.collect(), ..self.totals.clone() }
     }
 
     pub(crate) fn auth_call(&mut self) {
@@ -93,10 +87,7 @@ impl Counters {
 
     pub(crate) fn model_call(&mut self, model: &str, method: &str) {
         self.totals.model_calls += 1;
-        *self
-            .calls
-            .entry((model.to_owned(), method.to_owned()))
-            .or_default() += 1;
+        *self.calls.entry((model.to_owned(), method.to_owned())).or_default() += 1;
     }
 
     pub(crate) fn bytes(&mut self, incoming: usize, outgoing: usize) {

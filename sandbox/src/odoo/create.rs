@@ -18,10 +18,7 @@ impl Database {
         model: ModelId,
         records: &[Map<String, Json>],
     ) -> Result<Vec<i64>, OdooError> {
-        let changes = records
-            .iter()
-            .map(|vals| self.change(model, vals))
-            .collect::<Result<Vec<_>, _>>()?;
+        let changes = records.iter().map(|vals| self.change(model, vals)).collect::<Result<Vec<_>, _>>()?;
         let ids = match model {
             model::PRODUCT => self.create_products(&changes)?,
             _ => self.insert_all(model, changes.iter().map(|change| &change.own))?,
@@ -75,11 +72,7 @@ impl Database {
         columns.push((described.create_date, Value::Stamp(self.now)));
         columns.push((described.write_date, Value::Stamp(self.now)));
         for name in ["create_uid", "write_uid"] {
-            columns.extend(
-                described
-                    .field_id(name)
-                    .map(|field| (field, Value::Int(self.uid))),
-            );
+            columns.extend(described.field_id(name).map(|field| (field, Value::Int(self.uid))));
         }
         self.set(model, id, Presence::Changed(crate::odoo::table::Row::default()));
         self.set_columns(model, id, columns);
@@ -101,11 +94,7 @@ impl Database {
             let mut columns = change.other.clone();
             columns.push((link, Value::Int(*template)));
             let is_active = self.is_active(model::TEMPLATE, *template);
-            columns.extend(
-                active
-                    .filter(|_| !is_active)
-                    .map(|field| (field, Value::Bool(false))),
-            );
+            columns.extend(active.filter(|_| !is_active).map(|field| (field, Value::Bool(false))));
             variants.push(self.insert(model::PRODUCT, columns)?);
         }
         self.check_barcodes(&variants)
@@ -116,17 +105,10 @@ impl Database {
             return Ok(Vec::new());
         };
         let given = |change: &Change| {
-            change
-                .own
-                .iter()
-                .find(|column| column.0 == link)
-                .and_then(|column| column.1.as_int())
+            change.own.iter().find(|column| column.0 == link).and_then(|column| column.1.as_int())
         };
-        let new: Vec<&Columns> = changes
-            .iter()
-            .filter(|change| given(change).is_none())
-            .map(|change| &change.other)
-            .collect();
+        let new: Vec<&Columns> =
+            changes.iter().filter(|change| given(change).is_none()).map(|change| &change.other).collect();
         let mut templates = self.insert_all(model::TEMPLATE, new.into_iter())?.into_iter();
         let mut ids = Vec::with_capacity(changes.len());
         for change in changes {
@@ -178,10 +160,7 @@ impl Database {
                 continue;
             };
             if field.kind == Kind::Many2one && !self.exists(relation, *target) {
-                return Err(OdooError::foreign_key(
-                    self.version,
-                    self.quoted(model, *field_id),
-                ));
+                return Err(OdooError::foreign_key(self.version, self.quoted(model, *field_id)));
             }
         }
         Ok(())
@@ -189,15 +168,8 @@ impl Database {
 
     fn quoted(&self, model: ModelId, field: FieldId) -> Column {
         let model = self.schema.model(model);
-        let (name, label) = model
-            .field(field)
-            .map_or(("", ""), |field| (field.name, field.label));
-        Column {
-            model: model.name,
-            description: model.description,
-            field: name,
-            label,
-        }
+        let (name, label) = model.field(field).map_or(("", ""), |field| (field.name, field.label));
+        Column { model: model.name, description: model.description, field: name, label }
     }
 
     /// A contact needs a name (a check constraint on every release).
@@ -207,18 +179,13 @@ impl Database {
         if named || kind.is_some_and(|kind| &*kind != "contact") {
             return Ok(());
         }
-        Err(OdooError::constraint(
-            "Contacts require a name",
-            "Contacts require a name",
-        ))
+        Err(OdooError::constraint("Contacts require a name", "Contacts require a name"))
     }
 
     /// A barcode belongs to one product.
     pub(crate) fn check_barcodes(&self, variants: &[i64]) -> Result<(), OdooError> {
         for variant in variants {
-            let Some(code) = self
-                .text(model::PRODUCT, *variant, "barcode")
-                .filter(|code| !code.is_empty())
+            let Some(code) = self.text(model::PRODUCT, *variant, "barcode").filter(|code| !code.is_empty())
             else {
                 continue;
             };
@@ -228,11 +195,7 @@ impl Database {
             }
             let names: Vec<String> = holders
                 .iter()
-                .map(|id| {
-                    self.text(model::PRODUCT, *id, "name")
-                        .unwrap_or_default()
-                        .into_string()
-                })
+                .map(|id| self.text(model::PRODUCT, *id, "name").unwrap_or_default().into_string())
                 .collect();
             let list = match names.split_last() {
                 Some((last, rest)) if self.version >= OdooVersion::V18 => {
@@ -253,9 +216,7 @@ impl Database {
         let is_combo = self.text(model::TEMPLATE, id, "type").as_deref() == Some("combo");
         let choices = self.named(model::TEMPLATE, id, "combo_ids").is_truthy();
         if is_combo && !choices {
-            return Err(OdooError::validation(
-                "A combo product must contain at least 1 combo choice.",
-            ));
+            return Err(OdooError::validation("A combo product must contain at least 1 combo choice."));
         }
         Ok(())
     }

@@ -173,23 +173,17 @@ impl Database {
         match model {
             model::DATA => {
                 let name = format!("{}.{}", text("module").unwrap_or(""), text("name")?);
-                let record = (
-                    Box::from(text("model")?),
-                    column("res_id").and_then(Value::as_int).unwrap_or(0),
-                );
-                Some(Entry::External {
-                    name: name.into(),
-                    record,
-                })
+                let record =
+                    (Box::from(text("model")?), column("res_id").and_then(Value::as_int).unwrap_or(0));
+                Some(Entry::External { name: name.into(), record })
             }
             model::PRODUCT => Some(Entry::Variant {
                 template: column("product_tmpl_id").and_then(Value::as_int),
                 barcode: text("barcode").map(Box::from),
             }),
-            model::ATTACHMENT => Some(Entry::Attachment((
-                Box::from(text("res_model")?),
-                column("res_id")?.as_int()?,
-            ))),
+            model::ATTACHMENT => {
+                Some(Entry::Attachment((Box::from(text("res_model")?), column("res_id")?.as_int()?)))
+            }
             model::PARTNER => column("parent_id").and_then(Value::as_int).map(Entry::Child),
             _ => None,
         }
@@ -205,25 +199,16 @@ impl Database {
             return Value::Null;
         };
         let seeded = table.seed.filter(|seed| seed.contains(id));
-        seeded
-            .and_then(|seed| seed.value(id, described.name))
-            .unwrap_or_else(|| described.initial.clone())
+        seeded.and_then(|seed| seed.value(id, described.name)).unwrap_or_else(|| described.initial.clone())
     }
 
     /// A column by name; `Null` when the release has no such field.
     pub(crate) fn named(&self, model: ModelId, id: i64, field: &str) -> Value {
-        self.schema
-            .model(model)
-            .field_id(field)
-            .map_or(Value::Null, |field| self.value(model, id, field))
+        self.schema.model(model).field_id(field).map_or(Value::Null, |field| self.value(model, id, field))
     }
 
     pub(crate) fn text(&self, model: ModelId, id: i64, field: &str) -> Option<Box<str>> {
-        if let Value::Text(text) = self.named(model, id, field) {
-            Some(text)
-        } else {
-            None
-        }
+        if let Value::Text(text) = self.named(model, id, field) { Some(text) } else { None }
     }
 
     /// The value of any field, wherever it is kept.
@@ -234,9 +219,9 @@ impl Database {
         match described.route {
             Route::Own => self.column(model, id, field),
             Route::Computed => self.computed(model, id, described.name),
-            Route::Template => self.template_of(id).map_or(Value::Null, |template| {
-                self.named(model::TEMPLATE, template, described.name)
-            }),
+            Route::Template => self
+                .template_of(id)
+                .map_or(Value::Null, |template| self.named(model::TEMPLATE, template, described.name)),
             Route::Variant => match self.sole_variant(id) {
                 Some(variant) => self.named(model::PRODUCT, variant, described.name),
                 None => Value::Null,
@@ -252,11 +237,7 @@ impl Database {
         }
         let seed = table.seed.filter(|seed| seed.contains(id))?;
         let described = self.schema.model(model);
-        Some(if field == described.write_date {
-            seed.write_date(id)
-        } else {
-            seed.create_date(id)
-        })
+        Some(if field == described.write_date { seed.write_date(id) } else { seed.create_date(id) })
     }
 
     pub(crate) fn is_active(&self, model: ModelId, id: i64) -> bool {
@@ -267,10 +248,7 @@ impl Database {
         if let Some(value) = table.row(id).and_then(|row| row.get(field)) {
             return value.is_truthy();
         }
-        table
-            .seed
-            .filter(|seed| seed.contains(id))
-            .is_none_or(|seed| seed.active(id))
+        table.seed.filter(|seed| seed.contains(id)).is_none_or(|seed| seed.active(id))
     }
 
     pub(crate) fn template_of(&self, variant: i64) -> Option<i64> {
@@ -283,9 +261,7 @@ impl Database {
         let seeded = template + seed::VARIANT_OFFSET;
         let table = self.table(model::PRODUCT);
         let is_seeded = table.seed.is_some_and(|seed| seed.contains(seeded)) && table.contains(seeded);
-        let seeded = is_seeded
-            .then_some(seeded)
-            .filter(|id| self.template_of(*id) == Some(template));
+        let seeded = is_seeded.then_some(seeded).filter(|id| self.template_of(*id) == Some(template));
         let added = self.index.variants.get(&template).into_iter().flatten().copied();
         let mut ids: Vec<i64> = seeded.into_iter().chain(added).collect();
         ids.sort_unstable();
@@ -296,11 +272,7 @@ impl Database {
     /// The variant whose values the template shows: the only active one, or the only one if all are archived.
     pub(crate) fn sole_variant(&self, template: i64) -> Option<i64> {
         let all = self.variants(template);
-        let active: Vec<i64> = all
-            .iter()
-            .copied()
-            .filter(|id| self.is_active(model::PRODUCT, *id))
-            .collect();
+        let active: Vec<i64> = all.iter().copied().filter(|id| self.is_active(model::PRODUCT, *id)).collect();
         match (active.as_slice(), all.as_slice()) {
             ([one], _) | ([], [one]) => Some(*one),
             _ => None,
@@ -309,14 +281,7 @@ impl Database {
 
     /// Variants that carry a barcode.
     pub(crate) fn with_barcode(&self, code: &str) -> Vec<i64> {
-        let mut ids: Vec<i64> = self
-            .index
-            .barcodes
-            .get(code)
-            .into_iter()
-            .flatten()
-            .copied()
-            .collect();
+        let mut ids: Vec<i64> = self.index.barcodes.get(code).into_iter().flatten().copied().collect();
         if let Some(template) = seed::template_of_barcode(code) {
             let variant = template + seed::VARIANT_OFFSET;
             let untouched = self.table(model::PRODUCT).contains(variant) && !ids.contains(&variant);
@@ -337,12 +302,6 @@ impl Database {
 
     /// The external ids of a record, oldest first.
     pub(crate) fn external_ids(&self, model: &str, id: i64) -> Vec<i64> {
-        self.index
-            .named
-            .get(&(Box::from(model), id))
-            .into_iter()
-            .flatten()
-            .copied()
-            .collect()
+        self.index.named.get(&(Box::from(model), id)).into_iter().flatten().copied().collect()
     }
 }

@@ -27,11 +27,7 @@ impl DateTest {
             Json::Array(items) => items.as_slice(),
             one => std::slice::from_ref(one),
         };
-        let mut test = Self {
-            ranges: Vec::new(),
-            null: negated,
-            negated,
-        };
+        let mut test = Self { ranges: Vec::new(), null: negated, negated };
         for operand in operands {
             if matches!(operand, Json::Bool(false) | Json::Null) {
                 if matches!(op, Op::Equal | Op::In | Op::NotEqual | Op::NotIn) {
@@ -48,10 +44,7 @@ impl DateTest {
         let Some(Stamp(micros)) = stamp else {
             return self.null;
         };
-        let inside = self
-            .ranges
-            .iter()
-            .any(|(from, to)| (*from..*to).contains(&micros));
+        let inside = self.ranges.iter().any(|(from, to)| (*from..*to).contains(&micros));
         inside != self.negated
     }
 }
@@ -70,11 +63,8 @@ fn range(version: OdooVersion, op: Op, operand: &Json) -> Result<(i64, i64), Odo
             _ => (from, from + SECOND),
         }
     } else {
-        let last_second = if date_only && matches!(op, Op::Greater | Op::LessEqual) {
-            DAY - SECOND
-        } else {
-            0
-        };
+        let last_second =
+            if date_only && matches!(op, Op::Greater | Op::LessEqual) { DAY - SECOND } else { 0 };
         let at = stamp.0 + last_second;
         match op {
             Op::Greater => (at + 1, i64::MAX),
@@ -106,24 +96,16 @@ fn read(version: OdooVersion, operand: &Json) -> Result<(Stamp, bool), OdooError
             return Err(OdooError::value(message));
         }
         let term = text.split_whitespace().next().unwrap_or(text);
-        let garbage = || {
-            OdooError::value(format!(
-                "Invalid term '{term}' in expression date: {}",
-                repr(operand)
-            ))
-        };
-        return Stamp::parse(text)
-            .map(|stamp| (stamp, text.len() == 10))
-            .ok_or_else(garbage);
+        let garbage =
+            || OdooError::value(format!("Invalid term '{term}' in expression date: {}", repr(operand)));
+        return Stamp::parse(text).map(|stamp| (stamp, text.len() == 10)).ok_or_else(garbage);
     }
     // PostgreSQL ignores the zone of a literal for a column without one.
-    Stamp::parse(plain)
-        .map(|stamp| (stamp, text.len() == 10))
-        .ok_or_else(|| {
-            let message =
-                format!("invalid input syntax for type timestamp: \"{text}\"\nLINE 1: ...'{text}')...\n");
-            OdooError::new("psycopg2.errors.InvalidDatetimeFormat", message)
-        })
+    Stamp::parse(plain).map(|stamp| (stamp, text.len() == 10)).ok_or_else(|| {
+        let message =
+            format!("invalid input syntax for type timestamp: \"{text}\"\nLINE 1: ...'{text}')...\n");
+        OdooError::new("psycopg2.errors.InvalidDatetimeFormat", message)
+    })
 }
 
 fn out_of_range(text: &str) -> OdooError {
@@ -155,10 +137,7 @@ mod tests {
     fn hits(version: OdooVersion, op: Op, operand: &Json) -> String {
         let test = DateTest::new(version, op, operand).unwrap();
         let rows = [("A", "2025-10-11 10:00:00"), ("B", "2025-10-11 10:00:00.7")];
-        rows.iter()
-            .filter(|(_, text)| test.accepts(Stamp::parse(text)))
-            .map(|(name, _)| *name)
-            .collect()
+        rows.iter().filter(|(_, text)| test.accepts(Stamp::parse(text))).map(|(name, _)| *name).collect()
     }
 
     #[test]
@@ -179,21 +158,9 @@ mod tests {
             (Op::GreaterEqual, "2025-10-11", "AB", "AB"),
             (Op::Less, "2025-10-11", "", ""),
         ] {
-            assert_eq!(
-                hits(OdooVersion::V17, op, &json!(operand)),
-                old,
-                "17: {op:?} {operand}"
-            );
-            assert_eq!(
-                hits(OdooVersion::V18, op, &json!(operand)),
-                old,
-                "18: {op:?} {operand}"
-            );
-            assert_eq!(
-                hits(OdooVersion::V19, op, &json!(operand)),
-                new,
-                "19: {op:?} {operand}"
-            );
+            assert_eq!(hits(OdooVersion::V17, op, &json!(operand)), old, "17: {op:?} {operand}");
+            assert_eq!(hits(OdooVersion::V18, op, &json!(operand)), old, "18: {op:?} {operand}");
+            assert_eq!(hits(OdooVersion::V19, op, &json!(operand)), new, "19: {op:?} {operand}");
         }
     }
 
@@ -207,10 +174,7 @@ mod tests {
         ] {
             assert_eq!(hits(OdooVersion::V17, Op::Greater, &json!(operand)), old);
             let error = DateTest::new(OdooVersion::V19, Op::Greater, &json!(operand)).unwrap_err();
-            assert_eq!(
-                error.message,
-                format!("expecting only datetimes with no timezone: '{operand}'")
-            );
+            assert_eq!(error.message, format!("expecting only datetimes with no timezone: '{operand}'"));
         }
     }
 
@@ -226,18 +190,9 @@ mod tests {
     #[test]
     fn garbage_is_an_error_named_by_release() {
         let name = |version, operand: Json| DateTest::new(version, Op::Greater, &operand).unwrap_err().name;
-        assert_eq!(
-            name(OdooVersion::V18, json!("garbage")),
-            "psycopg2.errors.InvalidDatetimeFormat"
-        );
-        assert_eq!(
-            name(OdooVersion::V18, json!("")),
-            "psycopg2.errors.InvalidDatetimeFormat"
-        );
-        assert_eq!(
-            name(OdooVersion::V18, json!(1_760_173_925)),
-            "psycopg2.errors.DatetimeFieldOverflow"
-        );
+        assert_eq!(name(OdooVersion::V18, json!("garbage")), "psycopg2.errors.InvalidDatetimeFormat");
+        assert_eq!(name(OdooVersion::V18, json!("")), "psycopg2.errors.InvalidDatetimeFormat");
+        assert_eq!(name(OdooVersion::V18, json!(1_760_173_925)), "psycopg2.errors.DatetimeFieldOverflow");
         for operand in [json!("garbage"), json!(""), json!(1_760_173_925)] {
             assert_eq!(name(OdooVersion::V19, operand), "builtins.ValueError");
         }

@@ -16,10 +16,8 @@ impl Database {
             list.into_iter().flatten().filter_map(Json::as_str).collect()
         };
         let (wanted, attributes) = (names("allfields"), names("attributes"));
-        let fields = described
-            .fields
-            .iter()
-            .filter(|field| wanted.is_empty() || wanted.contains(&field.name));
+        let fields =
+            described.fields.iter().filter(|field| wanted.is_empty() || wanted.contains(&field.name));
         let described = fields.map(|field| {
             let mut all = attributes_of(self.version, field);
             if !attributes.is_empty() {
@@ -39,14 +37,7 @@ fn attributes_of(version: OdooVersion, field: &Field) -> Map<String, Json> {
     put("default_export_compatible", json!(false));
     // On 17 `type` follows `detailed_type`; other dependencies are not told.
     let follows = version == OdooVersion::V17 && field.name == "type" && field.selection.len() == 3;
-    put(
-        "depends",
-        if follows {
-            json!(["detailed_type"])
-        } else {
-            json!([])
-        },
-    );
+    put("depends", if follows { json!(["detailed_type"]) } else { json!([]) });
     if let Ok(digits) = serde_json::from_str(field.digits) {
         put("digits", digits);
     }
@@ -66,11 +57,8 @@ fn attributes_of(version: OdooVersion, field: &Field) -> Map<String, Json> {
     put("required", json!(field.required));
     put("searchable", json!(field.store));
     if field.kind == Kind::Selection {
-        let selection: Vec<Json> = field
-            .selection
-            .iter()
-            .map(|(value, label)| json!([value, label]))
-            .collect();
+        let selection: Vec<Json> =
+            field.selection.iter().map(|(value, label)| json!([value, label])).collect();
         put("selection", json!(selection));
     }
     put("sortable", json!(field.store));

@@ -124,17 +124,12 @@ impl Database {
             }
             Json::String(operator) if operator == "&" || operator == "|" => {
                 let terms = vec![self.term(model, rest, whole)?, self.term(model, rest, whole)?];
-                Ok(if operator == "&" {
-                    Expr::All(terms)
-                } else {
-                    Expr::Any(terms)
-                })
+                Ok(if operator == "&" { Expr::All(terms) } else { Expr::Any(terms) })
             }
             Json::Array(leaf) => self.leaf(model, leaf, first),
-            other if self.is_modern() => Err(OdooError::value(format!(
-                "Domain() invalid item in domain: {}",
-                repr(other)
-            ))),
+            other if self.is_modern() => {
+                Err(OdooError::value(format!("Domain() invalid item in domain: {}", repr(other))))
+            }
             other => Err(OdooError::value(format!("Invalid leaf {}", repr(other)))),
         }
     }
@@ -169,13 +164,7 @@ impl Database {
         };
         let (path, model, field) = self.resolve(model, left.as_str().unwrap_or(""), unknown)?;
         let operand = self.operand(model, field, op, operand)?;
-        Ok(Expr::Leaf(Leaf {
-            path,
-            model,
-            field,
-            op,
-            operand,
-        }))
+        Ok(Expr::Leaf(Leaf { path, model, field, op, operand }))
     }
 
     fn related(
@@ -193,23 +182,13 @@ impl Database {
             ))
         };
         let (path, model, field) = self.resolve(model, left, unknown)?;
-        let relation = self
-            .schema
-            .model(model)
-            .field(field)
-            .map_or("", |field| field.relation);
+        let relation = self.schema.model(model).field(field).map_or("", |field| field.relation);
         let Some(target) = self.schema.id(relation) else {
             return Ok(Expr::Always(!wanted));
         };
         let inner = self.domain(target, inner)?;
         let operand = Operand::Related(Box::new(inner), wanted);
-        Ok(Expr::Leaf(Leaf {
-            path,
-            model,
-            field,
-            op: Op::In,
-            operand,
-        }))
+        Ok(Expr::Leaf(Leaf { path, model, field, op: Op::In, operand }))
     }
 
     /// Follows a dotted name to its last field.
@@ -223,11 +202,7 @@ impl Database {
         let mut at = model;
         let mut names = left.split('.').peekable();
         while let Some(name) = names.next() {
-            let (id, field) = self
-                .schema
-                .model(at)
-                .named(name)
-                .ok_or_else(|| unknown(at, name))?;
+            let (id, field) = self.schema.model(at).named(name).ok_or_else(|| unknown(at, name))?;
             if names.peek().is_none() {
                 return Ok((path, at, id));
             }
@@ -256,13 +231,8 @@ impl Database {
                 let names = items.iter().filter_map(Json::as_str).map(str::to_owned);
                 return Ok(Operand::Names(names.collect()));
             }
-            let unset = items
-                .iter()
-                .any(|item| matches!(item, Json::Bool(false) | Json::Null));
-            return Ok(Operand::Ids {
-                ids: items.iter().filter_map(Json::as_i64).collect(),
-                unset,
-            });
+            let unset = items.iter().any(|item| matches!(item, Json::Bool(false) | Json::Null));
+            return Ok(Operand::Ids { ids: items.iter().filter_map(Json::as_i64).collect(), unset });
         }
         Ok(Operand::Values(items))
     }

@@ -112,11 +112,7 @@ impl Edit {
     /// Makes the edit; the id of a created record.
     pub(crate) fn apply(self, database: &mut Database) -> Result<Option<i64>, EditError> {
         match self {
-            Self::Create {
-                model,
-                values,
-                write_date,
-            } => {
+            Self::Create { model, values, write_date } => {
                 let model = model_id(database, &model)?;
                 let id = database.create(model, &[values])?.first().copied();
                 if let Some(id) = id {
@@ -124,12 +120,7 @@ impl Edit {
                 }
                 Ok(id)
             }
-            Self::Update {
-                model,
-                id,
-                values,
-                write_date,
-            } => {
+            Self::Update { model, id, values, write_date } => {
                 let model = model_id(database, &model)?;
                 database.write(model, &[id], &values)?;
                 stamp(database, model, id, &write_date)?;
@@ -150,11 +141,7 @@ impl Edit {
                 database.set(model, id, crate::odoo::table::Presence::Absent);
                 Ok(None)
             }
-            Self::Name {
-                external_id,
-                model,
-                id,
-            } => {
+            Self::Name { external_id, model, id } => {
                 let model = model_id(database, &model)?;
                 database.bind_external(&external_id, model, id)?;
                 Ok(None)
@@ -168,10 +155,7 @@ pub(crate) fn parse(text: &str) -> Result<Stamp, EditError> {
 }
 
 pub(crate) fn model_id(database: &Database, name: &str) -> Result<ModelId, EditError> {
-    database
-        .schema
-        .id(name)
-        .ok_or_else(|| EditError(format!("this server has no model {name}")))
+    database.schema.id(name).ok_or_else(|| EditError(format!("this server has no model {name}")))
 }
 
 fn stamp(database: &mut Database, model: ModelId, id: i64, date: &WriteDate) -> Result<(), EditError> {

@@ -37,12 +37,7 @@ pub(crate) struct Column {
 
 impl OdooError {
     pub(crate) fn new(name: &'static str, message: impl Into<String>) -> Self {
-        Self {
-            name,
-            message: message.into(),
-            refused: None,
-            status: None,
-        }
+        Self { name, message: message.into(), refused: None, status: None }
     }
 
     pub(crate) fn value(message: impl Into<String>) -> Self {
@@ -82,12 +77,7 @@ impl OdooError {
             413 => "werkzeug.exceptions.RequestEntityTooLarge",
             _ => "werkzeug.exceptions.UnprocessableEntity",
         };
-        Self {
-            name,
-            message: message.into(),
-            refused: None,
-            status: Some(status),
-        }
+        Self { name, message: message.into(), refused: None, status: Some(status) }
     }
 
     pub(crate) fn missing(model: &str, id: i64, uid: i64) -> Self {
@@ -97,21 +87,14 @@ impl OdooError {
     }
 
     pub(crate) fn unknown_field(version: OdooVersion, model: &str, field: &str) -> Self {
-        let place = if version < OdooVersion::V19 {
-            "on model"
-        } else {
-            "in"
-        };
+        let place = if version < OdooVersion::V19 { "on model" } else { "in" };
         Self::value(format!("Invalid field {} {place} '{model}'", repr_text(field)))
     }
 
     pub(crate) fn serialization() -> Self {
         let message = "could not serialize access due to concurrent update\n";
         Self {
-            refused: Some(Refused {
-                row_message: message.to_owned(),
-                field: None,
-            }),
+            refused: Some(Refused { row_message: message.to_owned(), field: None }),
             ..Self::new("psycopg2.errors.SerializationFailure", message)
         }
     }
@@ -119,31 +102,20 @@ impl OdooError {
     pub(crate) fn bad_integer_text(text: &str) -> Self {
         let message = format!("invalid input syntax for type integer: \"{text}\"\nLINE 1: ...'{text}'...\n");
         Self {
-            refused: Some(Refused {
-                row_message: message.clone(),
-                field: None,
-            }),
+            refused: Some(Refused { row_message: message.clone(), field: None }),
             ..Self::new("psycopg2.errors.InvalidTextRepresentation", message)
         }
     }
 
     pub(crate) fn not_null(version: OdooVersion, column: Column) -> Self {
-        let Column {
-            model,
-            description,
-            field,
-            label,
-        } = column;
+        let Column { model, description, field, label } = column;
         let (message, row_message) = if version < OdooVersion::V19 {
             let message = format!(
                 "The operation cannot be completed:\n- Create/update: a mandatory field is not set.\n- Delete: \
                  another model requires the record being deleted. If possible, archive it instead.\n\nModel: \
                  {description} ({model})\nField: {label} ({field})\n"
             );
-            (
-                message,
-                format!("Missing required value for the field '{label}' ({field})"),
-            )
+            (message, format!("Missing required value for the field '{label}' ({field})"))
         } else {
             let row = format!(
                 "Missing required value for the field '{label}' ({field}).\nModel: '{description}' ({model})\n- \
@@ -152,22 +124,11 @@ impl OdooError {
             );
             (format!("The operation cannot be completed: {row}"), row)
         };
-        Self {
-            refused: Some(Refused {
-                row_message,
-                field: Some(field),
-            }),
-            ..Self::validation(message)
-        }
+        Self { refused: Some(Refused { row_message, field: Some(field) }), ..Self::validation(message) }
     }
 
     pub(crate) fn foreign_key(version: OdooVersion, column: Column) -> Self {
-        let Column {
-            model,
-            description,
-            field,
-            label,
-        } = column;
+        let Column { model, description, field, label } = column;
         let constraint = format!("{}_{field}_fkey", model.replace('.', "_"));
         let row = if version < OdooVersion::V19 {
             format!(
@@ -182,22 +143,13 @@ impl OdooError {
             )
         };
         let message = format!("The operation cannot be completed: {row}");
-        Self {
-            refused: Some(Refused {
-                row_message: row,
-                field: Some(field),
-            }),
-            ..Self::validation(message)
-        }
+        Self { refused: Some(Refused { row_message: row, field: Some(field) }), ..Self::validation(message) }
     }
 
     /// A check or unique constraint; `row_message` is what `load` shows.
     pub(crate) fn constraint(message: &str, row_message: impl Into<String>) -> Self {
         Self {
-            refused: Some(Refused {
-                row_message: row_message.into(),
-                field: None,
-            }),
+            refused: Some(Refused { row_message: row_message.into(), field: None }),
             ..Self::validation(format!("The operation cannot be completed: {message}"))
         }
     }
@@ -222,10 +174,8 @@ impl OdooError {
 
     /// The `data` object of a JSON-RPC error, which JSON-2 answers bare.
     pub(crate) fn data(&self, version: OdooVersion) -> Json {
-        let debug = format!(
-            "Traceback (most recent call last):\n  (sandbox)\n{}: {}\n",
-            self.name, self.message
-        );
+        let debug =
+            format!("Traceback (most recent call last):\n  (sandbox)\n{}: {}\n", self.name, self.message);
         let arguments = match self.status {
             Some(status) => json!([self.message, status]),
             None => json!([self.message]),

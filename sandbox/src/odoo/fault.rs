@@ -79,31 +79,19 @@ fn once() -> u64 {
 impl FaultRule {
     /// A fault of the next call of any model.
     pub fn once(fault: Fault) -> Self {
-        Self {
-            fault,
-            model: None,
-            method: None,
-            skip: 0,
-            count: 1,
-        }
+        Self { fault, model: None, method: None, skip: 0, count: 1 }
     }
 
     /// The same for calls of one model alone.
     #[must_use]
     pub fn model(self, model: &str) -> Self {
-        Self {
-            model: Some(model.to_owned()),
-            ..self
-        }
+        Self { model: Some(model.to_owned()), ..self }
     }
 
     /// The same for calls of one method alone.
     #[must_use]
     pub fn method(self, method: &str) -> Self {
-        Self {
-            method: Some(method.to_owned()),
-            ..self
-        }
+        Self { method: Some(method.to_owned()), ..self }
     }
 
     /// The same after so many matching calls went well.
@@ -146,10 +134,7 @@ impl Faults {
 
     /// The fault that befalls this call, if any.
     pub(crate) fn take(&mut self, model: Option<&str>, method: &str) -> Option<Fault> {
-        let at = self
-            .0
-            .iter()
-            .position(|rule| rule.count > 0 && rule.concerns(model, method))?;
+        let at = self.0.iter().position(|rule| rule.count > 0 && rule.concerns(model, method))?;
         let rule = self.0.get_mut(at)?;
         if rule.skip > 0 {
             rule.skip -= 1;
@@ -171,13 +156,7 @@ mod tests {
     #[test]
     fn a_rule_befalls_the_calls_it_names_and_no_more() {
         let mut faults = Faults::default();
-        faults.add(
-            FaultRule::once(Fault::BadGateway)
-                .model("res.partner")
-                .method("read")
-                .after(1)
-                .times(2),
-        );
+        faults.add(FaultRule::once(Fault::BadGateway).model("res.partner").method("read").after(1).times(2));
         let mut take = |model, method| faults.take(model, method).is_some();
         assert!(!take(Some("res.partner"), "search"));
         assert!(!take(Some("product.template"), "read"));

@@ -25,9 +25,7 @@ impl Database {
         let related = self.value(model, id, *relation);
         match related {
             Value::Int(next) => self.fulfils_leaf(leaf, *target, next, rest),
-            Value::Ids(ids) => ids
-                .iter()
-                .any(|next| self.fulfils_leaf(leaf, *target, *next, rest)),
+            Value::Ids(ids) => ids.iter().any(|next| self.fulfils_leaf(leaf, *target, *next, rest)),
             _ => false,
         }
     }
@@ -88,11 +86,7 @@ impl Database {
         let Some(target) = self.schema.id(relation) else {
             return false;
         };
-        let ids: Vec<i64> = value
-            .as_int()
-            .into_iter()
-            .chain(value.as_ids().iter().copied())
-            .collect();
+        let ids: Vec<i64> = value.as_int().into_iter().chain(value.as_ids().iter().copied()).collect();
         let positive = match leaf.op {
             Op::NotEqual | Op::NotIn => Op::In,
             Op::NotLike { exact_case } => Op::Like { exact_case },
@@ -100,12 +94,7 @@ impl Database {
         };
         let operands: Vec<Json> = names.iter().map(|name| Json::String(name.clone())).collect();
         let hit = ids.iter().any(|id| {
-            satisfies(
-                Kind::Text,
-                &Value::text(self.display_name(target, *id)),
-                positive,
-                &operands,
-            )
+            satisfies(Kind::Text, &Value::text(self.display_name(target, *id)), positive, &operands)
         });
         hit == (positive == leaf.op)
     }
@@ -149,9 +138,9 @@ fn satisfies(kind: Kind, value: &Value, op: Op, operands: &[Json]) -> bool {
         Op::NotLike { exact_case } => !operands
             .iter()
             .any(|operand| value_matches(value, &format!("%{}%", text_of(operand)), exact_case)),
-        Op::Pattern { exact_case } => operands
-            .iter()
-            .any(|operand| value_matches(value, &text_of(operand), exact_case)),
+        Op::Pattern { exact_case } => {
+            operands.iter().any(|operand| value_matches(value, &text_of(operand), exact_case))
+        }
         Op::Greater | Op::GreaterEqual | Op::Less | Op::LessEqual => operands.iter().any(|operand| {
             order(kind, value, operand).is_some_and(|order| match op {
                 Op::Greater => order.is_gt(),
@@ -187,11 +176,7 @@ fn equals(kind: Kind, value: &Value, operand: &Json) -> bool {
 
 /// How a value stands to an operand; nothing when either is empty or they cannot be compared.
 fn order(kind: Kind, value: &Value, operand: &Json) -> Option<std::cmp::Ordering> {
-    let number = || {
-        operand
-            .as_f64()
-            .or_else(|| operand.as_str().and_then(|text| text.trim().parse().ok()))
-    };
+    let number = || operand.as_f64().or_else(|| operand.as_str().and_then(|text| text.trim().parse().ok()));
     match value {
         Value::Int(own) => as_float(*own).partial_cmp(&number()?),
         Value::Float(own) => own.partial_cmp(&number()?),
@@ -209,11 +194,7 @@ fn as_float(number: i64) -> f64 {
 
 fn value_matches(value: &Value, pattern: &str, exact_case: bool) -> bool {
     let Some(text) = value.as_text() else { return false };
-    if exact_case {
-        like(text, pattern)
-    } else {
-        like(&text.to_lowercase(), &pattern.to_lowercase())
-    }
+    if exact_case { like(text, pattern) } else { like(&text.to_lowercase(), &pattern.to_lowercase()) }
 }
 
 /// SQL `LIKE`: `%` is any text, `_` one character, a backslash takes the next literally.
@@ -251,9 +232,7 @@ fn like(text: &str, pattern: &str) -> bool {
             return false;
         }
     }
-    tokens
-        .get(token..)
-        .is_some_and(|rest| rest.iter().all(|token| matches!(token, Token::Any)))
+    tokens.get(token..).is_some_and(|rest| rest.iter().all(|token| matches!(token, Token::Any)))
 }
 
 enum Token {

@@ -53,9 +53,7 @@ pub(crate) fn accept(version: OdooVersion, bytes: Vec<u8>) -> Result<Vec<u8>, Od
         return Ok(bytes);
     }
     let format = image::guess_format(&bytes).map_err(|_| undecodable())?;
-    let (width, height) = reader(&bytes, format)
-        .into_dimensions()
-        .map_err(|_| undecodable())?;
+    let (width, height) = reader(&bytes, format).into_dimensions().map_err(|_| undecodable())?;
     if u64::from(width) * u64::from(height) > MAX_PIXELS {
         return Err(OdooError::user(if version == OdooVersion::V17 {
             "Image size excessive, uploaded images must be smaller than 50.0 million pixels."
@@ -72,11 +70,7 @@ pub(crate) fn accept(version: OdooVersion, bytes: Vec<u8>) -> Result<Vec<u8>, Od
         _ => return Err(undecodable()),
     };
     let picture = reader(&bytes, format).decode().map_err(|_| undecodable())?;
-    let picture = if large {
-        picture.thumbnail(LONGEST, LONGEST)
-    } else {
-        picture
-    };
+    let picture = if large { picture.thumbnail(LONGEST, LONGEST) } else { picture };
     encode(&picture, target)
 }
 
@@ -85,19 +79,13 @@ pub(crate) fn thumbnail(bytes: &[u8], longest: u32) -> Vec<u8> {
     let Ok(format @ (ImageFormat::Png | ImageFormat::Jpeg)) = image::guess_format(bytes) else {
         return bytes.to_vec();
     };
-    let fits = reader(bytes, format)
-        .into_dimensions()
-        .is_ok_and(|(width, height)| width.max(height) <= longest);
+    let fits =
+        reader(bytes, format).into_dimensions().is_ok_and(|(width, height)| width.max(height) <= longest);
     if fits {
         return bytes.to_vec();
     }
-    let scaled = reader(bytes, format)
-        .decode()
-        .map(|picture| picture.thumbnail(longest, longest));
-    scaled
-        .ok()
-        .and_then(|picture| encode(&picture, format).ok())
-        .unwrap_or_else(|| bytes.to_vec())
+    let scaled = reader(bytes, format).decode().map(|picture| picture.thumbnail(longest, longest));
+    scaled.ok().and_then(|picture| encode(&picture, format).ok()).unwrap_or_else(|| bytes.to_vec())
 }
 
 /// The media type an attachment shows.
@@ -125,11 +113,8 @@ fn reader(bytes: &[u8], format: ImageFormat) -> ImageReader<Cursor<&[u8]>> {
 
 fn encode(picture: &DynamicImage, format: ImageFormat) -> Result<Vec<u8>, OdooError> {
     let mut out = Cursor::new(Vec::new());
-    let plain = if format == ImageFormat::Jpeg {
-        &DynamicImage::ImageRgb8(picture.to_rgb8())
-    } else {
-        picture
-    };
+    let plain =
+        if format == ImageFormat::Jpeg { &DynamicImage::ImageRgb8(picture.to_rgb8()) } else { picture };
     plain.write_to(&mut out, format).map_err(|_| undecodable())?;
     Ok(out.into_inner())
 }
@@ -161,11 +146,7 @@ mod tests {
 
     #[test]
     fn what_is_no_picture_is_refused_but_for_markup_and_half_a_jpeg() {
-        for bytes in [
-            b"hello".to_vec(),
-            b"%PDF-1.4".to_vec(),
-            b"\x89PNG\r\n\x1a\ngarbage".to_vec(),
-        ] {
+        for bytes in [b"hello".to_vec(), b"%PDF-1.4".to_vec(), b"\x89PNG\r\n\x1a\ngarbage".to_vec()] {
             assert_eq!(accept(OdooVersion::V19, bytes).unwrap_err(), undecodable());
         }
         assert!(accept(OdooVersion::V19, b"<html>404</html>".to_vec()).is_ok());
@@ -179,11 +160,7 @@ mod tests {
         assert_eq!(decode("aGVs\nbG8=").unwrap(), b"hello");
         assert_eq!(decode("!!!").unwrap(), b"");
         for text in ["not base64!!", "aGVsbG8", "http://127.0.0.1/x.jpg"] {
-            assert_eq!(
-                decode(text).unwrap_err().message,
-                "Image is not encoded in base64.",
-                "{text}"
-            );
+            assert_eq!(decode(text).unwrap_err().message, "Image is not encoded in base64.", "{text}");
         }
     }
 }

@@ -26,11 +26,7 @@ pub(crate) struct Imported {
 /// A cell that cannot be read.
 enum Unreadable {
     /// Reported for the row; the batch will not be kept.
-    Row {
-        message: String,
-        moreinfo: Option<Json>,
-        named: bool,
-    },
+    Row { message: String, moreinfo: Option<Json>, named: bool },
     /// Ends the whole call.
     Call(OdooError),
     /// Leaves the record out.
@@ -38,11 +34,7 @@ enum Unreadable {
 }
 
 fn row(message: String) -> Unreadable {
-    Unreadable::Row {
-        message,
-        moreinfo: None,
-        named: true,
-    }
+    Unreadable::Row { message, moreinfo: None, named: true }
 }
 
 impl Database {
@@ -67,11 +59,7 @@ impl Database {
                 }
                 Err(Unreadable::Call(error)) => return Err(error),
                 Err(Unreadable::Skip) => imported.skipped = true,
-                Err(Unreadable::Row {
-                    message,
-                    moreinfo,
-                    named,
-                }) => {
+                Err(Unreadable::Row { message, moreinfo, named }) => {
                     let mut entry = json!({
                         "rows": {"from": record, "to": record}, "type": "error", "record": record, "field": name,
                         "message": message,
@@ -131,19 +119,11 @@ impl Database {
             Kind::Selection => selection(field, &plain),
             Kind::Datetime | Kind::Date => {
                 let text = text_of(&plain);
-                let what = if field.kind == Kind::Date {
-                    "date"
-                } else {
-                    "datetime"
-                };
+                let what = if field.kind == Kind::Date { "date" } else { "datetime" };
                 if Stamp::parse(&text).is_some() {
                     return Ok(json!(text));
                 }
-                let format = if field.kind == Kind::Date {
-                    "2012-12-31"
-                } else {
-                    "2012-12-31 23:59:59"
-                };
+                let format = if field.kind == Kind::Date { "2012-12-31" } else { "2012-12-31 23:59:59" };
                 Err(Unreadable::Row {
                     message: format!(
                         "'{text}' does not seem to be a valid {what} for field '{}'",
@@ -183,29 +163,19 @@ impl Database {
         let text = text_of(value);
         let label = field.label;
         let Some(target) = self.schema.id(field.relation) else {
-            return Err(row(format!(
-                "No matching record found for name '{text}' in field '{label}'"
-            )));
+            return Err(row(format!("No matching record found for name '{text}' in field '{label}'")));
         };
         let (found, kind) = match subfield {
             ".id" => {
                 let Ok(id) = text.trim().parse::<i64>() else {
                     let message = format!("Invalid database id '{text}' for the field '{label}'");
                     let moreinfo = Some(self.possible_values(field, true));
-                    return Err(Unreadable::Row {
-                        message,
-                        moreinfo,
-                        named: true,
-                    });
+                    return Err(Unreadable::Row { message, moreinfo, named: true });
                 };
                 (self.exists(target, id).then_some(id), "database id")
             }
             "id" => {
-                let full = if text.contains('.') {
-                    text.clone()
-                } else {
-                    format!("__import__.{text}")
-                };
+                let full = if text.contains('.') { text.clone() } else { format!("__import__.{text}") };
                 let found = self
                     .external(&full)
                     .filter(|(_, model, id)| **model == *field.relation && self.exists(target, *id));
@@ -214,11 +184,7 @@ impl Database {
             _ => {
                 let ids = self.found_by_name(target, &text).map_err(Unreadable::Call)?;
                 if ids.len() > 1 {
-                    let quote = if self.version == OdooVersion::V17 {
-                        '\''
-                    } else {
-                        '"'
-                    };
+                    let quote = if self.version == OdooVersion::V17 { '\'' } else { '"' };
                     warnings.push(format!(
                         "Found multiple matches for value {quote}{text}{quote} in field {quote}{label}{quote} ({} \
                          matches)",
@@ -254,30 +220,16 @@ impl Database {
 
     fn found_by_name(&self, model: ModelId, name: &str) -> Result<Vec<i64>, OdooError> {
         let described = self.schema.model(model);
-        let field = if described.field_id("complete_name").is_some() {
-            "complete_name"
-        } else {
-            "name"
-        };
+        let field = if described.field_id("complete_name").is_some() { "complete_name" } else { "name" };
         let domain = json!(["|", [field, "=", name], ["name", "=", name]]);
-        let query = Query {
-            model,
-            domain: &domain,
-            active_test: true,
-            order: "",
-            offset: 0,
-            limit: Some(100),
-        };
+        let query =
+            Query { model, domain: &domain, active_test: true, order: "", offset: 0, limit: Some(100) };
         self.search(query)
     }
 
     /// The window action Odoo offers to people; of no use to programs.
     fn possible_values(&self, field: &Field, by_id: bool) -> Json {
-        let modes = if self.version == OdooVersion::V17 {
-            "tree,form"
-        } else {
-            "list,form"
-        };
+        let modes = if self.version == OdooVersion::V17 { "tree,form" } else { "list,form" };
         let mut info = json!({
             "name": "Possible Values", "type": "ir.actions.act_window", "target": "new", "view_mode": modes,
             "views": [[false, "list"], [false, "form"]], "context": {"create": false},
@@ -303,19 +255,13 @@ fn asked(context: &Map<String, Json>, entry: &str, field: &str) -> bool {
 /// The subfield a relation is given by; two of them are too many.
 fn specification<'a>(field: &Field, cell: &'a Json) -> Result<(&'a str, Json), Unreadable> {
     let mut given = cell.as_object().into_iter().flatten();
-    let first = given.next().map_or(("", Json::Null), |(subfield, value)| {
-        (subfield.as_str(), value.clone())
-    });
+    let first = given.next().map_or(("", Json::Null), |(subfield, value)| (subfield.as_str(), value.clone()));
     if given.next().is_some() {
         let message = format!(
             "Ambiguous specification for field '{}', only provide one of name, external id or database id",
             field.label
         );
-        return Err(Unreadable::Row {
-            message,
-            moreinfo: None,
-            named: false,
-        });
+        return Err(Unreadable::Row { message, moreinfo: None, named: false });
     }
     Ok(first)
 }
@@ -339,10 +285,7 @@ fn boolean(field: &Field, value: &Json) -> Result<Json, Unreadable> {
             _ => "int",
         };
         let message = format!("'{kind}' object has no attribute 'lower'");
-        return Err(Unreadable::Call(OdooError::new(
-            "builtins.AttributeError",
-            message,
-        )));
+        return Err(Unreadable::Call(OdooError::new("builtins.AttributeError", message)));
     };
     match text.to_lowercase().as_str() {
         "1" | "true" | "yes" => Ok(Json::Bool(true)),
@@ -360,20 +303,15 @@ fn float(field: &Field, value: &Json) -> Result<Json, Unreadable> {
     match value {
         Json::Bool(true) => Ok(json!(1.0)),
         _ if python_float(&text).is_some() => Ok(json!(text)),
-        _ => Err(row(format!(
-            "'{text}' does not seem to be a number for field '{}'",
-            field.label
-        ))),
+        _ => Err(row(format!("'{text}' does not seem to be a number for field '{}'", field.label))),
     }
 }
 
 fn selection(field: &Field, value: &Json) -> Result<Json, Unreadable> {
     let text = text_of(value);
     let wanted = text.to_lowercase();
-    let found = field
-        .selection
-        .iter()
-        .find(|(value, label)| *value == text || label.to_lowercase() == wanted);
+    let found =
+        field.selection.iter().find(|(value, label)| *value == text || label.to_lowercase() == wanted);
     found.map(|(value, _)| json!(value)).ok_or_else(|| {
         let labels: Vec<&str> = field.selection.iter().map(|(_, label)| *label).collect();
         Unreadable::Row {

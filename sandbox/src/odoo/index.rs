@@ -24,14 +24,8 @@ pub(crate) struct Index {
 /// The keys under which one row is found.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Entry {
-    External {
-        name: Box<str>,
-        record: (Box<str>, i64),
-    },
-    Variant {
-        template: Option<i64>,
-        barcode: Option<Box<str>>,
-    },
+    External { name: Box<str>, record: (Box<str>, i64) },
+    Variant { template: Option<i64>, barcode: Option<Box<str>> },
     Attachment((Box<str>, i64)),
     Child(i64),
 }

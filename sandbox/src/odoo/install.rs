@@ -42,10 +42,8 @@ impl Database {
             ("write_uid", Value::Int(1)),
         ];
         all.extend(columns.iter().cloned());
-        let columns: Vec<_> = all
-            .into_iter()
-            .filter_map(|(name, value)| Some((described.field_id(name)?, value)))
-            .collect();
+        let columns: Vec<_> =
+            all.into_iter().filter_map(|(name, value)| Some((described.field_id(name)?, value))).collect();
         self.set(model, id, Presence::Changed(crate::odoo::table::Row::default()));
         self.set_columns(model, id, columns);
         self.table_mut(model).reserve(id);
@@ -75,12 +73,7 @@ impl Database {
             (1, "database.uuid", "6f9f1c9e-4f3a-11ef-9b0a-0242ac120002"),
             (2, "web.base.url", "http://127.0.0.1"),
         ] {
-            self.add(
-                model::PARAMETER,
-                id,
-                None,
-                &[("key", Value::text(key)), ("value", Value::text(value))],
-            );
+            self.add(model::PARAMETER, id, None, &[("key", Value::text(key)), ("value", Value::text(value))]);
         }
     }
 
@@ -131,20 +124,10 @@ impl Database {
             (2, "OdooBot", false, Some("base.partner_root")),
             (3, "Administrator", true, Some("base.partner_admin")),
             (4, "Public user", false, Some("base.public_partner")),
-            (
-                5,
-                "Portal User Template",
-                false,
-                Some("base.template_portal_user_id_res_partner"),
-            ),
+            (5, "Portal User Template", false, Some("base.template_portal_user_id_res_partner")),
         ];
         if self.version == OdooVersion::V17 {
-            partners.push((
-                6,
-                "Default User Template",
-                false,
-                Some("base.default_user_res_partner"),
-            ));
+            partners.push((6, "Default User Template", false, Some("base.default_user_res_partner")));
         }
         let last = if self.version == OdooVersion::V17 { 7 } else { 6 };
         partners.push((last, "Plain User", true, None));
@@ -247,12 +230,7 @@ impl Database {
             ]
         };
         for (id, name, parent, xmlid) in categories {
-            self.add(
-                model::CATEGORY,
-                id,
-                Some(xmlid),
-                &[("name", Value::text(name)), ("parent_id", parent)],
-            );
+            self.add(model::CATEGORY, id, Some(xmlid), &[("name", Value::text(name)), ("parent_id", parent)]);
         }
         for (id, usage) in [(1, "sale"), (2, "purchase")] {
             let xmlid = format!("account.1_{usage}_tax_template");

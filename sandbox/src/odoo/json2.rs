@@ -23,27 +23,15 @@ pub(crate) fn answer(state: &State, request: &Request) -> Task {
     let version = state.version();
     let asked = request.header("x-odoo-database").unwrap_or(&state.name);
     if asked != state.name {
-        return Task::Plain {
-            response: page::no_database(),
-            method: None,
-        };
+        return Task::Plain { response: page::no_database(), method: None };
     }
     match call(state, request) {
-        Ok(call) => Task::Call {
-            call: Box::new(call),
-            envelope: Envelope::Json2,
-        },
-        Err(Refusal::Page(response)) => Task::Plain {
-            response,
-            method: None,
-        },
+        Ok(call) => Task::Call { call: Box::new(call), envelope: Envelope::Json2 },
+        Err(Refusal::Page(response)) => Task::Plain { response, method: None },
         Err(Refusal::Error(error)) => {
             state.counters().error();
             let method = (error.status == Some(401)).then_some("authenticate");
-            Task::Plain {
-                response: response(version, Err(error)),
-                method,
-            }
+            Task::Plain { response: response(version, Err(error)), method }
         }
     }
 }
@@ -93,18 +81,11 @@ fn call(state: &State, request: &Request) -> Result<ModelCall, Refusal> {
         }
     };
     let (model, method) = (model.to_owned(), method.to_owned());
-    Ok(ModelCall {
-        user: user.clone(),
-        model,
-        method,
-        arguments: Arguments::Named(body),
-    })
+    Ok(ModelCall { user: user.clone(), model, method, arguments: Arguments::Named(body) })
 }
 
 fn bearer(header: &str) -> Option<(&str, &str)> {
-    header
-        .split_once(' ')
-        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+    header.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
 }
 
 /// The wording of Python's parser, which counts the place where a value should be.
@@ -114,11 +95,9 @@ fn unreadable(body: &[u8], error: &serde_json::Error) -> OdooError {
         text.clone().into_owned()
     } else {
         let lines: Vec<&str> = text.split('\n').take(error.line()).collect();
-        let cut = lines.last().map_or(0, |line| {
-            line.chars()
-                .count()
-                .saturating_sub(error.column().saturating_sub(1))
-        });
+        let cut = lines
+            .last()
+            .map_or(0, |line| line.chars().count().saturating_sub(error.column().saturating_sub(1)));
         let all = lines.join("\n");
         let keep = all.chars().count().saturating_sub(cut);
         all.chars().take(keep).collect()

@@ -20,18 +20,9 @@ pub(crate) struct Body {
 /// Reads the body, or says what the route answers instead.
 pub(crate) fn body(version: OdooVersion, request: &Request) -> Result<Body, Response> {
     let content_type = request.header("content-type").unwrap_or("");
-    let media_type = content_type
-        .split(';')
-        .next()
-        .unwrap_or("")
-        .trim()
-        .to_ascii_lowercase();
+    let media_type = content_type.split(';').next().unwrap_or("").trim().to_ascii_lowercase();
     if media_type != "application/json" && media_type != "application/json-rpc" {
-        let route_type = if version < OdooVersion::V19 {
-            "json"
-        } else {
-            "jsonrpc"
-        };
+        let route_type = if version < OdooVersion::V19 { "json" } else { "jsonrpc" };
         return Err(page::wrong_type(version, &request.path, route_type));
     }
     match serde_json::from_slice(&request.body) {
@@ -40,10 +31,7 @@ pub(crate) fn body(version: OdooVersion, request: &Request) -> Result<Body, Resp
                 Some(Json::Object(params)) => params,
                 _ => Map::new(),
             };
-            Ok(Body {
-                id: body.remove("id").unwrap_or(Json::Null),
-                params,
-            })
+            Ok(Body { id: body.remove("id").unwrap_or(Json::Null), params })
         }
         Ok(_) => Err(page::bad_json("Invalid JSON-RPC data")),
         Err(_) => Err(page::bad_json("Invalid JSON data")),
@@ -81,10 +69,7 @@ pub(crate) fn version_info(state: &State, request: &Request) -> Task {
         Ok(body) => response(version, &body.id, Ok(Some(page::version(version)))),
         Err(response) => response,
     };
-    Task::Plain {
-        response,
-        method: Some("version"),
-    }
+    Task::Plain { response, method: Some("version") }
 }
 
 /// `/jsonrpc`.
@@ -93,16 +78,10 @@ pub(crate) fn answer(state: &State, request: &Request) -> Task {
     let Body { id, mut params } = match body(version, request) {
         Ok(body) => body,
         Err(response) => {
-            return Task::Plain {
-                response,
-                method: None,
-            };
+            return Task::Plain { response, method: None };
         }
     };
-    let plain = |answer, method| Task::Plain {
-        response: response(version, &id, answer),
-        method,
-    };
+    let plain = |answer, method| Task::Plain { response: response(version, &id, answer), method };
     let absent: Vec<String> = ["service", "method", "args"]
         .iter()
         .filter(|name| !params.contains_key(**name))
@@ -120,43 +99,28 @@ pub(crate) fn answer(state: &State, request: &Request) -> Task {
     match (service.as_str().unwrap_or(""), method.as_str().unwrap_or("")) {
         ("common", "version") => plain(Ok(Some(page::version(version))), Some("version")),
         ("common", method @ ("login" | "authenticate")) => {
-            let method = if method == "login" {
-                "login"
-            } else {
-                "authenticate"
-            };
+            let method = if method == "login" { "login" } else { "authenticate" };
             plain(login(state, &args), Some(method))
         }
         ("db", "list") => plain(Ok(Some(json!([state.name]))), None),
         ("db", "db_exist") => plain(Ok(Some(json!(text(&args, 0) == state.name))), None),
         ("db", "server_version") => plain(Ok(Some(json!(version.server_version()))), None),
         ("object", method @ ("execute" | "execute_kw")) => match object_call(state, method, args) {
-            Ok(call) => Task::Call {
-                call: Box::new(call),
-                envelope: Envelope::JsonRpc { id },
-            },
+            Ok(call) => Task::Call { call: Box::new(call), envelope: Envelope::JsonRpc { id } },
             Err(error) => {
                 state.counters().error();
                 plain(Err(error), Some("execute"))
             }
         },
-        ("common" | "object" | "db", method) => plain(
-            Err(OdooError::new(
-                "builtins.Exception",
-                format!("Method not found: {method}"),
-            )),
-            None,
-        ),
+        ("common" | "object" | "db", method) => {
+            plain(Err(OdooError::new("builtins.Exception", format!("Method not found: {method}"))), None)
+        }
         (service, _) => plain(Err(OdooError::new("builtins.KeyError", service)), None),
     }
 }
 
 fn missing_params(version: OdooVersion, names: &[String]) -> OdooError {
-    let class = if version < OdooVersion::V19 {
-        "RPC"
-    } else {
-        "JSONRPC"
-    };
+    let class = if version < OdooVersion::V19 { "RPC" } else { "JSONRPC" };
     let (count, list) = match names {
         [one] => (1, one.clone()),
         [one, two] => (2, format!("{one} and {two}")),
@@ -192,9 +156,7 @@ fn login(state: &State, args: &[Json]) -> Answer {
 fn object_call(state: &State, method: &str, args: Vec<Json>) -> Result<ModelCall, OdooError> {
     check_database(state, text(&args, 0))?;
     let uid = args.get(1).and_then(Json::as_i64).unwrap_or(0);
-    let user = state
-        .user(uid)
-        .ok_or_else(|| OdooError::missing("res.users", uid, uid))?;
+    let user = state.user(uid).ok_or_else(|| OdooError::missing("res.users", uid, uid))?;
     let secret = text(&args, 2);
     if secret != user.password && secret != user.api_key {
         return Err(OdooError::access_denied());
@@ -214,10 +176,5 @@ fn object_call(state: &State, method: &str, args: Vec<Json>) -> Result<ModelCall
         };
         Arguments::Positional(positional, keywords)
     };
-    Ok(ModelCall {
-        user: user.clone(),
-        model,
-        method: name,
-        arguments,
-    })
+    Ok(ModelCall { user: user.clone(), model, method: name, arguments })
 }

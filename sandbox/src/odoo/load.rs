@@ -46,15 +46,10 @@ impl Database {
             .flatten()
             .filter_map(Json::as_str)
             .collect();
-        let rows = call
-            .get("data")
-            .and_then(Json::as_array)
-            .map_or(&[][..], Vec::as_slice);
+        let rows = call.get("data").and_then(Json::as_array).map_or(&[][..], Vec::as_slice);
         self.check_columns(model, &columns, rows)?;
         let limit = call.context.get("_import_limit").and_then(Json::as_u64);
-        let limit = limit
-            .and_then(|limit| usize::try_from(limit).ok())
-            .unwrap_or(usize::MAX);
+        let limit = limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(usize::MAX);
         let savepoint = self.savepoint();
         let before = self.tally;
         let mut messages = Vec::new();
@@ -74,18 +69,14 @@ impl Database {
         }
         let nextrow = if rows.len() > limit { limit } else { 0 };
         let ids = if failed { json!(false) } else { json!(ids) };
-        Ok(Some(
-            json!({"ids": ids, "messages": messages, "nextrow": nextrow}),
-        ))
+        Ok(Some(json!({"ids": ids, "messages": messages, "nextrow": nextrow})))
     }
 
     fn check_columns(&self, model: ModelId, columns: &[&str], rows: &[Json]) -> Result<(), OdooError> {
         let described = self.schema.model(model);
         let root = |column: &&str| column.split('/').next().unwrap_or("").to_owned();
-        let unknown = columns
-            .iter()
-            .map(root)
-            .find(|name| name != ".id" && described.field_id(name).is_none());
+        let unknown =
+            columns.iter().map(root).find(|name| name != ".id" && described.field_id(name).is_none());
         match unknown.filter(|_| !rows.is_empty()) {
             None => Ok(()),
             Some(name) if self.version == OdooVersion::V17 => Err(OdooError::new("builtins.KeyError", name)),
@@ -101,31 +92,14 @@ impl Database {
         call: &Bound,
         messages: &mut Vec<Json>,
     ) -> Result<Option<Upsert>, OdooError> {
-        let own = |name: &str| {
-            cells
-                .get(name)
-                .and_then(|cell| cell.get(""))
-                .filter(|cell| is_truthy(cell))
-        };
-        let module = call
-            .context
-            .get("module")
-            .and_then(Json::as_str)
-            .unwrap_or("__import__");
-        let external = own("id").map(text_of).map(|name| {
-            if name.contains('.') {
-                name
-            } else {
-                format!("{module}.{name}")
-            }
-        });
+        let own = |name: &str| cells.get(name).and_then(|cell| cell.get("")).filter(|cell| is_truthy(cell));
+        let module = call.context.get("module").and_then(Json::as_str).unwrap_or("__import__");
+        let external = own("id")
+            .map(text_of)
+            .map(|name| if name.contains('.') { name } else { format!("{module}.{name}") });
         let mut id = None;
         if let Some(given) = own(".id").map(text_of) {
-            id = given
-                .trim()
-                .parse::<i64>()
-                .ok()
-                .filter(|id| self.exists(model, *id));
+            id = given.trim().parse::<i64>().ok().filter(|id| self.exists(model, *id));
             if id.is_none() {
                 messages.push(json!({
                     "rows": {"from": record, "to": record}, "type": "error", "record": record, "field": ".id",
@@ -140,12 +114,7 @@ impl Database {
             .collect();
         let imported = self.import(model, record, &fields, &call.context)?;
         messages.extend(imported.messages);
-        Ok((!imported.skipped).then_some(Upsert {
-            record,
-            external,
-            id,
-            vals: imported.vals,
-        }))
+        Ok((!imported.skipped).then_some(Upsert { record, external, id, vals: imported.vals }))
     }
 
     /// Writes the batch in one go or, where that fails, row by row.
@@ -214,12 +183,8 @@ impl Database {
             self.check_rights(user, model, Operation::Write)?;
             self.write(model, &[id], &one.vals)?;
         }
-        let new: Vec<&Upsert> = batch
-            .iter()
-            .zip(&ids)
-            .filter(|(_, id)| id.is_none())
-            .map(|(one, _)| one)
-            .collect();
+        let new: Vec<&Upsert> =
+            batch.iter().zip(&ids).filter(|(_, id)| id.is_none()).map(|(one, _)| one).collect();
         if new.is_empty() {
             return Ok(ids.into_iter().flatten().collect());
         }
@@ -228,10 +193,7 @@ impl Database {
         let created = self.create(model, &vals)?;
         self.bind_all(model, &new, &created)?;
         let mut created = created.into_iter();
-        Ok(ids
-            .into_iter()
-            .filter_map(|id| id.or_else(|| created.next()))
-            .collect())
+        Ok(ids.into_iter().filter_map(|id| id.or_else(|| created.next())).collect())
     }
 
     /// The existing record of a row.
@@ -254,19 +216,14 @@ impl Database {
     }
 
     fn is_frozen(&self, one: &Upsert) -> bool {
-        let row = one
-            .external
-            .as_deref()
-            .and_then(|external| self.external(external));
+        let row = one.external.as_deref().and_then(|external| self.external(external));
         row.is_some_and(|(row, _, _)| self.named(model::DATA, row, "noupdate").is_truthy())
     }
 
     fn bind_all(&mut self, model: ModelId, new: &[&Upsert], ids: &[i64]) -> Result<(), OdooError> {
         let mut seen = HashSet::new();
-        let twice = new
-            .iter()
-            .filter_map(|one| one.external.as_deref())
-            .any(|external| !seen.insert(external));
+        let twice =
+            new.iter().filter_map(|one| one.external.as_deref()).any(|external| !seen.insert(external));
         if twice {
             let message = "ON CONFLICT DO UPDATE command cannot affect row a second time\n";
             return Err(OdooError::new("psycopg2.errors.CardinalityViolation", message));
@@ -301,9 +258,8 @@ impl Database {
             columns.push(("create_date", Value::Stamp(self.now)));
             columns.push(("create_uid", Value::Int(self.uid)));
         }
-        let columns = columns
-            .into_iter()
-            .filter_map(|(name, value)| Some((described.field_id(name)?, value)));
+        let columns =
+            columns.into_iter().filter_map(|(name, value)| Some((described.field_id(name)?, value)));
         self.set_columns(model::DATA, row, columns);
         self.check_external(row)
     }
@@ -336,10 +292,8 @@ fn explained(one: &Upsert, error: &OdooError) -> Json {
         return one.message(&error.message);
     }
     let class = error.name.strip_prefix("builtins.").unwrap_or(error.name);
-    let mut message = one.message(&format!(
-        "Unknown error during import: <class '{class}'>: {}",
-        error.message
-    ));
+    let mut message =
+        one.message(&format!("Unknown error during import: <class '{class}'>: {}", error.message));
     if let Some(message) = message.as_object_mut() {
         message.insert("moreinfo".to_owned(), json!("Resolve other errors first"));
     }

@@ -48,12 +48,7 @@ impl Database {
             "copy" => self.copy_call(model, call),
             "exists" if self.version == OdooVersion::V19 => Err(self.private(model, method)),
             "exists" => {
-                let ids: Vec<i64> = call
-                    .ids
-                    .iter()
-                    .copied()
-                    .filter(|id| self.exists(model, *id))
-                    .collect();
+                let ids: Vec<i64> = call.ids.iter().copied().filter(|id| self.exists(model, *id)).collect();
                 Ok(Some(json!(ids)))
             }
             "action_archive" | "action_unarchive" => {
@@ -100,12 +95,7 @@ impl Database {
         if user.is_admin || plain_user_may(described.name, operation) {
             return Ok(());
         }
-        Err(refusal(
-            self.version,
-            described.name,
-            described.description,
-            operation,
-        ))
+        Err(refusal(self.version, described.name, described.description, operation))
     }
 
     fn search_read(&mut self, model: ModelId, call: &Bound) -> Answer {
@@ -116,43 +106,22 @@ impl Database {
 
     fn records(&mut self, model: ModelId, ids: &[i64], fields: &[u16], call: &Bound) -> Json {
         self.tally.rows_read += u64::try_from(ids.len()).unwrap_or(0);
-        let shape = Shape {
-            bin_size: call.bin_size(),
-        };
-        Json::Array(
-            ids.iter()
-                .map(|id| self.record(model, *id, fields, shape))
-                .collect(),
-        )
+        let shape = Shape { bin_size: call.bin_size() };
+        Json::Array(ids.iter().map(|id| self.record(model, *id, fields, shape)).collect())
     }
 
     fn read(&mut self, model: ModelId, call: &Bound) -> Answer {
         let fields = self.field_ids(model, call.get("fields"))?;
-        let ids: Vec<i64> = call
-            .ids
-            .iter()
-            .copied()
-            .filter(|id| self.exists(model, *id))
-            .collect();
+        let ids: Vec<i64> = call.ids.iter().copied().filter(|id| self.exists(model, *id)).collect();
         Ok(Some(self.records(model, &ids, &fields, call)))
     }
 
     fn web_search_read(&mut self, model: ModelId, call: &Bound) -> Answer {
         let ids = self.search(query(model, call))?;
-        let length = self.count(Query {
-            offset: 0,
-            limit: None,
-            ..query(model, call)
-        })?;
+        let length = self.count(Query { offset: 0, limit: None, ..query(model, call) })?;
         let empty = Map::new();
-        let specification = call
-            .get("specification")
-            .and_then(Json::as_object)
-            .unwrap_or(&empty);
-        let records: Vec<Json> = ids
-            .iter()
-            .map(|id| self.specified(model, *id, specification))
-            .collect();
+        let specification = call.get("specification").and_then(Json::as_object).unwrap_or(&empty);
+        let records: Vec<Json> = ids.iter().map(|id| self.specified(model, *id, specification)).collect();
         self.tally.rows_read += u64::try_from(ids.len()).unwrap_or(0);
         Ok(Some(json!({"length": length, "records": records})))
     }
@@ -183,10 +152,7 @@ impl Database {
         let one = vals.is_object();
         let records: Vec<Map<String, Json>> = match vals {
             Json::Object(vals) => vec![vals],
-            Json::Array(items) => items
-                .into_iter()
-                .filter_map(|item| item.as_object().cloned())
-                .collect(),
+            Json::Array(items) => items.into_iter().filter_map(|item| item.as_object().cloned()).collect(),
             _ => Vec::new(),
         };
         let ids = self.create(model, &records)?;
@@ -197,11 +163,7 @@ impl Database {
     }
 
     fn copy_call(&mut self, model: ModelId, call: &Bound) -> Answer {
-        let ids = call
-            .ids
-            .iter()
-            .map(|id| self.copy(model, *id))
-            .collect::<Result<Vec<_>, _>>()?;
+        let ids = call.ids.iter().map(|id| self.copy(model, *id)).collect::<Result<Vec<_>, _>>()?;
         Ok(Some(match (self.version, ids.as_slice()) {
             (OdooVersion::V17, [id]) => json!(id),
             (_, ids) => json!(ids),
@@ -209,10 +171,7 @@ impl Database {
     }
 
     fn access_question(&self, user: &User, model: ModelId, method: &str, call: &Bound) -> Answer {
-        let operation = call
-            .text("operation")
-            .and_then(Operation::named)
-            .unwrap_or(Operation::Read);
+        let operation = call.text("operation").and_then(Operation::named).unwrap_or(Operation::Read);
         let refused = self.check_rights(user, model, operation);
         match method {
             "has_access" => Ok(Some(json!(refused.is_ok()))),
@@ -228,10 +187,7 @@ impl Database {
 
     fn default_get(&self, model: ModelId, call: &Bound) -> Json {
         let described = self.schema.model(model);
-        let wanted = call
-            .get("fields_list")
-            .or_else(|| call.get("fields"))
-            .and_then(Json::as_array);
+        let wanted = call.get("fields_list").or_else(|| call.get("fields")).and_then(Json::as_array);
         let mut defaults = Map::new();
         for name in wanted.into_iter().flatten().filter_map(Json::as_str) {
             let Some((_, field)) = described.named(name) else {
@@ -255,16 +211,9 @@ impl Database {
     fn name_search(&self, model: ModelId, call: &Bound) -> Answer {
         let name = call.text("name").unwrap_or_default();
         let operator = call.text("operator").unwrap_or("ilike");
-        let extra = call
-            .get("args")
-            .or_else(|| call.get("domain"))
-            .cloned()
-            .unwrap_or_else(|| json!([]));
+        let extra = call.get("args").or_else(|| call.get("domain")).cloned().unwrap_or_else(|| json!([]));
         let ids = self.by_name(model, name, operator, &extra, call)?;
-        let pairs: Vec<Json> = ids
-            .iter()
-            .map(|id| json!([id, self.display_name(model, *id)]))
-            .collect();
+        let pairs: Vec<Json> = ids.iter().map(|id| json!([id, self.display_name(model, *id)])).collect();
         Ok(Some(json!(pairs)))
     }
 

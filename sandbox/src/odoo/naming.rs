@@ -15,9 +15,7 @@ impl Database {
         let rows = ids.iter().filter(|id| self.exists(model, **id)).map(|id| {
             let cell = |field: &str| {
                 let found = self.schema.model(model).named(field);
-                found.map_or(Json::Null, |(_, field)| {
-                    self.cell(model, *id, field, Shape { bin_size: false })
-                })
+                found.map_or(Json::Null, |(_, field)| self.cell(model, *id, field, Shape { bin_size: false }))
             };
             let rows = self.external_ids(name, *id);
             let xmlids: Vec<Json> = rows
@@ -43,39 +41,28 @@ impl Database {
     pub(crate) fn external_id_names(&self, model: ModelId, ids: &[i64]) -> Json {
         let name = self.schema.model(model).name;
         let names = ids.iter().map(|id| {
-            let first = self
-                .external_ids(name, *id)
-                .first()
-                .map(|row| self.display_name(model::DATA, *row));
+            let first = self.external_ids(name, *id).first().map(|row| self.display_name(model::DATA, *row));
             (id.to_string(), json!(first.unwrap_or_default()))
         });
         Json::Object(names.collect())
     }
 
     pub(crate) fn check_object_reference(&self, call: &Bound) -> Answer {
-        let (module, name) = (
-            call.text("module").unwrap_or_default(),
-            call.text("xml_id").unwrap_or_default(),
-        );
+        let (module, name) =
+            (call.text("module").unwrap_or_default(), call.text("xml_id").unwrap_or_default());
         let full = format!("{module}.{name}");
         let Some((_, model, id)) = self.external(&full) else {
             let message = format!("External ID not found in the system: {full}");
             return Err(OdooError::value(message));
         };
         let exists = self.schema.id(&model).is_some_and(|model| self.exists(model, id));
-        Ok(Some(json!([
-            model,
-            if exists { json!(id) } else { json!(false) }
-        ])))
+        Ok(Some(json!([model, if exists { json!(id) } else { json!(false) }])))
     }
 
     /// `export_data`: asking for `id` gives records without an external id one, as a side effect.
     pub(crate) fn export_data(&mut self, model: ModelId, call: &Bound) -> Answer {
         let empty = Vec::new();
-        let names = call
-            .get("fields_to_export")
-            .and_then(Json::as_array)
-            .unwrap_or(&empty);
+        let names = call.get("fields_to_export").and_then(Json::as_array).unwrap_or(&empty);
         let mut rows = Vec::new();
         for id in &call.ids {
             let mut row = Vec::new();
@@ -94,21 +81,12 @@ impl Database {
         if path == "id" {
             return self.export_name(model, id).map(|name| json!(name));
         }
-        let (name, rest) = path
-            .split_once('/')
-            .map_or((path, None), |(name, rest)| (name, Some(rest)));
+        let (name, rest) = path.split_once('/').map_or((path, None), |(name, rest)| (name, Some(rest)));
         let schema = self.schema.clone();
         let Some((_, field)) = schema.model(model).named(name) else {
-            return Err(OdooError::unknown_field(
-                self.version,
-                schema.model(model).name,
-                name,
-            ));
+            return Err(OdooError::unknown_field(self.version, schema.model(model).name, name));
         };
-        let target = self
-            .named(model, id, name)
-            .as_int()
-            .zip(schema.id(field.relation));
+        let target = self.named(model, id, name).as_int().zip(schema.id(field.relation));
         Ok(match (rest, target) {
             (Some(rest), Some((target, relation))) => self.exported(relation, target, rest)?,
             (None, Some((target, relation))) => json!(self.display_name(relation, target)),

@@ -41,10 +41,7 @@ pub(crate) fn answer(state: &Arc<State>, request: &Request, path: &str) -> Respo
 
 fn act(control: &Control, request: &Request, path: &str) -> Result<Json, String> {
     let done = Ok(json!({"done": true}));
-    match (
-        request.method.as_str(),
-        path.split_once('/').unwrap_or((path, "")),
-    ) {
+    match (request.method.as_str(), path.split_once('/').unwrap_or((path, ""))) {
         ("GET", ("counts", _)) => serde_json::to_value(control.counts()).map_err(|error| error.to_string()),
         ("POST", ("counts", "reset")) => {
             control.reset_counts();

@@ -41,11 +41,7 @@ impl Database {
             .map(|name| {
                 let name = name.as_str().unwrap_or_default();
                 described.field_id(name).ok_or_else(|| {
-                    let place = if self.version < OdooVersion::V19 {
-                        "on model"
-                    } else {
-                        "on"
-                    };
+                    let place = if self.version < OdooVersion::V19 { "on model" } else { "on" };
                     OdooError::value(format!("Invalid field '{name}' {place} '{}'", described.name))
                 })
             })

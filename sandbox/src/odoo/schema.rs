@@ -160,34 +160,17 @@ impl Schema {
         } else {
             "priority desc, default_code, name, id"
         };
-        let template_order = if modern {
-            "is_favorite desc, name, id"
-        } else {
-            "priority desc, name, id"
-        };
-        let uom_order = if version < OdooVersion::V19 {
-            "factor desc, id"
-        } else {
-            "sequence, relative_uom_id, id"
-        };
+        let template_order = if modern { "is_favorite desc, name, id" } else { "priority desc, name, id" };
+        let uom_order =
+            if version < OdooVersion::V19 { "factor desc, id" } else { "sequence, relative_uom_id, id" };
         let load = |name, description, order, tables: &[&'static str]| {
             Model::load(version, name, description, order, tables)
         };
         let mut models = vec![
             load("res.partner", "Contact", "complete_name asc, id desc", &[PARTNER]),
             load("product.template", "Product", template_order, &[TEMPLATE]),
-            load(
-                "product.product",
-                "Product Variant",
-                product_order,
-                &[PRODUCT, TEMPLATE],
-            ),
-            load(
-                "product.category",
-                "Product Category",
-                "complete_name, id",
-                &[CATEGORY],
-            ),
+            load("product.product", "Product Variant", product_order, &[PRODUCT, TEMPLATE]),
+            load("product.category", "Product Category", "complete_name, id", &[CATEGORY]),
             load("uom.uom", "Product Unit of Measure", uom_order, &[UOM]),
             load("account.tax", "Tax", "sequence, id", &[TAX]),
             load("res.country", "Country", "name, id", &[COUNTRY]),
@@ -198,20 +181,10 @@ impl Schema {
             load("res.company", "Companies", "sequence, name, id", &[COMPANY]),
             load("res.currency", "Currency", "active desc, name, id", &[CURRENCY]),
             load("ir.config_parameter", "System Parameter", "key, id", &[PARAMETER]),
-            load(
-                "product.pricelist.item",
-                "Pricelist Rule",
-                "min_quantity desc, id",
-                &[PRICELIST_ITEM],
-            ),
+            load("product.pricelist.item", "Pricelist Rule", "min_quantity desc, id", &[PRICELIST_ITEM]),
         ];
         if version < OdooVersion::V19 {
-            models.push(load(
-                "uom.category",
-                "Product UoM Categories",
-                "name, id",
-                &[UOM_CATEGORY],
-            ));
+            models.push(load("uom.category", "Product UoM Categories", "name, id", &[UOM_CATEGORY]));
         }
         Self { models }
     }
@@ -249,11 +222,7 @@ impl Model {
                 if index.contains_key(field.name) {
                     continue;
                 }
-                field.route = if table > 0 {
-                    Route::Template
-                } else {
-                    route(name, field.name)
-                };
+                field.route = if table > 0 { Route::Template } else { route(name, field.name) };
                 let id = FieldId::try_from(fields.len()).expect("a model has fewer than 65536 fields");
                 index.insert(field.name, id);
                 fields.push(field);
@@ -263,16 +232,7 @@ impl Model {
         let active = known("active");
         let write_date = known("write_date").expect("every table lists write_date");
         let create_date = known("create_date").expect("every table lists create_date");
-        Self {
-            name,
-            description,
-            fields,
-            index,
-            order,
-            active,
-            write_date,
-            create_date,
-        }
+        Self { name, description, fields, index, order, active, write_date, create_date }
     }
 }
 
@@ -302,10 +262,7 @@ impl Field {
             company_dependent: flags.contains('c'),
             relation,
             label,
-            selection: selection
-                .split(';')
-                .filter_map(|pair| pair.split_once('='))
-                .collect(),
+            selection: selection.split(';').filter_map(|pair| pair.split_once('=')).collect(),
             digits,
             initial: initial(kind(type_name), default),
             help: help.replace("\\n", "\n"),
@@ -393,11 +350,7 @@ mod tests {
     fn releases_differ_in_their_fields() {
         let count = |version| Schema::of(version).model(model::TEMPLATE).fields.len();
         assert_eq!(
-            [
-                count(OdooVersion::V17),
-                count(OdooVersion::V18),
-                count(OdooVersion::V19)
-            ],
+            [count(OdooVersion::V17), count(OdooVersion::V18), count(OdooVersion::V19)],
             [118, 122, 125]
         );
         let schema = Schema::of(OdooVersion::V19);
@@ -431,10 +384,7 @@ mod tests {
                 assert_eq!(schema.id(name), Some(id));
             }
         }
-        assert_eq!(
-            Schema::of(OdooVersion::V18).id("uom.category"),
-            Some(model::UOM_CATEGORY)
-        );
+        assert_eq!(Schema::of(OdooVersion::V18).id("uom.category"), Some(model::UOM_CATEGORY));
         assert_eq!(Schema::of(OdooVersion::V19).id("uom.category"), None);
     }
 }

@@ -42,38 +42,21 @@ impl Database {
         let order = self.order_by(model, query.order)?;
         let found = |id: &i64| self.fulfils(&expr, model, *id);
         let limit = query.limit.unwrap_or(usize::MAX);
-        let by_id = order
-            .first()
-            .is_none_or(|first| self.is_id(model, first.field) && !first.descending);
+        let by_id = order.first().is_none_or(|first| self.is_id(model, first.field) && !first.descending);
         Ok(match self.candidates(model, &expr) {
-            Candidates::Range(low, high) if by_id => self
-                .table(model)
-                .ids(low, high)
-                .filter(found)
-                .skip(query.offset)
-                .take(limit)
-                .collect(),
+            Candidates::Range(low, high) if by_id => {
+                self.table(model).ids(low, high).filter(found).skip(query.offset).take(limit).collect()
+            }
             Candidates::Range(low, high) => {
                 let ids = self.table(model).ids(low, high).filter(found).collect();
-                self.sorted(model, ids, &order)
-                    .into_iter()
-                    .skip(query.offset)
-                    .take(limit)
-                    .collect()
+                self.sorted(model, ids, &order).into_iter().skip(query.offset).take(limit).collect()
             }
             Candidates::Ids(ids) => {
-                let mut ids: Vec<i64> = ids
-                    .into_iter()
-                    .filter(|id| self.exists(model, *id))
-                    .filter(|id| found(id))
-                    .collect();
+                let mut ids: Vec<i64> =
+                    ids.into_iter().filter(|id| self.exists(model, *id)).filter(|id| found(id)).collect();
                 ids.sort_unstable();
                 ids.dedup();
-                let ids = if by_id {
-                    ids
-                } else {
-                    self.sorted(model, ids, &order)
-                };
+                let ids = if by_id { ids } else { self.sorted(model, ids, &order) };
                 ids.into_iter().skip(query.offset).take(limit).collect()
             }
         })
@@ -85,19 +68,12 @@ impl Database {
         let limit = query.limit.unwrap_or(usize::MAX);
         let found = |id: &i64| self.fulfils(&expr, query.model, *id);
         Ok(match self.candidates(query.model, &expr) {
-            Candidates::Range(low, high) => self
-                .table(query.model)
-                .ids(low, high)
-                .filter(found)
-                .take(limit)
-                .count(),
+            Candidates::Range(low, high) => {
+                self.table(query.model).ids(low, high).filter(found).take(limit).count()
+            }
             Candidates::Ids(ids) => {
                 let exists = |id: &i64| self.exists(query.model, *id);
-                ids.into_iter()
-                    .filter(exists)
-                    .filter(|id| found(id))
-                    .take(limit)
-                    .count()
+                ids.into_iter().filter(exists).filter(|id| found(id)).take(limit).count()
             }
         })
     }
@@ -118,10 +94,7 @@ impl Database {
     }
 
     fn is_id(&self, model: ModelId, field: FieldId) -> bool {
-        self.schema
-            .model(model)
-            .field(field)
-            .is_some_and(|field| field.name == "id")
+        self.schema.model(model).field(field).is_some_and(|field| field.name == "id")
     }
 
     /// The smallest set of records that has to be looked at.
@@ -129,10 +102,7 @@ impl Database {
         let mut leaves = Vec::new();
         conjunction(expr, &mut leaves);
         let (mut low, mut high) = (i64::MIN, i64::MAX);
-        for leaf in leaves
-            .iter()
-            .filter(|leaf| leaf.path.is_empty() && self.is_id(model, leaf.field))
-        {
+        for leaf in leaves.iter().filter(|leaf| leaf.path.is_empty() && self.is_id(model, leaf.field)) {
             match (&leaf.operand, leaf.op) {
                 (Operand::Ids { ids, .. }, Op::Equal | Op::In) => {
                     return Candidates::Ids(ids.iter().copied().collect());
@@ -152,8 +122,7 @@ impl Database {
                 _ => {}
             }
         }
-        self.looked_up(model, &leaves)
-            .map_or(Candidates::Range(low, high), Candidates::Ids)
+        self.looked_up(model, &leaves).map_or(Candidates::Range(low, high), Candidates::Ids)
     }
 
     fn looked_up(&self, model: ModelId, leaves: &[&crate::odoo::domain::Leaf]) -> Option<Vec<i64>> {
@@ -179,9 +148,7 @@ impl Database {
                         .iter()
                         .flat_map(|module| names.iter().map(move |name| format!("{module}.{name}")));
                     return Some(
-                        names
-                            .filter_map(|name| self.index.external.get(name.as_str()).copied())
-                            .collect(),
+                        names.filter_map(|name| self.index.external.get(name.as_str()).copied()).collect(),
                     );
                 }
                 let (models, ids) = (texts("model")?, numbers("res_id")?);
@@ -201,12 +168,9 @@ impl Database {
                         .collect(),
                 )
             }
-            model::PRODUCT => Some(
-                numbers("product_tmpl_id")?
-                    .into_iter()
-                    .flat_map(|id| self.variants(id))
-                    .collect(),
-            ),
+            model::PRODUCT => {
+                Some(numbers("product_tmpl_id")?.into_iter().flat_map(|id| self.variants(id)).collect())
+            }
             _ => None,
         }
     }
@@ -220,9 +184,7 @@ impl Database {
             let name = words.next().unwrap_or("");
             let direction = words.next().map(str::to_lowercase);
             let valid = !name.is_empty()
-                && name
-                    .bytes()
-                    .all(|byte| byte.is_ascii_alphanumeric() || b"_:.\"".contains(&byte));
+                && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_:.\"".contains(&byte));
             let descending = match direction.as_deref() {
                 None | Some("asc") => Some(false),
                 Some("desc") => Some(true),
@@ -243,10 +205,8 @@ impl Database {
             if stored || order.is_empty() {
                 parts.push(OrderBy { field, descending });
             } else if self.version >= OdooVersion::V18 {
-                let message = format!(
-                    "Cannot convert {}.{name} to SQL because it is not stored",
-                    described.name
-                );
+                let message =
+                    format!("Cannot convert {}.{name} to SQL because it is not stored", described.name);
                 return Err(OdooError::value(message));
             }
         }
@@ -256,15 +216,7 @@ impl Database {
     fn sorted(&self, model: ModelId, ids: Vec<i64>, order: &[OrderBy]) -> Vec<i64> {
         let mut keyed: Vec<(Vec<Value>, i64)> = ids
             .into_iter()
-            .map(|id| {
-                (
-                    order
-                        .iter()
-                        .map(|part| self.sort_key(model, id, part.field))
-                        .collect(),
-                    id,
-                )
-            })
+            .map(|id| (order.iter().map(|part| self.sort_key(model, id, part.field)).collect(), id))
             .collect();
         keyed.sort_by(|(left, left_id), (right, right_id)| {
             let parts = left.iter().zip(right).zip(order);

@@ -64,11 +64,7 @@ impl Seed {
 
     /// About one record in fifty is archived.
     pub(crate) fn active(&self, id: i64) -> bool {
-        let id = if self.model == model::PRODUCT {
-            id - VARIANT_OFFSET
-        } else {
-            id
-        };
+        let id = if self.model == model::PRODUCT { id - VARIANT_OFFSET } else { id };
         !one_in(id, 3, 50)
     }
 
@@ -95,23 +91,15 @@ impl Seed {
         let text = |text: String| Some(Value::text(text));
         let country = pick(id, 20, &COUNTRIES)?;
         match field {
-            "name" if company => text(format!(
-                "{} {} {id}",
-                pick(id, 10, &COMPANY_WORDS)?,
-                pick(id, 11, &LEGAL_FORMS)?
-            )),
-            "name" => text(format!(
-                "{} {} {id}",
-                pick(id, 12, &GIVEN)?,
-                pick(id, 13, &FAMILY)?
-            )),
+            "name" if company => {
+                text(format!("{} {} {id}", pick(id, 10, &COMPANY_WORDS)?, pick(id, 11, &LEGAL_FORMS)?))
+            }
+            "name" => text(format!("{} {} {id}", pick(id, 12, &GIVEN)?, pick(id, 13, &FAMILY)?)),
             "is_company" => Some(Value::Bool(company)),
             "parent_id" => (id % 4 < 3 && !company && head >= self.first).then_some(Value::Int(head)),
-            "type" => Some(Value::text(pick(
-                id,
-                14,
-                &["contact", "contact", "contact", "invoice", "delivery"],
-            )?)),
+            "type" => {
+                Some(Value::text(pick(id, 14, &["contact", "contact", "contact", "invoice", "delivery"])?))
+            }
             "email" if one_in(id, 15, 7) => None,
             "email" => text(format!("contact.{id}@example-{}.com", id % 97)),
             "phone" if one_in(id, 16, 5) => None,
@@ -149,10 +137,7 @@ fn template(id: i64, field: &str) -> Option<Value> {
         "uom_id" | "uom_po_id" => Some(Value::Int(if one_in(id, 44, 10) { 2 } else { 1 })),
         "taxes_id" if one_in(id, 45, 20) => Some(Value::ids(&[])),
         "description_sale" => one_in(id, 46, 4).then(|| {
-            Value::text(format!(
-                "Size <{}> cm — \"as is\" & 'while stocks last'\nZeile zwei",
-                id % 200
-            ))
+            Value::text(format!("Size <{}> cm — \"as is\" & 'while stocks last'\nZeile zwei", id % 200))
         }),
         "type" | "detailed_type" => one_in(id, 47, 15).then(|| Value::text("service")),
         "is_storable" => Some(Value::Bool(!one_in(id, 47, 15) && one_in(id, 48, 2))),
@@ -174,11 +159,7 @@ fn product(template: i64, field: &str) -> Option<Value> {
 }
 
 fn price(template: i64) -> i64 {
-    if one_in(template, 54, 97) {
-        0
-    } else {
-        95 + below(template, 42, 99_000)
-    }
+    if one_in(template, 54, 97) { 0 } else { 95 + below(template, 42, 99_000) }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "amounts are far below 2^53")]
@@ -220,86 +201,29 @@ const COMPANY_WORDS: [&str; 10] = [
     "Blue \"Heron\"",
 ];
 const LEGAL_FORMS: [&str; 5] = ["GmbH", "Ltd", "S.A.", "Inc.", "BV"];
-const GIVEN: [&str; 10] = [
-    "Anna", "José", "محمد", "Zoë", "יעל", "Ólafur", "李", "Ngozi", "Siân", "Иван",
-];
-const FAMILY: [&str; 8] = [
-    "Smith",
-    "d'Arc",
-    "García-López",
-    "Østergård",
-    "العلي",
-    "Nowak",
-    "O'Neil",
-    "王",
-];
-const CITIES: [&str; 8] = [
-    "Namur",
-    "İstanbul",
-    "Köln",
-    "München",
-    "القاهرة",
-    "São Paulo",
-    "New York",
-    "Łódź",
-];
-const ADJECTIVES: [&str; 10] = [
-    "Oak",
-    "Steel",
-    "Crème",
-    "كبير",
-    "Red & White",
-    "<b>Bold</b>",
-    "½ inch",
-    "Große",
-    "日本",
-    "Eco 🌱",
-];
-const THINGS: [&str; 10] = [
-    "Table",
-    "Chair",
-    "Lámpara",
-    "Bolt M6",
-    "كرسي",
-    "Shelf \"Ivar\"",
-    "Cable 5m",
-    "Flasche",
-    "桌子",
-    "Mug",
-];
+const GIVEN: [&str; 10] = ["Anna", "José", "محمد", "Zoë", "יעל", "Ólafur", "李", "Ngozi", "Siân", "Иван"];
+const FAMILY: [&str; 8] = ["Smith", "d'Arc", "García-López", "Østergård", "العلي", "Nowak", "O'Neil", "王"];
+const CITIES: [&str; 8] =
+    ["Namur", "İstanbul", "Köln", "München", "القاهرة", "São Paulo", "New York", "Łódź"];
+const ADJECTIVES: [&str; 10] =
+    ["Oak", "Steel", "Crème", "كبير", "Red & White", "<b>Bold</b>", "½ inch", "Große", "日本", "Eco 🌱"];
+const THINGS: [&str; 10] =
+    ["Table", "Chair", "Lámpara", "Bolt M6", "كرسي", "Shelf \"Ivar\"", "Cable 5m", "Flasche", "桌子", "Mug"];
 /// (country, state or 0) pairs; the ids are those of the seeded countries and states.
-const COUNTRIES: [(i64, i64); 8] = [
-    (20, 0),
-    (233, 13),
-    (233, 41),
-    (57, 0),
-    (75, 0),
-    (104, 588),
-    (109, 0),
-    (65, 0),
-];
+const COUNTRIES: [(i64, i64); 8] =
+    [(20, 0), (233, 13), (233, 41), (57, 0), (75, 0), (104, 588), (109, 0), (65, 0)];
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const SEED: Seed = Seed {
-        model: model::TEMPLATE,
-        first: 1,
-        end: 10_000,
-    };
+    const SEED: Seed = Seed { model: model::TEMPLATE, first: 1, end: 10_000 };
 
     #[test]
     fn some_records_share_a_stamp_and_most_have_microseconds() {
         let stamps: Vec<_> = (1..2000).map(|id| SEED.write_date(id)).collect();
         assert!(stamps.windows(2).any(|pair| pair[0] == pair[1]));
-        assert!(
-            stamps
-                .iter()
-                .filter(|stamp| **stamp != stamp.whole_second())
-                .count()
-                > 1900
-        );
+        assert!(stamps.iter().filter(|stamp| **stamp != stamp.whole_second()).count() > 1900);
         assert!((1..2000).all(|id| SEED.create_date(id) <= SEED.write_date(id)));
     }
 

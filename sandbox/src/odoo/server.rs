@@ -17,15 +17,9 @@ use crate::odoo::{json2, jsonrpc, page, panel, session};
 /// What a request turned out to be.
 pub(crate) enum Task {
     /// Answered without a model call; `method` names it for fault rules, when it is about who asks.
-    Plain {
-        response: Response,
-        method: Option<&'static str>,
-    },
+    Plain { response: Response, method: Option<&'static str> },
     /// A model call still to be made, and how its answer is wrapped.
-    Call {
-        call: Box<ModelCall>,
-        envelope: Envelope,
-    },
+    Call { call: Box<ModelCall>, envelope: Envelope },
 }
 
 /// How an answer travels.
@@ -184,10 +178,9 @@ fn without_work(fault: &Fault) -> Option<Reply> {
         Fault::TooManyRequests { retry_after } => {
             Reply::Whole(later(page(429, "429 Too Many Requests"), *retry_after))
         }
-        Fault::Unavailable { retry_after } => Reply::Whole(later(
-            page(503, "503 Service Temporarily Unavailable"),
-            *retry_after,
-        )),
+        Fault::Unavailable { retry_after } => {
+            Reply::Whole(later(page(503, "503 Service Temporarily Unavailable"), *retry_after))
+        }
         Fault::CloseBeforeAnswer => Reply::Close,
         Fault::Hang => Reply::Hang,
         Fault::InvalidJson => Reply::Whole(Response::new(
@@ -206,9 +199,7 @@ fn after_work(fault: &Fault, mut response: Response) -> Reply {
         Fault::LoseReply | Fault::WorkLate { .. } => Reply::Close,
         Fault::HugeBody { bytes } => {
             // White space after the value: still JSON, only far too much of it.
-            response
-                .body
-                .resize(response.body.len().saturating_add(*bytes), b' ');
+            response.body.resize(response.body.len().saturating_add(*bytes), b' ');
             Reply::Whole(response)
         }
         _ => Reply::Whole(response),
@@ -217,10 +208,7 @@ fn after_work(fault: &Fault, mut response: Response) -> Reply {
 
 fn route(state: &State, request: &Request) -> Task {
     let version = state.version();
-    let plain = |response| Task::Plain {
-        response,
-        method: None,
-    };
+    let plain = |response| Task::Plain { response, method: None };
     match request.path.as_str() {
         "/web/webclient/version_info" => jsonrpc::version_info(state, request),
         "/web/version" | "/json/version" if version == OdooVersion::V19 => {
@@ -237,11 +225,7 @@ fn route(state: &State, request: &Request) -> Task {
         "/web/health" => plain(health(version, &request.query)),
         "/jsonrpc" => jsonrpc::answer(state, request),
         "/web/database/list" => match jsonrpc::body(version, request) {
-            Ok(body) => plain(jsonrpc::response(
-                version,
-                &body.id,
-                Ok(Some(json!([state.name]))),
-            )),
+            Ok(body) => plain(jsonrpc::response(version, &body.id, Ok(Some(json!([state.name]))))),
             Err(response) => plain(response),
         },
         "/web/session/authenticate" => session::authenticate(state, request),

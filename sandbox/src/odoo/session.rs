@@ -20,15 +20,10 @@ pub(crate) fn authenticate(state: &State, request: &Request) -> Task {
         Err(response) => return Task::Plain { response, method },
     };
     let text = |name: &str| params.get(name).and_then(Json::as_str).unwrap_or("");
-    let user = state
-        .login(text("login"), text("password"), false)
-        .filter(|_| text("db") == state.name);
+    let user = state.login(text("login"), text("password"), false).filter(|_| text("db") == state.name);
     let Some(user) = user else {
         state.counters().error();
-        return Task::Plain {
-            response: response(version, &id, Err(OdooError::access_denied())),
-            method,
-        };
+        return Task::Plain { response: response(version, &id, Err(OdooError::access_denied())), method };
     };
     let token = format!(
         "{:040x}",
@@ -47,10 +42,7 @@ pub(crate) fn call_kw(state: &State, request: &Request) -> Task {
     let Body { id, mut params } = match body(version, request) {
         Ok(body) => body,
         Err(response) => {
-            return Task::Plain {
-                response,
-                method: None,
-            };
+            return Task::Plain { response, method: None };
         }
     };
     let user = token(request).and_then(|token| state.sessions().get(token).copied());
@@ -58,10 +50,7 @@ pub(crate) fn call_kw(state: &State, request: &Request) -> Task {
         state.counters().error();
         // Without a session the request is refused before its id is looked at.
         let response = response(version, &Json::Null, Err(OdooError::session_expired()));
-        return Task::Plain {
-            response,
-            method: Some("call_kw"),
-        };
+        return Task::Plain { response, method: Some("call_kw") };
     };
     let text = |name: &str, params: &Map<String, Json>| {
         params.get(name).and_then(Json::as_str).unwrap_or("").to_owned()
@@ -75,23 +64,14 @@ pub(crate) fn call_kw(state: &State, request: &Request) -> Task {
         Some(Json::Object(kwargs)) => kwargs,
         _ => Map::new(),
     };
-    let call = ModelCall {
-        user: user.clone(),
-        model,
-        method,
-        arguments: Arguments::Positional(args, kwargs),
-    };
-    Task::Call {
-        call: Box::new(call),
-        envelope: Envelope::JsonRpc { id },
-    }
+    let call =
+        ModelCall { user: user.clone(), model, method, arguments: Arguments::Positional(args, kwargs) };
+    Task::Call { call: Box::new(call), envelope: Envelope::JsonRpc { id } }
 }
 
 fn token(request: &Request) -> Option<&str> {
     let cookies = request.header("cookie")?;
-    cookies
-        .split(';')
-        .find_map(|cookie| cookie.trim().strip_prefix("session_id="))
+    cookies.split(';').find_map(|cookie| cookie.trim().strip_prefix("session_id="))
 }
 
 /// The session's facts, as far as clients use them; the real answer is longer.

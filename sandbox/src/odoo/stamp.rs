@@ -31,18 +31,13 @@ impl Stamp {
     /// The value of an HTTP `Date` header.
     pub(crate) fn http_date(self) -> String {
         const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
-        const MONTHS: [&str; 12] = [
-            "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-        ];
+        const MONTHS: [&str; 12] =
+            ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
         let days = self.0.div_euclid(DAY);
         let (year, month, day) = civil_from_days(days);
         let (hour, minute, second) = self.clock();
-        let weekday = usize::try_from(days.rem_euclid(7))
-            .ok()
-            .and_then(|day| DAYS.get(day));
-        let month = usize::try_from(month - 1)
-            .ok()
-            .and_then(|month| MONTHS.get(month));
+        let weekday = usize::try_from(days.rem_euclid(7)).ok().and_then(|day| DAYS.get(day));
+        let month = usize::try_from(month - 1).ok().and_then(|month| MONTHS.get(month));
         let (weekday, month) = (weekday.unwrap_or(&"Thu"), month.unwrap_or(&"Jan"));
         format!("{weekday}, {day:02} {month} {year:04} {hour:02}:{minute:02}:{second:02} GMT")
     }
@@ -54,11 +49,8 @@ impl Stamp {
             (date, rest) => (date, Some(rest.strip_prefix([' ', 'T'])?)),
         };
         let mut parts = date.split('-');
-        let (year, month, day) = (
-            number(parts.next()?, 4)?,
-            number(parts.next()?, 2)?,
-            number(parts.next()?, 2)?,
-        );
+        let (year, month, day) =
+            (number(parts.next()?, 4)?, number(parts.next()?, 2)?, number(parts.next()?, 2)?);
         if parts.next().is_some()
             || !(1..=12).contains(&month)
             || !(1..=days_in_month(year, month)).contains(&day)
@@ -96,10 +88,7 @@ impl fmt::Display for Stamp {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (year, month, day) = civil_from_days(self.0.div_euclid(DAY));
         let (hour, minute, second) = self.clock();
-        write!(
-            out,
-            "{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}"
-        )
+        write!(out, "{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}")
     }
 }
 
@@ -108,11 +97,7 @@ fn number(text: &str, width: usize) -> Option<i64> {
 }
 
 fn days_in_month(year: i64, month: i64) -> i64 {
-    let (next_year, next_month) = if month == 12 {
-        (year + 1, 1)
-    } else {
-        (year, month + 1)
-    };
+    let (next_year, next_month) = if month == 12 { (year + 1, 1) } else { (year, month + 1) };
     days_from_civil(next_year, next_month, 1) - days_from_civil(year, month, 1)
 }
 
@@ -147,22 +132,13 @@ mod tests {
         assert_eq!(stamp.to_string(), "2026-02-28 23:59:59");
         assert_eq!(stamp.with_micros(), "2026-02-28 23:59:59.700000");
         assert_eq!(Stamp::parse("1970-01-01"), Some(Stamp(0)));
-        assert_eq!(
-            Stamp::parse("2024-02-29T10:00:00").unwrap().to_string(),
-            "2024-02-29 10:00:00"
-        );
+        assert_eq!(Stamp::parse("2024-02-29T10:00:00").unwrap().to_string(), "2024-02-29 10:00:00");
     }
 
     #[test]
     fn what_is_no_point_in_time_is_refused() {
-        for text in [
-            "",
-            "garbage",
-            "2026-02-29",
-            "2026-13-01",
-            "2026-01-01 25:00:00",
-            "2026-01-01 10:00:00Z",
-        ] {
+        for text in ["", "garbage", "2026-02-29", "2026-13-01", "2026-01-01 25:00:00", "2026-01-01 10:00:00Z"]
+        {
             assert_eq!(Stamp::parse(text), None, "{text}");
         }
     }

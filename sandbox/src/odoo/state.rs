@@ -136,10 +136,7 @@ impl State {
     /// The error of a call for which rights are missing by order.
     pub(crate) fn refusal(&self, model: &str, method: &str) -> OdooError {
         let database = self.database();
-        let description = database
-            .schema
-            .id(model)
-            .map_or("", |id| database.schema.model(id).description);
+        let description = database.schema.id(model).map_or("", |id| database.schema.model(id).description);
         let operation = match method {
             "create" | "load" | "copy" => Operation::Create,
             "write" | "action_archive" | "action_unarchive" => Operation::Write,
@@ -173,11 +170,7 @@ fn perform(database: &mut Database, call: &ModelCall) -> Answer {
     }
     let Some(signature) = signature(database.version, &call.model, &call.method) else {
         let error = database.no_method(model, &call.method);
-        return Err(if json2 {
-            OdooError::http(404, error.message)
-        } else {
-            error
-        });
+        return Err(if json2 { OdooError::http(404, error.message) } else { error });
     };
     let bound = match &call.arguments {
         Arguments::Positional(args, kwargs) => {

@@ -49,11 +49,7 @@ pub(crate) struct Table {
 
 impl Table {
     pub(crate) fn new(seed: Option<Seed>, next: i64) -> Self {
-        Self {
-            seed,
-            next,
-            ..Self::default()
-        }
+        Self { seed, next, ..Self::default() }
     }
 
     /// The next id of the sequence. As in `PostgreSQL` a rolled back transaction does not give ids back.
@@ -106,15 +102,9 @@ impl Table {
 
     /// The ids in `low..=high`, ascending, without looking at the records before `low`.
     pub(crate) fn ids(&self, low: i64, high: i64) -> impl Iterator<Item = i64> + '_ {
-        let (first, end) = self
-            .seed
-            .map_or((i64::MAX, i64::MAX), |seed| (seed.first, seed.end));
+        let (first, end) = self.seed.map_or((i64::MAX, i64::MAX), |seed| (seed.first, seed.end));
         let added = move |from: i64, to: i64| {
-            let range = if from <= to {
-                Some(self.rows.range(from..=to))
-            } else {
-                None
-            };
+            let range = if from <= to { Some(self.rows.range(from..=to)) } else { None };
             range.into_iter().flatten().map(|(id, _)| *id)
         };
         let before = added(low, high.min(first.saturating_sub(1)));
@@ -130,23 +120,13 @@ mod tests {
 
     #[test]
     fn ids_come_ascending_from_the_overlay_and_the_seed() {
-        let mut table = Table::new(
-            Some(Seed {
-                model: model::PARTNER,
-                first: 10,
-                end: 15,
-            }),
-            15,
-        );
+        let mut table = Table::new(Some(Seed { model: model::PARTNER, first: 10, end: 15 }), 15);
         table.set(3, Presence::Changed(Row::default()));
         let added = table.next_id();
         table.set(added, Presence::Changed(Row::default()));
         table.set(12, Presence::Absent);
         table.set(13, Presence::Changed(Row::default()));
-        assert_eq!(
-            table.ids(1, i64::MAX).collect::<Vec<_>>(),
-            [3, 10, 11, 13, 14, 15]
-        );
+        assert_eq!(table.ids(1, i64::MAX).collect::<Vec<_>>(), [3, 10, 11, 13, 14, 15]);
         assert_eq!(table.ids(11, 14).collect::<Vec<_>>(), [11, 13, 14]);
         table.set(12, Presence::Untouched);
         assert!(table.contains(12));

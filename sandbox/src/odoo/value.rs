@@ -26,19 +26,11 @@ impl Value {
     }
 
     pub(crate) fn as_text(&self) -> Option<&str> {
-        if let Self::Text(text) = self {
-            Some(text)
-        } else {
-            None
-        }
+        if let Self::Text(text) = self { Some(text) } else { None }
     }
 
     pub(crate) fn as_int(&self) -> Option<i64> {
-        if let Self::Int(number) = self {
-            Some(*number)
-        } else {
-            None
-        }
+        if let Self::Int(number) = self { Some(*number) } else { None }
     }
 
     pub(crate) fn as_ids(&self) -> &[i64] {
@@ -46,11 +38,7 @@ impl Value {
     }
 
     pub(crate) fn as_stamp(&self) -> Option<Stamp> {
-        if let Self::Stamp(stamp) = self {
-            Some(*stamp)
-        } else {
-            None
-        }
+        if let Self::Stamp(stamp) = self { Some(*stamp) } else { None }
     }
 
     /// Python's idea of truth.
@@ -89,10 +77,8 @@ pub(crate) fn repr(json: &Json) -> String {
         Json::String(text) => repr_text(text),
         Json::Array(items) => format!("[{}]", items.iter().map(repr).collect::<Vec<_>>().join(", ")),
         Json::Object(fields) => {
-            let fields: Vec<_> = fields
-                .iter()
-                .map(|(name, value)| format!("{}: {}", repr_text(name), repr(value)))
-                .collect();
+            let fields: Vec<_> =
+                fields.iter().map(|(name, value)| format!("{}: {}", repr_text(name), repr(value))).collect();
             format!("{{{}}}", fields.join(", "))
         }
     }
@@ -100,11 +86,7 @@ pub(crate) fn repr(json: &Json) -> String {
 
 /// Python's `repr` of a string: single quotes unless only those occur in it.
 pub(crate) fn repr_text(text: &str) -> String {
-    let quote = if text.contains('\'') && !text.contains('"') {
-        '"'
-    } else {
-        '\''
-    };
+    let quote = if text.contains('\'') && !text.contains('"') { '"' } else { '\'' };
     let mut out = String::with_capacity(text.len() + 2);
     out.push(quote);
     for character in text.chars() {
@@ -135,13 +117,9 @@ mod tests {
 
     #[test]
     fn decimals_are_rounded_half_away_from_zero() {
-        for (number, expected) in [
-            (12.345, 12.35),
-            (-3.0, -3.0),
-            (1.23456, 1.23),
-            (0.005, 0.01),
-            (-0.015, -0.02),
-        ] {
+        for (number, expected) in
+            [(12.345, 12.35), (-3.0, -3.0), (1.23456, 1.23), (0.005, 0.01), (-0.015, -0.02)]
+        {
             assert!((round(number, 2) - expected).abs() < 1e-12, "{number}");
         }
     }

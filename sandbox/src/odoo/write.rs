@@ -69,27 +69,18 @@ impl Database {
 
     fn archives(&self, model: ModelId, id: i64, columns: &Columns) -> bool {
         let active = self.schema.model(model).active;
-        let to = columns
-            .iter()
-            .find(|column| Some(column.0) == active)
-            .map(|column| column.1.is_truthy());
+        let to = columns.iter().find(|column| Some(column.0) == active).map(|column| column.1.is_truthy());
         to == Some(false) && self.is_active(model, id)
     }
 
     /// Sets columns and the stamps; says whether a column differs from before.
     fn update(&mut self, model: ModelId, id: i64, columns: &Columns) -> bool {
-        let differs = columns
-            .iter()
-            .any(|(field, value)| self.column(model, id, *field) != *value);
+        let differs = columns.iter().any(|(field, value)| self.column(model, id, *field) != *value);
         let described = self.schema.clone();
         let described = described.model(model);
         let mut columns = columns.clone();
         columns.push((described.write_date, Value::Stamp(self.now)));
-        columns.extend(
-            described
-                .field_id("write_uid")
-                .map(|field| (field, Value::Int(self.uid))),
-        );
+        columns.extend(described.field_id("write_uid").map(|field| (field, Value::Int(self.uid))));
         self.set_columns(model, id, columns);
         differs
     }
@@ -102,11 +93,8 @@ impl Database {
             self.check_barcodes(&[variant])?;
         }
         let active = self.schema.model(model::TEMPLATE).active;
-        let given = change
-            .own
-            .iter()
-            .find(|column| Some(column.0) == active)
-            .map(|column| column.1.is_truthy());
+        let given =
+            change.own.iter().find(|column| Some(column.0) == active).map(|column| column.1.is_truthy());
         let Some(given) = given else { return Ok(differs) };
         let variants = self.variants(template);
         let any_active = variants.iter().any(|id| self.is_active(model::PRODUCT, *id));
@@ -136,11 +124,7 @@ impl Database {
         if !change.other.is_empty() {
             let differs = self.update(model::TEMPLATE, template, &change.other);
             self.check_references(model::TEMPLATE, &change.other)?;
-            self.check_required(
-                model::TEMPLATE,
-                template,
-                change.other.iter().map(|column| column.0),
-            )?;
+            self.check_required(model::TEMPLATE, template, change.other.iter().map(|column| column.0))?;
             self.check_combo(template)?;
             return Ok(differs);
         }
@@ -161,24 +145,13 @@ impl Database {
     pub(crate) fn archive(&mut self, model: ModelId, ids: &[i64], active: bool) -> Result<(), OdooError> {
         let mut vals = Map::new();
         vals.insert("active".to_owned(), Json::Bool(active));
-        let ids: Vec<i64> = ids
-            .iter()
-            .copied()
-            .filter(|id| self.is_active(model, *id) != active)
-            .collect();
+        let ids: Vec<i64> = ids.iter().copied().filter(|id| self.is_active(model, *id) != active).collect();
         self.write(model, &ids, &vals)?;
         if model != model::PRODUCT {
             return Ok(());
         }
-        for template in ids
-            .iter()
-            .filter_map(|id| self.template_of(*id))
-            .collect::<Vec<_>>()
-        {
-            let any_active = self
-                .variants(template)
-                .iter()
-                .any(|id| self.is_active(model::PRODUCT, *id));
+        for template in ids.iter().filter_map(|id| self.template_of(*id)).collect::<Vec<_>>() {
+            let any_active = self.variants(template).iter().any(|id| self.is_active(model::PRODUCT, *id));
             if self.is_active(model::TEMPLATE, template) != any_active {
                 self.set_active(model::TEMPLATE, template, any_active);
             }
@@ -211,11 +184,7 @@ impl Database {
             self.set(model::ATTACHMENT, row, Presence::Absent);
         }
         let template = (model == model::PRODUCT).then(|| self.template_of(id)).flatten();
-        let variants = if model == model::TEMPLATE {
-            self.variants(id)
-        } else {
-            Vec::new()
-        };
+        let variants = if model == model::TEMPLATE { self.variants(id) } else { Vec::new() };
         self.set(model, id, Presence::Absent);
         for variant in variants {
             self.remove(model::PRODUCT, variant);
@@ -267,9 +236,6 @@ impl Database {
             vals.remove("type");
         }
         let created = self.create(model, &[vals])?;
-        created
-            .first()
-            .copied()
-            .ok_or_else(|| OdooError::missing(described.name, id, self.uid))
+        created.first().copied().ok_or_else(|| OdooError::missing(described.name, id, self.uid))
     }
 }

@@ -84,18 +84,14 @@ impl Accounts {
 
     /// Whether this token is good now.
     pub(crate) fn accepts(&self, token: &str, now: i64) -> bool {
-        self.tokens
-            .iter()
-            .any(|(known, end)| known == token && now < *end)
+        self.tokens.iter().any(|(known, end)| known == token && now < *end)
     }
 
     /// Whether tokens carry this scope, by itself or by full access to its product.
     pub(crate) fn has_scope(&self, scope: &str) -> bool {
         let product = scope.split('.').next().unwrap_or_default();
         let full = format!("{product}.fullaccess.all");
-        self.scopes
-            .iter()
-            .any(|held| held == scope || held.eq_ignore_ascii_case(&full))
+        self.scopes.iter().any(|held| held == scope || held.eq_ignore_ascii_case(&full))
     }
 
     /// Ends every access token, as a revocation in the accounts page does.
@@ -137,8 +133,7 @@ impl Accounts {
         // Random, so that no token of another server or of the time before a reset is good by accident.
         let [first, second, third, fourth] = [0, 1, 2, 3].map(|part: u8| RandomState::new().hash_one(part));
         let token = format!("1000.{first:016x}{second:016x}.{third:016x}{fourth:016x}");
-        self.tokens
-            .push_back((token.clone(), now.saturating_add(LIFETIME)));
+        self.tokens.push_back((token.clone(), now.saturating_add(LIFETIME)));
         if self.tokens.len() > MAX_ACTIVE {
             self.tokens.pop_front();
         }
@@ -175,10 +170,7 @@ mod tests {
     #[test]
     fn a_token_is_good_for_an_hour() {
         let mut accounts = Accounts::new();
-        let token = grant(&mut accounts, 1000).1["access_token"]
-            .as_str()
-            .unwrap()
-            .to_owned();
+        let token = grant(&mut accounts, 1000).1["access_token"].as_str().unwrap().to_owned();
         assert!(accounts.accepts(&token, 1000) && accounts.accepts(&token, 4599));
         assert!(!accounts.accepts(&token, 4600) && !accounts.accepts("1000.other", 1000));
     }
@@ -199,12 +191,7 @@ mod tests {
         let mut accounts = Accounts::new();
         let mut tokens = Vec::new();
         for now in (0..11).map(|number| number * 61) {
-            tokens.push(
-                grant(&mut accounts, now).1["access_token"]
-                    .as_str()
-                    .unwrap_or_default()
-                    .to_owned(),
-            );
+            tokens.push(grant(&mut accounts, now).1["access_token"].as_str().unwrap_or_default().to_owned());
         }
         assert!(tokens.iter().all(|token| !token.is_empty()), "{tokens:?}");
         assert!(!accounts.accepts(&tokens[0], 700) && accounts.accepts(&tokens[1], 700));

@@ -68,11 +68,7 @@ impl World {
             return Err(ApiError::new(401, 14, "Invalid value passed for authtoken."));
         };
         let token = header.strip_prefix("Zoho-oauthtoken ").unwrap_or_default();
-        if self.accounts.accepts(token, self.clock.now()) {
-            Ok(())
-        } else {
-            Err(ApiError::unauthorized())
-        }
+        if self.accounts.accepts(token, self.clock.now()) { Ok(()) } else { Err(ApiError::unauthorized()) }
     }
 
     fn dispatch(&mut self, call: &Call<'_>) -> Result<Response, ApiError> {
@@ -107,11 +103,7 @@ impl World {
     }
 
     fn view(&self, call: &Call<'_>) -> View<'_> {
-        View {
-            product: call.route.product,
-            clock: &self.clock,
-            image_bytes: self.settings.image_bytes,
-        }
+        View { product: call.route.product, clock: &self.clock, image_bytes: self.settings.image_bytes }
     }
 
     fn item_by_id(&self, id: &str) -> Result<Item, ApiError> {
@@ -142,10 +134,7 @@ impl World {
         let query = ListQuery::read(&call.params, rules)?;
         let test = contact_list::test(&call.params, query.filter);
         let (contacts, has_more) = query.page(&mut self.contacts, test.as_ref(), contact_list::sort_key);
-        let rows = contacts
-            .iter()
-            .map(|contact| Json::Object(contact.row(&self.clock)))
-            .collect();
+        let rows = contacts.iter().map(|contact| Json::Object(contact.row(&self.clock))).collect();
         let body = query.body(rules, rows, has_more);
         self.list_call_done();
         Ok(Response::json(200, &body))
@@ -153,16 +142,10 @@ impl World {
 
     /// Ids that lead nowhere are left out without a word.
     fn item_details(&self, call: &Call<'_>) -> Result<Response, ApiError> {
-        let ids = call
-            .params
-            .filled("item_ids")
-            .ok_or_else(|| ApiError::invalid_value("item_ids"))?;
+        let ids = call.params.filled("item_ids").ok_or_else(|| ApiError::invalid_value("item_ids"))?;
         let view = self.view(call);
         let found = ids.split(',').filter_map(|id| self.item_by_id(id.trim()).ok());
-        Ok(success(
-            "items",
-            found.map(|item| view.bulk_detail(&item)).collect(),
-        ))
+        Ok(success("items", found.map(|item| view.bulk_detail(&item)).collect()))
     }
 
     fn document(&mut self, call: &Call<'_>, document: &str) -> Result<Response, ApiError> {
@@ -170,10 +153,7 @@ impl World {
         if let Some(item) = number(Space::Sheet, document).and_then(|number| self.items.get(number)) {
             let bytes = Some(sheet()).filter(|_| item.has_sheet).ok_or_else(gone)?;
             self.counts.served(document, bytes.len());
-            return Ok(attached(
-                Response::new(200, "application/octet-stream", bytes),
-                "data sheet.pdf",
-            ));
+            return Ok(attached(Response::new(200, "application/octet-stream", bytes), "data sheet.pdf"));
         }
         if let Some(item) = number(Space::SecondPhoto, document).and_then(|number| self.items.get(number)) {
             if !item.has_second_photo {
@@ -185,15 +165,9 @@ impl World {
         }
         let seeded = number(Space::Photo, document);
         let uploaded = || number(Space::Upload, document).and_then(|upload| self.upload_of(upload));
-        let item = seeded
-            .or_else(uploaded)
-            .and_then(|number| self.items.get(number))
-            .ok_or_else(gone)?;
+        let item = seeded.or_else(uploaded).and_then(|number| self.items.get(number)).ok_or_else(gone)?;
         // A document that was replaced is gone.
-        let picture = item
-            .picture
-            .filter(|picture| picture.document == document)
-            .ok_or_else(gone)?;
+        let picture = item.picture.filter(|picture| picture.document == document).ok_or_else(gone)?;
         let response = self.show(call, document, picture.kind, picture.seed, true);
         Ok(attached(response, &picture.file_name))
     }
@@ -209,14 +183,7 @@ impl World {
         let served = self.served.entry(document.to_owned()).or_default();
         let elsewhere = format!("{}/{document}", call.elsewhere);
         let size = self.settings.image_bytes;
-        let showing = Showing {
-            kind,
-            seed,
-            size,
-            served: *served,
-            as_document,
-            elsewhere: &elsewhere,
-        };
+        let showing = Showing { kind, seed, size, served: *served, as_document, elsewhere: &elsewhere };
         let (response, has_image) = showing.response();
         if has_image {
             *served += 1;
@@ -246,10 +213,7 @@ fn success(name: &str, value: Json) -> Response {
 fn attached(mut response: Response, file_name: &str) -> Response {
     let is_file = response.status == 200 && response.headers.is_empty();
     if is_file {
-        response.headers.push((
-            "Content-Disposition",
-            format!("attachment; filename=\"{file_name}\""),
-        ));
+        response.headers.push(("Content-Disposition", format!("attachment; filename=\"{file_name}\"")));
     }
     response
 }

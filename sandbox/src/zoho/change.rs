@@ -114,12 +114,7 @@ impl World {
                 let number = self.item(&item)?.number;
                 self.items.remove(number);
             }
-            ZohoChange::ReplaceImage {
-                item,
-                kind,
-                touch,
-                keep_document,
-            } => {
+            ZohoChange::ReplaceImage { item, kind, touch, keep_document } => {
                 return self.replace_image(&item, kind, touch, keep_document);
             }
             ZohoChange::ServeImage { item, kind } => {
@@ -134,10 +129,7 @@ impl World {
                 let second = at.map_or_else(|| self.clock.now(), Timestamp::as_second);
                 for number in first..first.saturating_add(count) {
                     if let Some(item) = self.items.get(number) {
-                        self.items.put(Item {
-                            modified: second,
-                            ..item
-                        });
+                        self.items.put(Item { modified: second, ..item });
                     }
                 }
             }
@@ -148,11 +140,7 @@ impl World {
                 self.contacts.put(contact);
                 return Ok(id(Space::Contact, number));
             }
-            ZohoChange::EditContact {
-                contact,
-                fields,
-                touch,
-            } => {
+            ZohoChange::EditContact { contact, fields, touch } => {
                 let mut contact = self.contact(&contact)?;
                 contact.edit(&fields)?;
                 let modified = if touch { self.clock.now() } else { contact.modified };
@@ -204,10 +192,7 @@ impl World {
                 },
             }
         });
-        let document = item
-            .picture
-            .as_ref()
-            .map_or_else(String::new, |picture| picture.document.clone());
+        let document = item.picture.as_ref().map_or_else(String::new, |picture| picture.document.clone());
         self.keep(item, touch);
         Ok(document)
     }

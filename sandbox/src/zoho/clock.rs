@@ -20,11 +20,7 @@ pub(crate) struct Clock {
 
 impl Clock {
     pub(crate) fn real(zone: TimeZone) -> Self {
-        Self {
-            shift: AtomicI64::new(0),
-            frozen: AtomicI64::new(RUNNING),
-            zone,
-        }
+        Self { shift: AtomicI64::new(0), frozen: AtomicI64::new(RUNNING), zone }
     }
 
     /// The present in whole seconds since 1970, the grain of all times in Zoho.
@@ -69,10 +65,7 @@ impl Clock {
 
     /// A time as the API prints it, such as `2026-10-09T13:22:05-0400`; the offset follows daylight saving time.
     pub(crate) fn print(&self, seconds: i64) -> String {
-        timestamp(seconds)
-            .to_zoned(self.zone.clone())
-            .strftime(FORMAT)
-            .to_string()
+        timestamp(seconds).to_zoned(self.zone.clone()).strftime(FORMAT).to_string()
     }
 
     /// The value of an HTTP `Date` header.
@@ -84,9 +77,7 @@ impl Clock {
     /// The present day of the organisation as a number, and the seconds until its midnight.
     pub(crate) fn day(&self) -> (i64, i64) {
         let now = timestamp(self.now()).to_zoned(self.zone.clone());
-        let start = now
-            .start_of_day()
-            .map_or(0, |start| start.timestamp().as_second());
+        let start = now.start_of_day().map_or(0, |start| start.timestamp().as_second());
         let next = now.tomorrow().and_then(|next| next.start_of_day());
         let end = next.map_or(i64::MAX, |end| end.timestamp().as_second());
         (start, end - now.timestamp().as_second())
@@ -133,11 +124,9 @@ mod tests {
 
     #[test]
     fn a_day_of_the_organisation_has_23_to_25_hours() {
-        for (now, hours) in [
-            ("2026-03-08T05:00:00Z", 23),
-            ("2026-06-01T04:00:00Z", 24),
-            ("2026-11-01T04:00:00Z", 25),
-        ] {
+        for (now, hours) in
+            [("2026-03-08T05:00:00Z", 23), ("2026-06-01T04:00:00Z", 24), ("2026-11-01T04:00:00Z", 25)]
+        {
             assert_eq!(clock(now).day().1, hours * 3600, "{now}");
         }
     }

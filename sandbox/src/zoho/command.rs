@@ -93,17 +93,11 @@ impl Server {
     /// Answers a request of the control.
     pub(crate) fn control(self: &Arc<Self>, request: &Request) -> Response {
         let control = ZohoControl(Arc::clone(self));
-        let name = request
-            .path
-            .strip_prefix(CONTROL)
-            .unwrap_or_default()
-            .trim_matches('/');
+        let name = request.path.strip_prefix(CONTROL).unwrap_or_default().trim_matches('/');
         let done = if request.method == "POST" {
             read(name, &request.body).and_then(|command| control.obey(command))
         } else {
-            control
-                .show(name)
-                .ok_or_else(|| format!("there is nothing to see under {name}"))
+            control.show(name).ok_or_else(|| format!("there is nothing to see under {name}"))
         };
         match done {
             Ok(body) => Response::json(200, &body),
@@ -164,11 +158,7 @@ impl ZohoControl {
             Command::SetRevoked { is_revoked } => self.set_revoked(is_revoked),
             Command::RemoveScope { scope } => self.remove_scope(&scope),
             Command::AddScope { scope } => self.add_scope(&scope),
-            Command::SetLimits {
-                per_minute,
-                concurrent,
-                per_day,
-            } => {
+            Command::SetLimits { per_minute, concurrent, per_day } => {
                 self.set_limits(per_minute, concurrent, per_day);
             }
             Command::SetBlockCode { code } => self.set_block_code(code),

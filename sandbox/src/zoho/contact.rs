@@ -37,33 +37,12 @@ pub(crate) struct Contact {
 impl Record for Contact {
     fn seed(number: u32, _with_images: bool) -> Self {
         let noise = |salt: u64| mix(u64::from(number) << 8 | salt | 0x80);
-        let first_name = pick(
-            noise(1),
-            &[
-                "Ada",
-                "Bj\u{f6}rn",
-                "Chlo\u{e9}",
-                "Dmitri",
-                "\u{5d0}\u{5d1}\u{5d9}",
-                "Linh",
-            ],
-        );
-        let last_name = pick(
-            noise(2),
-            &[
-                "Larsen",
-                "O'Neill",
-                "Garc\u{ed}a",
-                "Nguy\u{1ec5}n",
-                "Weber",
-                "Sato",
-            ],
-        );
-        let company_name = format!(
-            "{} {} {number}",
-            last_name,
-            pick(noise(3), &["Ltd", "GmbH", "&amp; Sons", "SARL"])
-        );
+        let first_name =
+            pick(noise(1), &["Ada", "Bj\u{f6}rn", "Chlo\u{e9}", "Dmitri", "\u{5d0}\u{5d1}\u{5d9}", "Linh"]);
+        let last_name =
+            pick(noise(2), &["Larsen", "O'Neill", "Garc\u{ed}a", "Nguy\u{1ec5}n", "Weber", "Sato"]);
+        let company_name =
+            format!("{} {} {number}", last_name, pick(noise(3), &["Ltd", "GmbH", "&amp; Sons", "SARL"]));
         let is_company = !number.is_multiple_of(3);
         let modified = Self::seeded_modified(number);
         Self {
@@ -78,11 +57,7 @@ impl Record for Contact {
             is_active: number % 29 != 11,
             first_name: first_name.to_owned(),
             last_name: last_name.to_owned(),
-            email: if number % 8 == 5 {
-                String::new()
-            } else {
-                format!("contact{number}@example.com")
-            },
+            email: if number % 8 == 5 { String::new() } else { format!("contact{number}@example.com") },
             phone: format!("+1 212 555 {:04}", number % 10_000),
             mobile: String::new(),
             street: format!("{} Main Street", 1 + below(noise(4), 900)),

@@ -14,13 +14,8 @@ const COLUMNS: &[&str] = &[
     "created_time",
     "last_modified_time",
 ];
-const FILTERS: &[&str] = &[
-    "Status.All",
-    "Status.Active",
-    "Status.Inactive",
-    "Status.Duplicate",
-    "Status.Crm",
-];
+const FILTERS: &[&str] =
+    &["Status.All", "Status.Active", "Status.Inactive", "Status.Duplicate", "Status.Crm"];
 
 /// Inventory: the filter by change time is undocumented and works on live organisations.
 pub(crate) const INVENTORY: ListRules = ListRules {
@@ -33,10 +28,7 @@ pub(crate) const INVENTORY: ListRules = ListRules {
 };
 
 /// Books: reports about the filter by change time disagree, so it is ignored here.
-pub(crate) const BOOKS: ListRules = ListRules {
-    filters_by_time: false,
-    ..INVENTORY
-};
+pub(crate) const BOOKS: ListRules = ListRules { filters_by_time: false, ..INVENTORY };
 
 /// What a contact is sorted by.
 pub(crate) fn sort_key(contact: &Contact, column: &str) -> SortKey {

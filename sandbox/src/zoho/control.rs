@@ -171,13 +171,8 @@ impl ZohoControl {
     /// All contacts as rows of a list, by change time.
     pub fn contacts(&self) -> Vec<Json> {
         let world = self.0.world();
-        let contacts = world
-            .contacts
-            .since(i64::MIN)
-            .filter_map(|number| world.contacts.get(number));
-        contacts
-            .map(|contact| Json::Object(contact.row(&world.clock)))
-            .collect()
+        let contacts = world.contacts.since(i64::MIN).filter_map(|number| world.contacts.get(number));
+        contacts.map(|contact| Json::Object(contact.row(&world.clock))).collect()
     }
 
     /// The records as they are now, for [`ZohoControl::restore`].

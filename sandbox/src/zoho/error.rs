@@ -16,12 +16,7 @@ pub(crate) struct ApiError {
 
 impl ApiError {
     pub(crate) fn new(status: u16, code: i64, message: impl Into<String>) -> Self {
-        Self {
-            status,
-            code,
-            message: message.into(),
-            retry_after: None,
-        }
+        Self { status, code, message: message.into(), retry_after: None }
     }
 
     /// A stale or unknown token, and a missing scope: live answers do not tell them apart.
@@ -62,12 +57,7 @@ impl ApiError {
                 "The API call for this organization has exceeded the maximum call rate limit of {per_day}."
             ),
         };
-        Self {
-            status: 429,
-            code,
-            message,
-            retry_after,
-        }
+        Self { status: 429, code, message, retry_after }
     }
 
     pub(crate) fn response(&self) -> Response {

@@ -71,21 +71,13 @@ fn once() -> u64 {
 impl ZohoFaultRule {
     /// A fault of the next API call.
     pub fn once(fault: ZohoFault) -> Self {
-        Self {
-            fault,
-            endpoint: None,
-            skip: 0,
-            count: 1,
-        }
+        Self { fault, endpoint: None, skip: 0, count: 1 }
     }
 
     /// The same for calls of one endpoint alone.
     #[must_use]
     pub fn endpoint(self, endpoint: ZohoEndpoint) -> Self {
-        Self {
-            endpoint: Some(endpoint),
-            ..self
-        }
+        Self { endpoint: Some(endpoint), ..self }
     }
 
     /// The same after so many matching calls went well.
@@ -101,8 +93,7 @@ impl ZohoFaultRule {
     }
 
     fn concerns(&self, endpoint: ZohoEndpoint) -> bool {
-        self.endpoint
-            .map_or(endpoint != ZohoEndpoint::Token, |wanted| wanted == endpoint)
+        self.endpoint.map_or(endpoint != ZohoEndpoint::Token, |wanted| wanted == endpoint)
     }
 }
 
@@ -126,10 +117,7 @@ impl Faults {
 
     /// The fault that befalls this call, if any.
     pub(crate) fn take(&mut self, endpoint: ZohoEndpoint) -> Option<ZohoFault> {
-        let at = self
-            .0
-            .iter()
-            .position(|rule| rule.count > 0 && rule.concerns(endpoint))?;
+        let at = self.0.iter().position(|rule| rule.count > 0 && rule.concerns(endpoint))?;
         let rule = self.0.get_mut(at)?;
         if rule.skip > 0 {
             rule.skip -= 1;
@@ -151,12 +139,8 @@ mod tests {
     #[test]
     fn a_rule_befalls_the_calls_it_names_and_no_more() {
         let mut faults = Faults::default();
-        faults.add(
-            ZohoFaultRule::once(ZohoFault::BadGateway)
-                .endpoint(ZohoEndpoint::Image)
-                .after(1)
-                .times(2),
-        );
+        faults
+            .add(ZohoFaultRule::once(ZohoFault::BadGateway).endpoint(ZohoEndpoint::Image).after(1).times(2));
         assert_eq!(faults.take(ZohoEndpoint::List), None);
         assert_eq!(faults.take(ZohoEndpoint::Image), None, "the first is skipped");
         assert_eq!(faults.take(ZohoEndpoint::Image), Some(ZohoFault::BadGateway));

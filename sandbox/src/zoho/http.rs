@@ -33,10 +33,7 @@ pub(crate) struct Request {
 impl Request {
     /// The first header of this name, given in lower case.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        self.headers
-            .iter()
-            .find(|header| header.0 == name)
-            .map(|header| header.1.as_str())
+        self.headers.iter().find(|header| header.0 == name).map(|header| header.1.as_str())
     }
 }
 
@@ -64,21 +61,13 @@ pub(crate) enum Pace {
 
 impl Response {
     pub(crate) fn new(status: u16, content_type: &'static str, body: impl Into<Vec<u8>>) -> Self {
-        Self {
-            status,
-            content_type,
-            headers: Vec::new(),
-            body: body.into(),
-            pace: Pace::Whole,
-        }
+        Self { status, content_type, headers: Vec::new(), body: body.into(), pace: Pace::Whole }
     }
 
     pub(crate) fn json(status: u16, body: &Json) -> Self {
         let mut response = Self::new(status, "application/json;charset=UTF-8", body.to_string());
         // Live answers carry it even on JSON.
-        response
-            .headers
-            .push(("Content-Disposition", "attachment;".to_owned()));
+        response.headers.push(("Content-Disposition", "attachment;".to_owned()));
         response
     }
 
@@ -128,9 +117,8 @@ async fn converse<H: Handler>(mut stream: TcpStream, handler: Arc<H>) {
     let mut buffer = Vec::with_capacity(4096);
     while let Some(request) = read(&mut stream, &mut buffer).await {
         let is_head = request.method == "HEAD";
-        let wants_close = request
-            .header("connection")
-            .is_some_and(|value| value.eq_ignore_ascii_case("close"));
+        let wants_close =
+            request.header("connection").is_some_and(|value| value.eq_ignore_ascii_case("close"));
         let (reply, call) = Arc::clone(&handler).handle(request).await;
         let response = match reply {
             Reply::Answer(response) => response,
@@ -156,11 +144,7 @@ async fn write(
     is_head: bool,
 ) -> std::io::Result<()> {
     let mut bytes = head(response, date);
-    let body = if is_head {
-        &[][..]
-    } else {
-        response.body.as_slice()
-    };
+    let body = if is_head { &[][..] } else { response.body.as_slice() };
     match response.pace {
         Pace::Whole => bytes.extend_from_slice(body),
         Pace::Cut => {
@@ -221,13 +205,8 @@ async fn read(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<Request> {
         .filter_map(|line| line.split_once(':'))
         .map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()))
         .collect();
-    let mut request = Request {
-        method,
-        path: path.to_owned(),
-        query: query.to_owned(),
-        headers,
-        body: Vec::new(),
-    };
+    let mut request =
+        Request { method, path: path.to_owned(), query: query.to_owned(), headers, body: Vec::new() };
     let length: usize = request.header("content-length").unwrap_or("0").parse().ok()?;
     if length > MAX_BODY || request.header("transfer-encoding").is_some() {
         return None;

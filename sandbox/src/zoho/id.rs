@@ -51,13 +51,7 @@ mod tests {
         assert!(text.parse::<u64>().unwrap() > 1 << 53);
         assert_eq!(number(Space::Item, &text), Some(2074));
         assert_eq!(number(Space::Contact, &text), None);
-        for other in [
-            "",
-            "2074",
-            "8800100001000020740",
-            "88001000010000207x",
-            "88001000010000+074",
-        ] {
+        for other in ["", "2074", "8800100001000020740", "88001000010000207x", "88001000010000+074"] {
             assert_eq!(number(Space::Item, other), None, "{other}");
         }
     }

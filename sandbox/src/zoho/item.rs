@@ -140,18 +140,11 @@ impl Item {
             "item_type" => {
                 let kinds = ["sales", "purchases", "sales_and_purchases", "inventory"];
                 self.kind = choice(name, value, &kinds)?;
-                self.stock = if self.kind == "inventory" {
-                    self.stock.or(Some(0))
-                } else {
-                    None
-                };
+                self.stock = if self.kind == "inventory" { self.stock.or(Some(0)) } else { None };
             }
             "stock_on_hand" => {
                 let stock = value.as_i64().ok_or_else(|| invalid(name))?;
-                *self
-                    .stock
-                    .as_mut()
-                    .ok_or("The stock of this item is not tracked.")? = stock;
+                *self.stock.as_mut().ok_or("The stock of this item is not tracked.")? = stock;
             }
             custom if custom.starts_with("cf_") => {
                 self.custom.insert(custom.to_owned(), value.clone());
@@ -191,15 +184,8 @@ mod tests {
     fn edits_set_fields_by_their_api_names_and_refuse_what_zoho_would() {
         let mut item = Item::blank(1, 0);
         let edit = |item: &mut Item, fields: Json| item.edit(fields.as_object().unwrap());
-        edit(
-            &mut item,
-            json!({"name": "A", "rate": 12.5, "status": "inactive", "cf_origin": "PL"}),
-        )
-        .unwrap();
-        assert_eq!(
-            (item.name.as_str(), item.rate.as_str(), item.is_active),
-            ("A", "12.5", false)
-        );
+        edit(&mut item, json!({"name": "A", "rate": 12.5, "status": "inactive", "cf_origin": "PL"})).unwrap();
+        assert_eq!((item.name.as_str(), item.rate.as_str(), item.is_active), ("A", "12.5", false));
         assert_eq!(item.custom["cf_origin"], "PL");
         for refused in [
             json!({"name": "x".repeat(101)}),

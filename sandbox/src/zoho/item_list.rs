@@ -54,10 +54,7 @@ pub(crate) const BOOKS: ListRules = ListRules {
 /// What an item is sorted by.
 pub(crate) fn sort_key(item: &Item, column: &str) -> SortKey {
     // Amounts have few decimals, so millionths tell any two of them apart.
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "amounts are far below the limits of i64"
-    )]
+    #[expect(clippy::cast_possible_truncation, reason = "amounts are far below the limits of i64")]
     let millionths = |amount: &Number| (amount.as_f64().unwrap_or(0.0) * 1e6).round() as i64;
     match column {
         "sku" => (0, item.sku.to_lowercase()),
@@ -116,16 +113,11 @@ mod tests {
     fn filters_divide_the_items() {
         let count = |query: &str, filter| {
             let test = test(&Params::read(query), filter);
-            (0..600)
-                .filter(|number| test.as_ref().is_none_or(|test| test(&item(*number, true))))
-                .count()
+            (0..600).filter(|number| test.as_ref().is_none_or(|test| test(&item(*number, true)))).count()
         };
         assert_eq!(count("", "Status.All"), 600);
         assert_eq!(count("", "Status.Active") + count("", "Status.Inactive"), 600);
-        assert_eq!(
-            count("status=inactive", "Status.All"),
-            count("", "Status.Inactive")
-        );
+        assert_eq!(count("status=inactive", "Status.All"), count("", "Status.Inactive"));
         assert_eq!(count("", "ItemType.Service"), 50);
         assert_eq!(count("sku=sku-000011", "Status.All"), 2, "one SKU, two items");
         assert_eq!(count("name_contains=garden", "Status.All"), 12);

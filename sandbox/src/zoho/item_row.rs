@@ -31,15 +31,9 @@ impl View<'_> {
         let mut row = common(item, self.clock);
         if self.product == Product::Inventory {
             extend(&mut row, inventory_only(item));
-            extend(
-                &mut row,
-                json!({"length": "", "width": "", "height": "", "weight": ""}),
-            );
+            extend(&mut row, json!({"length": "", "width": "", "height": "", "weight": ""}));
             extend(&mut row, json!({"weight_unit": "kg", "dimension_unit": "cm"}));
-            extend(
-                &mut row,
-                json!({"dimensions_with_unit": "", "weight_with_unit": ""}),
-            );
+            extend(&mut row, json!({"dimensions_with_unit": "", "weight_with_unit": ""}));
         } else {
             extend(&mut row, json!({"product_subtype": item.product_type}));
         }
@@ -54,10 +48,7 @@ impl View<'_> {
         if self.product == Product::Inventory {
             extend(&mut row, inventory_only(item));
             let has_options = item.variant.is_some();
-            extend(
-                &mut row,
-                json!({"locations": locations(item), "has_attribute_options": has_options}),
-            );
+            extend(&mut row, json!({"locations": locations(item), "has_attribute_options": has_options}));
         }
         extend(&mut row, image_keys(item, false));
         let unit_id = unit_number(&item.unit).map_or_else(String::new, |number| id(Space::Unit, number));
@@ -85,13 +76,7 @@ impl View<'_> {
     pub(crate) fn bulk_detail(&self, item: &Item) -> Json {
         let mut detail = self.detail(item);
         if let Json::Object(row) = &mut detail {
-            for name in [
-                "group_id",
-                "group_name",
-                "created_time",
-                "last_modified_time",
-                "locations",
-            ] {
+            for name in ["group_id", "group_name", "created_time", "last_modified_time", "locations"] {
                 row.shift_remove(name);
             }
         }
@@ -110,20 +95,10 @@ impl View<'_> {
         };
         if let Some(picture) = &item.picture {
             let size = picture.kind.file_size(picture.seed, self.image_bytes);
-            add(
-                picture.document.clone(),
-                &picture.file_name,
-                picture.file_type(),
-                size,
-            );
+            add(picture.document.clone(), &picture.file_name, picture.file_type(), size);
         }
         if item.has_sheet {
-            add(
-                id(Space::Sheet, item.number),
-                "data sheet.pdf",
-                "pdf",
-                sheet().len(),
-            );
+            add(id(Space::Sheet, item.number), "data sheet.pdf", "pdf", sheet().len());
         }
         if item.has_second_photo {
             let size = ZohoImage::Jpeg.file_size(0, self.image_bytes);
@@ -138,10 +113,7 @@ pub(crate) const UNITS: [&str; 3] = ["pcs", "box", "kg"];
 
 /// Number of a unit, if the organisation has it.
 fn unit_number(unit: &str) -> Option<u32> {
-    (1..)
-        .zip(UNITS)
-        .find(|known| known.1 == unit)
-        .map(|known| known.0)
+    (1..).zip(UNITS).find(|known| known.1 == unit).map(|known| known.0)
 }
 
 /// Adds the pairs of an object.
@@ -205,20 +177,11 @@ fn inventory_only(item: &Item) -> Json {
         let variant = item.variant.as_ref().filter(|_| attribute == 1);
         let text = |value: Option<String>| Json::String(value.unwrap_or_default());
         for (name, value) in [
-            (
-                "attribute_id",
-                variant.map(|variant| id(Space::Attribute, variant.group)),
-            ),
+            ("attribute_id", variant.map(|variant| id(Space::Attribute, variant.group))),
             ("attribute_name", variant.map(|_| "Finish".to_owned())),
             ("attribute_type", None),
-            (
-                "attribute_option_id",
-                variant.map(|variant| id(Space::Option, variant.group + variant.option)),
-            ),
-            (
-                "attribute_option_name",
-                variant.map(|variant| variant.option_name.clone()),
-            ),
+            ("attribute_option_id", variant.map(|variant| id(Space::Option, variant.group + variant.option))),
+            ("attribute_option_name", variant.map(|variant| variant.option_name.clone())),
             ("attribute_option_data", None),
         ] {
             row.insert(format!("{name}{attribute}"), text(value));
@@ -279,9 +242,7 @@ fn shown(value: &Json) -> String {
 fn label(name: &str) -> String {
     let words = name.trim_start_matches("cf_").replace('_', " ");
     let mut letters = words.chars();
-    letters
-        .next()
-        .map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 #[cfg(test)]
@@ -293,22 +254,12 @@ mod tests {
 
     fn row(item: &Item, product: Product) -> Json {
         let clock = Clock::real(TimeZone::get("America/New_York").unwrap());
-        View {
-            product,
-            clock: &clock,
-            image_bytes: 60_000,
-        }
-        .row(item)
+        View { product, clock: &clock, image_bytes: 60_000 }.row(item)
     }
 
     fn detail(item: &Item, product: Product) -> Json {
         let clock = Clock::real(TimeZone::get("America/New_York").unwrap());
-        View {
-            product,
-            clock: &clock,
-            image_bytes: 60_000,
-        }
-        .detail(item)
+        View { product, clock: &clock, image_bytes: 60_000 }.detail(item)
     }
 
     #[test]
@@ -329,19 +280,13 @@ mod tests {
             let item = item(number, true);
             for product in [Product::Inventory, Product::Books] {
                 for shown in [row(&item, product), detail(&item, product)] {
-                    assert!(
-                        shown.as_object().unwrap().values().all(|value| !value.is_null()),
-                        "{shown}"
-                    );
+                    assert!(shown.as_object().unwrap().values().all(|value| !value.is_null()), "{shown}");
                 }
             }
             let row = row(&item, Product::Inventory);
             assert_eq!(row.get("stock_on_hand").is_some(), row["track_inventory"] == true);
             let detail = detail(&item, Product::Inventory);
-            assert_eq!(
-                detail.get("image_document_id").is_some(),
-                row["image_document_id"] != ""
-            );
+            assert_eq!(detail.get("image_document_id").is_some(), row["image_document_id"] != "");
         }
     }
 
@@ -357,12 +302,8 @@ mod tests {
     #[test]
     fn a_pdf_stands_between_the_images_of_a_detail() {
         let detail = detail(&item(3, true), Product::Inventory);
-        let types: Vec<&Json> = detail["documents"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|row| &row["file_type"])
-            .collect();
+        let types: Vec<&Json> =
+            detail["documents"].as_array().unwrap().iter().map(|row| &row["file_type"]).collect();
         assert_eq!(types, ["jpg", "pdf", "jpg"]);
     }
 

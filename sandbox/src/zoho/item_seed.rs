@@ -16,12 +16,9 @@ const IMPORTED: std::ops::Range<u32> = 1000..1250;
 /// When: 2024-11-29 10:00:00 UTC.
 const IMPORT_TIME: i64 = 1_732_874_400;
 
-const MATERIALS: [&str; 8] = [
-    "Oak", "Steel", "Linen", "Glass", "Pine", "Copper", "Wool", "Birch",
-];
-const NOUNS: [&str; 10] = [
-    "Chair", "Table", "Lamp", "Shelf", "Vase", "Bowl", "Rug", "Stool", "Mirror", "Cabinet",
-];
+const MATERIALS: [&str; 8] = ["Oak", "Steel", "Linen", "Glass", "Pine", "Copper", "Wool", "Birch"];
+const NOUNS: [&str; 10] =
+    ["Chair", "Table", "Lamp", "Shelf", "Vase", "Bowl", "Rug", "Stool", "Mirror", "Cabinet"];
 const BRANDS: [&str; 5] = ["", "Norda", "Ostrava", "Fjell & Co", "Kaito"];
 const FINISHES: [&str; 3] = ["Natural", "Smoked", "White"];
 
@@ -38,11 +35,7 @@ pub(crate) fn item(number: u32, with_images: bool) -> Item {
     let noise = |salt: u64| mix(u64::from(number) << 8 | salt);
     let kind = Kind::of(number);
     let modified = modified(number);
-    let age = if IMPORTED.contains(&number) {
-        0
-    } else {
-        i64::try_from(noise(1) % 7_776_000).unwrap_or(0)
-    };
+    let age = if IMPORTED.contains(&number) { 0 } else { i64::try_from(noise(1) % 7_776_000).unwrap_or(0) };
     let has_photo = with_images && number % 9 != 4 && kind != Kind::Service;
     let cents = 100 + noise(2) % 50_000;
     Item {
@@ -51,22 +44,10 @@ pub(crate) fn item(number: u32, with_images: bool) -> Item {
         sku: sku(number),
         description: description(number),
         brand: pick(noise(3), &BRANDS).to_owned(),
-        ean: if number.is_multiple_of(4) {
-            format!("570131{number:07}")
-        } else {
-            String::new()
-        },
+        ean: if number.is_multiple_of(4) { format!("570131{number:07}") } else { String::new() },
         unit: pick(noise(4), &["pcs", "pcs", "box", "kg", ""]).to_owned(),
-        rate: if number % 41 == 17 {
-            Number::from(0)
-        } else {
-            money(cents)
-        },
-        purchase_rate: if kind.is_bought() {
-            money(cents / 2)
-        } else {
-            Number::from(0)
-        },
+        rate: if number % 41 == 17 { Number::from(0) } else { money(cents) },
+        purchase_rate: if kind.is_bought() { money(cents / 2) } else { Number::from(0) },
         is_active: number % 33 != 7,
         product_type: if kind == Kind::Service { "service" } else { "goods" }.to_owned(),
         kind: kind.item_type().to_owned(),
@@ -116,11 +97,7 @@ impl Kind {
 
 fn plain_name(number: u32) -> String {
     let seed = u64::from(number);
-    format!(
-        "{} {} {number}",
-        pick(seed ^ 0x31, &MATERIALS),
-        pick(seed ^ 0x32, &NOUNS)
-    )
+    format!("{} {} {number}", pick(seed ^ 0x31, &MATERIALS), pick(seed ^ 0x32, &NOUNS))
 }
 
 fn name(number: u32) -> String {
@@ -165,20 +142,12 @@ fn variant(number: u32) -> Option<Variant> {
     let option = (number % 25).checked_sub(20)?;
     let option_name = FINISHES.get(usize::try_from(option).ok()?)?;
     let group = number - option;
-    Some(Variant {
-        group,
-        group_name: plain_name(group),
-        option,
-        option_name: (*option_name).to_owned(),
-    })
+    Some(Variant { group, group_name: plain_name(group), option, option_name: (*option_name).to_owned() })
 }
 
 fn custom(number: u32) -> Map<String, Json> {
     let mut custom = Map::new();
-    custom.insert(
-        "cf_origin".to_owned(),
-        json!(pick(u64::from(number) ^ 0x51, &["PL", "DE", "SE", ""])),
-    );
+    custom.insert("cf_origin".to_owned(), json!(pick(u64::from(number) ^ 0x51, &["PL", "DE", "SE", ""])));
     if number.is_multiple_of(6) {
         custom.insert("cf_warranty_months".to_owned(), json!(24));
     }
@@ -239,15 +208,9 @@ mod tests {
             assert!(count(&|item| item.kind == kind) > 1, "{kind}");
         }
         assert_eq!(count(&|item| item.modified == IMPORT_TIME), 250);
-        let skus: Vec<&str> = items
-            .iter()
-            .map(|item| item.sku.as_str())
-            .filter(|sku| !sku.is_empty())
-            .collect();
-        assert!(
-            skus.iter().collect::<HashSet<_>>().len() < skus.len(),
-            "no SKU occurs twice"
-        );
+        let skus: Vec<&str> =
+            items.iter().map(|item| item.sku.as_str()).filter(|sku| !sku.is_empty()).collect();
+        assert!(skus.iter().collect::<HashSet<_>>().len() < skus.len(), "no SKU occurs twice");
     }
 
     #[test]

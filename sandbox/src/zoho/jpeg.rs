@@ -102,11 +102,7 @@ fn write(width: u16, height: u16, components: u8, block: impl Fn(u16, u16) -> [i
         }
         bytes.extend_from_slice(&[0, 63, 0]);
     });
-    let mut bits = Bits {
-        bytes,
-        held: 0,
-        count: 0,
-    };
+    let mut bits = Bits { bytes, held: 0, count: 0 };
     let mut previous = [0; 3];
     for row in 0..height {
         for column in 0..width {
@@ -151,11 +147,7 @@ impl Bits {
         let (code, length) = CODES.get(size as usize).copied().unwrap_or((0, 2));
         self.push(code, length);
         // A negative number of n bits is written as itself less one, lowest n bits.
-        let bits = if difference < 0 {
-            difference - 1
-        } else {
-            difference
-        };
+        let bits = if difference < 0 { difference - 1 } else { difference };
         self.push(bits.cast_unsigned() & ((1 << size) - 1), size);
     }
 
@@ -171,14 +163,7 @@ mod tests {
 
     #[test]
     fn pixels_come_back_as_they_were_given() {
-        let colours = [
-            [250, 250, 250],
-            [20, 30, 40],
-            [200, 10, 10],
-            [10, 200, 10],
-            [10, 10, 200],
-            [0, 0, 0],
-        ];
+        let colours = [[250, 250, 250], [20, 30, 40], [200, 10, 10], [10, 200, 10], [10, 10, 200], [0, 0, 0]];
         let jpeg = coloured(6, 2, |column, _| colours[usize::from(column)]);
         let image = image::load_from_memory(&jpeg).unwrap().to_rgb8();
         assert_eq!(image.dimensions(), (48, 16));
@@ -193,14 +178,9 @@ mod tests {
     #[test]
     fn padding_hits_the_size_exactly_and_stays_readable() {
         let plain = white(2, 2);
-        for size in [
-            plain.len() + 4,
-            plain.len() + 5,
-            60_000,
-            65_536 + plain.len(),
-            65_540 + plain.len(),
-            200_001,
-        ] {
+        for size in
+            [plain.len() + 4, plain.len() + 5, 60_000, 65_536 + plain.len(), 65_540 + plain.len(), 200_001]
+        {
             let padded = pad(&plain, size, 7);
             assert_eq!(padded.len(), size);
             assert_eq!(image::load_from_memory(&padded).unwrap().width(), 16, "{size}");

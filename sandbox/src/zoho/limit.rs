@@ -36,15 +36,7 @@ pub(crate) struct Quota {
 impl Limits {
     pub(crate) fn new(per_minute: u32, per_day: u32) -> Self {
         let calls = VecDeque::new();
-        Self {
-            per_minute,
-            per_day,
-            block_code: 43,
-            calls,
-            blocked_until: None,
-            day: i64::MIN,
-            used: 0,
-        }
+        Self { per_minute, per_day, block_code: 43, calls, blocked_until: None, day: i64::MIN, used: 0 }
     }
 
     /// Counts a call, or says why it is refused. A refused call costs nothing of the day.
@@ -52,11 +44,7 @@ impl Limits {
         let now = clock.now();
         match self.blocked_until {
             Some(end) if now < end => {
-                return Err(ApiError::throttled(
-                    self.block_code,
-                    self.per_day,
-                    Some(end - now),
-                ));
+                return Err(ApiError::throttled(self.block_code, self.per_day, Some(end - now)));
             }
             Some(_) => self.lift_block(),
             None => {}
@@ -79,11 +67,7 @@ impl Limits {
     /// The day's quota as of now.
     pub(crate) fn quota(&mut self, clock: &Clock) -> Quota {
         let reset = self.turn_day(clock);
-        Quota {
-            limit: self.per_day,
-            remaining: self.per_day.saturating_sub(self.used),
-            reset,
-        }
+        Quota { limit: self.per_day, remaining: self.per_day.saturating_sub(self.used), reset }
     }
 
     /// Sets how many calls were made today.
@@ -149,10 +133,7 @@ mod tests {
         }
         assert_eq!(code(limits.admit(&clock)), 0, "the first call left the window");
         let refused = limits.admit(&clock).unwrap_err();
-        assert_eq!(
-            (refused.status, refused.code, refused.retry_after),
-            (429, 43, Some(3600))
-        );
+        assert_eq!((refused.status, refused.code, refused.retry_after), (429, 43, Some(3600)));
         clock.shift(59 * 60_000);
         assert_eq!(limits.admit(&clock).unwrap_err().retry_after, Some(60));
         clock.shift(60_000);
@@ -162,28 +143,14 @@ mod tests {
     #[test]
     fn the_day_ends_at_midnight_of_the_organisation() {
         let (clock, mut limits) = (clock(), Limits::new(100, 2));
-        assert_eq!(
-            limits.quota(&clock),
-            Quota {
-                limit: 2,
-                remaining: 2,
-                reset: 3600
-            }
-        );
+        assert_eq!(limits.quota(&clock), Quota { limit: 2, remaining: 2, reset: 3600 });
         assert_eq!(code(limits.admit(&clock)), 0);
         assert_eq!(code(limits.admit(&clock)), 0);
         assert_eq!(code(limits.admit(&clock)), 45);
         assert_eq!(limits.quota(&clock).remaining, 0);
         clock.shift(3_600_000);
         assert_eq!(code(limits.admit(&clock)), 0);
-        assert_eq!(
-            limits.quota(&clock),
-            Quota {
-                limit: 2,
-                remaining: 1,
-                reset: 86_400
-            }
-        );
+        assert_eq!(limits.quota(&clock), Quota { limit: 2, remaining: 1, reset: 86_400 });
     }
 
     #[test]

@@ -42,20 +42,15 @@ pub(crate) struct ListQuery {
 impl ListQuery {
     pub(crate) fn read(params: &Params, rules: &ListRules) -> Result<Self, ApiError> {
         let number = |name: &str, default: usize| match params.filled(name) {
-            Some(text) => text
-                .parse()
-                .ok()
-                .filter(|number| *number > 0)
-                .ok_or_else(|| ApiError::invalid_value(name)),
+            Some(text) => {
+                text.parse().ok().filter(|number| *number > 0).ok_or_else(|| ApiError::invalid_value(name))
+            }
             None => Ok(default),
         };
         let known =
             |words: &'static [&'static str], text: &str| words.iter().find(|word| **word == text).copied();
         let first = |words: &'static [&'static str]| words.first().copied().unwrap_or_default();
-        let column = match params
-            .filled("sort_column")
-            .map(|text| known(rules.columns, text))
-        {
+        let column = match params.filled("sort_column").map(|text| known(rules.columns, text)) {
             Some(Some(column)) => column,
             Some(None) if rules.refuses_columns => return Err(ApiError::invalid_value("sort_column")),
             _ => first(rules.columns),
@@ -75,14 +70,7 @@ impl ListQuery {
             None => i64::MIN,
         };
         let per_page = number("per_page", MAX_PER_PAGE)?.min(MAX_PER_PAGE);
-        Ok(Self {
-            page: number("page", 1)?,
-            per_page,
-            column,
-            is_descending,
-            since,
-            filter,
-        })
+        Ok(Self { page: number("page", 1)?, per_page, column, is_descending, since, filter })
     }
 
     /// The records of the page, and whether there are more behind it. Without a test every record passes.
@@ -95,28 +83,16 @@ impl ListQuery {
         let numbers: Vec<u32> = if self.column == MODIFIED {
             self.window(table.since(self.since), table, test)
         } else {
-            let order = table
-                .order(self.column, |record| key(record, self.column))
-                .to_vec();
+            let order = table.order(self.column, |record| key(record, self.column)).to_vec();
             let since = self.since;
             let is_bounded = since > i64::MIN;
             let recent = order.into_iter().filter(|number| {
-                !is_bounded
-                    || table
-                        .get(*number)
-                        .is_some_and(|record| record.modified() >= since)
+                !is_bounded || table.get(*number).is_some_and(|record| record.modified() >= since)
             });
             self.window(recent, table, test)
         };
         let has_more = numbers.len() > self.per_page;
-        (
-            numbers
-                .into_iter()
-                .take(self.per_page)
-                .filter_map(|number| table.get(number))
-                .collect(),
-            has_more,
-        )
+        (numbers.into_iter().take(self.per_page).filter_map(|number| table.get(number)).collect(), has_more)
     }
 
     /// Numbers of the page and one more.
@@ -130,18 +106,9 @@ impl ListQuery {
         let passes =
             |number: &u32| test.is_none_or(|test| table.get(*number).is_some_and(|record| test(&record)));
         if self.is_descending {
-            numbers
-                .rev()
-                .filter(passes)
-                .skip(skipped)
-                .take(self.per_page + 1)
-                .collect()
+            numbers.rev().filter(passes).skip(skipped).take(self.per_page + 1).collect()
         } else {
-            numbers
-                .filter(passes)
-                .skip(skipped)
-                .take(self.per_page + 1)
-                .collect()
+            numbers.filter(passes).skip(skipped).take(self.per_page + 1).collect()
         }
     }
 
@@ -181,10 +148,7 @@ impl TextTest {
 
     /// A text that must occur.
     pub(crate) fn containing(params: &Params, name: &str) -> Self {
-        Self {
-            contains: params.filled(name).map(str::to_lowercase),
-            ..Self::default()
-        }
+        Self { contains: params.filled(name).map(str::to_lowercase), ..Self::default() }
     }
 
     /// Whether every text passes.
@@ -257,9 +221,7 @@ mod tests {
     fn bound_is_inclusive_under_any_order() {
         let mut table: Table<Item> = Table::new(300, false);
         let bound = table.get(7).unwrap().modified;
-        let expected = (0..300)
-            .filter(|number| table.get(*number).unwrap().modified >= bound)
-            .count();
+        let expected = (0..300).filter(|number| table.get(*number).unwrap().modified >= bound).count();
         for column in ["name", "last_modified_time"] {
             let mut query = query(&format!("sort_column={column}")).unwrap();
             query.since = bound;

@@ -23,10 +23,7 @@ impl Params {
 
     /// The first value of this name.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
-        self.0
-            .iter()
-            .find(|pair| pair.0 == name)
-            .map(|pair| pair.1.as_str())
+        self.0.iter().find(|pair| pair.0 == name).map(|pair| pair.1.as_str())
     }
 
     /// The first value of this name, unless it is empty.
@@ -52,9 +49,7 @@ fn decode(text: &str) -> String {
 }
 
 fn plain(text: &str) -> Vec<u8> {
-    text.bytes()
-        .map(|byte| if byte == b'+' { b' ' } else { byte })
-        .collect()
+    text.bytes().map(|byte| if byte == b'+' { b' ' } else { byte }).collect()
 }
 
 #[cfg(test)]
@@ -68,9 +63,6 @@ mod tests {
         assert_eq!(params.get("b"), Some("x y"));
         assert_eq!(params.get("c"), Some("\u{e9}"));
         assert_eq!(params.get("d"), Some("100%"));
-        assert_eq!(
-            (params.get("e"), params.filled("e"), params.get("f")),
-            (Some(""), None, None)
-        );
+        assert_eq!((params.get("e"), params.filled("e"), params.get("f")), (Some(""), None, None));
     }
 }

@@ -84,14 +84,8 @@ impl ZohoImage {
             // Padded to the wanted size, which no motif comes near to.
             Self::Jpeg if image_bytes > 8192 => image_bytes,
             kind => {
-                let showing = Showing {
-                    kind,
-                    seed,
-                    size: image_bytes,
-                    served: 0,
-                    as_document: true,
-                    elsewhere: "",
-                };
+                let showing =
+                    Showing { kind, seed, size: image_bytes, served: 0, as_document: true, elsewhere: "" };
                 showing.response().0.body.len()
             }
         }
@@ -126,10 +120,9 @@ impl Showing<'_> {
             ZohoImage::Gif => self.found("image/gif", drawn(self.seed, ImageFormat::Gif)),
             ZohoImage::Bmp => self.found("image/bmp", drawn(self.seed, ImageFormat::Bmp)),
             ZohoImage::Missing => (gone(404), false),
-            ZohoImage::Json => (
-                Response::json(200, &json!({"code": 1002, "message": "Image does not exist."})),
-                false,
-            ),
+            ZohoImage::Json => {
+                (Response::json(200, &json!({"code": 1002, "message": "Image does not exist."})), false)
+            }
             ZohoImage::Html => (Response::html(200, "Sign in"), false),
             ZohoImage::Empty => self.found("image/jpeg", Vec::new()),
             ZohoImage::Truncated => {
@@ -153,11 +146,7 @@ impl Showing<'_> {
     }
 
     fn found(&self, content_type: &'static str, bytes: Vec<u8>) -> (Response, bool) {
-        let content_type = if self.as_document {
-            "application/octet-stream"
-        } else {
-            content_type
-        };
+        let content_type = if self.as_document { "application/octet-stream" } else { content_type };
         (Response::new(200, content_type, bytes), true)
     }
 
@@ -212,14 +201,8 @@ mod tests {
     use super::*;
 
     fn response(kind: ZohoImage) -> Response {
-        let showing = Showing {
-            kind,
-            seed: 5,
-            size: 60_000,
-            served: 0,
-            as_document: false,
-            elsewhere: "http://x/",
-        };
+        let showing =
+            Showing { kind, seed: 5, size: 60_000, served: 0, as_document: false, elsewhere: "http://x/" };
         showing.response().0
     }
 
@@ -251,9 +234,7 @@ mod tests {
     #[test]
     fn huge_has_64_million_pixels_in_few_bytes_and_large_has_7_mb() {
         let bytes = response(ZohoImage::Huge).body;
-        let size = image::ImageReader::new(Cursor::new(&bytes))
-            .with_guessed_format()
-            .unwrap();
+        let size = image::ImageReader::new(Cursor::new(&bytes)).with_guessed_format().unwrap();
         assert_eq!(size.into_dimensions().unwrap(), (8000, 8000));
         assert!(bytes.len() < 500_000);
         assert_eq!(response(ZohoImage::Large).body.len(), 7 * 1024 * 1024);

@@ -107,21 +107,9 @@ mod tests {
     fn paths_lead_to_targets_and_scopes() {
         let route = Route::of("/inventory/v1/items/12/image").unwrap();
         assert_eq!(route.target, Target::ItemImage("12".to_owned()));
-        assert_eq!(
-            (route.endpoint(), route.scope()),
-            (ZohoEndpoint::Image, "ZohoInventory.items.READ")
-        );
-        assert_eq!(
-            Route::of("/books/v3/contacts").unwrap().scope(),
-            "ZohoBooks.contacts.READ"
-        );
-        for unknown in [
-            "/books/v4/items",
-            "/inventory/v1/items/abc",
-            "/inventory/v1/",
-            "/items",
-            "/",
-        ] {
+        assert_eq!((route.endpoint(), route.scope()), (ZohoEndpoint::Image, "ZohoInventory.items.READ"));
+        assert_eq!(Route::of("/books/v3/contacts").unwrap().scope(), "ZohoBooks.contacts.READ");
+        for unknown in ["/books/v4/items", "/inventory/v1/items/abc", "/inventory/v1/", "/items", "/"] {
             assert_eq!(Route::of(unknown), None, "{unknown}");
         }
     }

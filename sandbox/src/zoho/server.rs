@@ -46,12 +46,7 @@ impl Drop for InProcess {
 impl Server {
     pub(crate) fn new(port: u16, world: World) -> Self {
         let clock = Arc::clone(&world.clock);
-        Self {
-            port,
-            clock,
-            world: Mutex::new(world),
-            in_process: AtomicU32::new(0),
-        }
+        Self { port, clock, world: Mutex::new(world), in_process: AtomicU32::new(0) }
     }
 
     /// The organisation. A panic elsewhere leaves it usable: every change is made in one step.
@@ -76,12 +71,8 @@ impl Server {
     fn api(&self, request: &Request, route: Route) -> Response {
         if !matches!(request.method.as_str(), "GET" | "HEAD") {
             // Only reading is modelled; the documentation lists the status, the code was not seen.
-            return ApiError::new(
-                405,
-                37,
-                "The HTTP method is not allowed for the requested resource",
-            )
-            .response();
+            return ApiError::new(405, 37, "The HTTP method is not allowed for the requested resource")
+                .response();
         }
         let elsewhere = format!("http://localhost:{}/elsewhere", self.port);
         let call = Call {
@@ -147,17 +138,8 @@ impl Server {
         let (fault, delay, concurrent, per_day) = {
             let mut world = self.world();
             world.counts.call(endpoint);
-            let delay = if is_token {
-                Duration::ZERO
-            } else {
-                world.settings.call_delay
-            };
-            (
-                world.faults.take(endpoint),
-                delay,
-                world.concurrent,
-                world.limits.per_day,
-            )
+            let delay = if is_token { Duration::ZERO } else { world.settings.call_delay };
+            (world.faults.take(endpoint), delay, world.concurrent, world.limits.per_day)
         };
         if let Some(fault) = &fault
             && let Some(reply) = self.befall(fault).await
@@ -201,11 +183,8 @@ impl Handler for Server {
         let is_token = request.path == TOKEN_PATH;
         // Tokens are granted by the accounts server, which is no part of the organisation's limits.
         let in_process = self.in_process.fetch_add(u32::from(!is_token), Ordering::SeqCst) + 1;
-        let guard: Box<dyn Send> = if is_token {
-            Box::new(())
-        } else {
-            Box::new(InProcess(Arc::clone(&self)))
-        };
+        let guard: Box<dyn Send> =
+            if is_token { Box::new(()) } else { Box::new(InProcess(Arc::clone(&self))) };
         let reply = self.call(request, in_process).await;
         if let Reply::Answer(response) = &reply {
             self.count_status(is_token, response.status);

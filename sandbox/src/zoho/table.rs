@@ -30,17 +30,8 @@ impl<T: Record> Table<T> {
     pub(crate) fn new(count: usize, with_images: bool) -> Self {
         // Ids have eight digits for the number, and the last million stays free for new records.
         let seeded = u32::try_from(count).unwrap_or(u32::MAX).min(99_000_000);
-        let times = (0..seeded)
-            .map(|number| (T::seeded_modified(number), number))
-            .collect();
-        Self {
-            with_images,
-            seeded,
-            next: seeded,
-            changed: HashMap::new(),
-            times,
-            orders: HashMap::new(),
-        }
+        let times = (0..seeded).map(|number| (T::seeded_modified(number), number)).collect();
+        Self { with_images, seeded, next: seeded, changed: HashMap::new(), times, orders: HashMap::new() }
     }
 
     pub(crate) fn get(&self, number: u32) -> Option<T> {
@@ -63,10 +54,7 @@ impl<T: Record> Table<T> {
 
     /// Back to an earlier state, but numbers given since are never given again.
     pub(crate) fn restore(&mut self, earlier: &Self) {
-        *self = Self {
-            next: self.next.max(earlier.next),
-            ..earlier.clone()
-        };
+        *self = Self { next: self.next.max(earlier.next), ..earlier.clone() };
     }
 
     /// Stores a new or changed record.
@@ -106,10 +94,7 @@ impl<T: Record> Table<T> {
                 .filter_map(|number| self.get(number).map(|record| (key(&record), number)))
                 .collect();
             keyed.sort_unstable();
-            self.orders.insert(
-                column.to_owned(),
-                keyed.into_iter().map(|(_, number)| number).collect(),
-            );
+            self.orders.insert(column.to_owned(), keyed.into_iter().map(|(_, number)| number).collect());
         }
         self.orders.get(column).map_or(&[], Vec::as_slice)
     }

@@ -106,9 +106,7 @@ impl World {
 
     /// Brings the records back to a snapshot, as a restored backup does; uploads made since keep their numbers.
     pub(crate) fn restore(&mut self, snapshot: &ZohoSnapshot) {
-        let uploads = self
-            .uploads
-            .split_off(snapshot.uploads.len().min(self.uploads.len()));
+        let uploads = self.uploads.split_off(snapshot.uploads.len().min(self.uploads.len()));
         self.uploads.clone_from(&snapshot.uploads);
         self.uploads.extend(uploads);
         self.items.restore(&snapshot.items);

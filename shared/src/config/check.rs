@@ -31,24 +31,11 @@ pub(super) fn config(
     }
     let mut pipelines: Vec<Pipeline> = Vec::new();
     for (name, keys) in &file.pipeline {
-        let pipeline = Draft {
-            path,
-            file,
-            name,
-            keys,
-        }
-        .pipeline()?;
-        if let Some(other) = pipelines
-            .iter()
-            .find(|other| same_place(&other.sink, &pipeline.sink))
-        {
+        let pipeline = Draft { path, file, name, keys }.pipeline()?;
+        if let Some(other) = pipelines.iter().find(|other| same_place(&other.sink, &pipeline.sink)) {
             return Err(wrong(
                 path,
-                format!(
-                    "pipelines '{}' and '{name}' both write {}",
-                    other.name,
-                    place(&pipeline.sink)
-                ),
+                format!("pipelines '{}' and '{name}' both write {}", other.name, place(&pipeline.sink)),
             )
             .advise("give each its own `file`, or its own `prefix` and `entity`"));
         }
@@ -59,12 +46,7 @@ pub(super) fn config(
             .advise("add a [pipeline.NAME] table; `catalog-sync config example` shows one"));
     }
     let state = folder_of(path).join(file.state.as_deref().unwrap_or(Path::new("catalog-sync.db")));
-    Ok(Config {
-        state,
-        odoo,
-        zoho,
-        pipelines,
-    })
+    Ok(Config { state, odoo, zoho, pipelines })
 }
 
 fn wrong(path: &Path, what: impl std::fmt::Display) -> Failure {
@@ -90,10 +72,7 @@ fn place(sink: &SinkConfig) -> String {
     match sink {
         SinkConfig::Json(file) => file.path.display().to_string(),
         SinkConfig::Odoo(target) => {
-            format!(
-                "external ids {}.{}_... in odoo.{}",
-                target.prefix, target.entity, target.server
-            )
+            format!("external ids {}.{}_... in odoo.{}", target.prefix, target.entity, target.server)
         }
     }
 }
@@ -165,10 +144,8 @@ impl<'a> Draft<'a> {
     }
 
     fn pipeline(&self) -> Result<Pipeline, Failure> {
-        let name: PipelineName = self
-            .name
-            .parse()
-            .map_err(|error| self.wrong(format!("[pipeline.{}]: {error}", self.name)))?;
+        let name: PipelineName =
+            self.name.parse().map_err(|error| self.wrong(format!("[pipeline.{}]: {error}", self.name)))?;
         let (from, server) = self.refer("source", &self.keys.source, &[System::Odoo, System::Zoho])?;
         let (to, target) = self.refer("sink", &self.keys.sink, &[System::Json, System::Odoo])?;
         if from == System::Odoo && to == System::Odoo {
@@ -198,9 +175,7 @@ impl<'a> Draft<'a> {
                 System::Json => self.file.json.keys().map(|name| format!("json.{name}")).collect(),
             }
         };
-        let found = allowed
-            .iter()
-            .find(|system| known(system).iter().any(|name| name == reference));
+        let found = allowed.iter().find(|system| known(system).iter().any(|name| name == reference));
         if let (Some(system), Some((_, name))) = (found, reference.split_once('.')) {
             return Ok((*system, name));
         }
@@ -220,11 +195,7 @@ impl<'a> Draft<'a> {
 
     /// The entity that is named, or that is called like the pipeline.
     fn entity(&self, from: System) -> Result<Option<&'static Entity>, Failure> {
-        let of = if from == System::Zoho {
-            entity::ZOHO
-        } else {
-            entity::ODOO
-        };
+        let of = if from == System::Zoho { entity::ZOHO } else { entity::ODOO };
         let named = self.keys.entity.as_deref();
         let entity = of.iter().find(|entity| entity.name == named.unwrap_or(self.name));
         if let (Some(named), None) = (named, entity) {
@@ -233,9 +204,7 @@ impl<'a> Draft<'a> {
                 System::Zoho => suggest(named, &names),
                 _ => format!("{}; or set `model` and `fields`", suggest(named, &names)),
             };
-            return Err(self
-                .wrong(format!("{} is '{named}'", self.at("entity")))
-                .advise(advice));
+            return Err(self.wrong(format!("{} is '{named}'", self.at("entity"))).advise(advice));
         }
         match (&self.keys.model, entity) {
             (Some(model), Some(entity)) if entity.model != model => Ok(None),
@@ -248,10 +217,7 @@ impl<'a> Draft<'a> {
         if let Some(mapping) = &self.keys.mapping {
             if !self.keys.fields.is_empty() {
                 return Err(self
-                    .wrong(format!(
-                        "pipeline '{}' has both `fields` and `mapping`",
-                        self.name
-                    ))
+                    .wrong(format!("pipeline '{}' has both `fields` and `mapping`", self.name))
                     .advise("keep one: `fields` keeps the source's names, `mapping` renames"));
             }
             for (column, value) in mapping {
@@ -265,10 +231,7 @@ impl<'a> Draft<'a> {
         }
         if columns.is_empty() {
             return Err(self
-                .wrong(format!(
-                    "pipeline '{}' does not say which fields it reads",
-                    self.name
-                ))
+                .wrong(format!("pipeline '{}' does not say which fields it reads", self.name))
                 .advise("set `fields = [\"name\", ...]` or a `mapping`"));
         }
         if to == System::Json {
@@ -277,14 +240,10 @@ impl<'a> Draft<'a> {
             columns.insert(0, SourceColumn::renamed("id", id));
         }
         let mut seen = HashSet::new();
-        match columns
-            .iter()
-            .find(|column| !seen.insert(column.column.name.clone()))
-        {
-            Some(twice) => Err(self.wrong(format!(
-                "pipeline '{}' names '{}' twice",
-                self.name, twice.column.name
-            ))),
+        match columns.iter().find(|column| !seen.insert(column.column.name.clone())) {
+            Some(twice) => {
+                Err(self.wrong(format!("pipeline '{}' names '{}' twice", self.name, twice.column.name)))
+            }
             None => Ok(columns),
         }
     }
@@ -294,15 +253,11 @@ impl<'a> Draft<'a> {
         if (1..=most).contains(&page_size) {
             return Ok(page_size);
         }
-        Err(self
-            .wrong(format!("{} is {page_size}", self.at("page_size")))
-            .advise(format!("use 1 to {most}")))
+        Err(self.wrong(format!("{} is {page_size}", self.at("page_size"))).advise(format!("use 1 to {most}")))
     }
 
     fn overlap(&self) -> Duration {
-        self.keys
-            .overlap
-            .map_or(Duration::from_mins(15), |Span(span)| span)
+        self.keys.overlap.map_or(Duration::from_mins(15), |Span(span)| span)
     }
 
     fn odoo_entity(
@@ -311,11 +266,7 @@ impl<'a> Draft<'a> {
         entity: Option<&Entity>,
         columns: Vec<SourceColumn>,
     ) -> Result<OdooEntity, Failure> {
-        let model = self
-            .keys
-            .model
-            .clone()
-            .or_else(|| entity.map(|entity| entity.model.to_owned()));
+        let model = self.keys.model.clone().or_else(|| entity.map(|entity| entity.model.to_owned()));
         let model = model.ok_or_else(|| {
             self.wrong(format!("pipeline '{}' does not say what it reads", self.name))
                 .advise("set `entity = \"customers\"` or `\"products\"`, or `model` and `fields`")
@@ -347,12 +298,7 @@ impl<'a> Draft<'a> {
         };
         Ok(ZohoEntity {
             server: server.to_owned(),
-            api: self
-                .file
-                .zoho
-                .get(server)
-                .and_then(|account| account.api)
-                .unwrap_or(Api::Inventory),
+            api: self.file.zoho.get(server).and_then(|account| account.api).unwrap_or(Api::Inventory),
             kind,
             columns,
             overlap: self.overlap(),
@@ -361,16 +307,9 @@ impl<'a> Draft<'a> {
     }
 
     fn json_file(&self, target: &str, entity: Option<&Entity>) -> Result<JsonFile, Failure> {
-        let table = self
-            .file
-            .json
-            .get(target)
-            .ok_or_else(|| self.wrong(format!("there is no [json.{target}]")))?;
-        let file = self
-            .keys
-            .file
-            .clone()
-            .or_else(|| entity.map(|entity| entity.file.into()));
+        let table =
+            self.file.json.get(target).ok_or_else(|| self.wrong(format!("there is no [json.{target}]")))?;
+        let file = self.keys.file.clone().or_else(|| entity.map(|entity| entity.file.into()));
         let file = file.unwrap_or_else(|| format!("{}.json", self.name).into());
         Ok(JsonFile {
             path: folder_of(self.path).join(&table.folder).join(file),
@@ -379,17 +318,11 @@ impl<'a> Draft<'a> {
     }
 
     fn odoo_target(&self, target: &str, entity: Option<&Entity>) -> Result<OdooTarget, Failure> {
-        let model = self
-            .keys
-            .target
-            .clone()
-            .or_else(|| entity.and_then(|entity| entity.target).map(str::to_owned));
+        let model =
+            self.keys.target.clone().or_else(|| entity.and_then(|entity| entity.target).map(str::to_owned));
         let model = model.ok_or_else(|| {
-            self.wrong(format!(
-                "pipeline '{}' does not say which Odoo model it writes",
-                self.name
-            ))
-            .advise("set `target = \"product.product\"`")
+            self.wrong(format!("pipeline '{}' does not say which Odoo model it writes", self.name))
+                .advise("set `target = \"product.product\"`")
         })?;
         let products = model == "product.product";
         Ok(OdooTarget {

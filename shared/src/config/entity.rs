@@ -30,25 +30,15 @@ impl Entity {
     /// The usual columns: those of the file, or those of Odoo.
     pub(super) fn columns(&self, to_odoo: bool) -> Vec<SourceColumn> {
         if !to_odoo {
-            return self
-                .fields
-                .iter()
-                .map(|field| SourceColumn::kept(field))
-                .collect();
+            return self.fields.iter().map(|field| SourceColumn::kept(field)).collect();
         }
-        let mut columns: Vec<SourceColumn> = self
-            .mapping
-            .iter()
-            .map(|(column, field)| SourceColumn::renamed(column, field))
-            .collect();
+        let mut columns: Vec<SourceColumn> =
+            self.mapping.iter().map(|(column, field)| SourceColumn::renamed(column, field)).collect();
         if self.name == "items" {
             columns.push(unit_of_measure());
             columns.push(status_as_active());
             columns.extend(["sale_ok", "purchase_ok"].map(|name| SourceColumn {
-                column: Column {
-                    name: name.to_owned(),
-                    origin: Origin::Constant(true.into()),
-                },
+                column: Column { name: name.to_owned(), origin: Origin::Constant(true.into()) },
                 optional: false,
             }));
         }
@@ -59,47 +49,19 @@ impl Entity {
 /// Odoo requires a unit: what Zoho calls a piece, and an item without unit, is counted in "Units". Other units are to
 /// exist in Odoo under the name that Zoho has for them.
 fn unit_of_measure() -> SourceColumn {
-    let pieces = [
-        "pcs", "pc", "piece", "pieces", "nos", "ea", "each", "unit", "units",
-    ];
-    let mut values: BTreeMap<String, Value> = pieces
-        .iter()
-        .map(|name| ((*name).to_owned(), "Units".into()))
-        .collect();
+    let pieces = ["pcs", "pc", "piece", "pieces", "nos", "ea", "each", "unit", "units"];
+    let mut values: BTreeMap<String, Value> =
+        pieces.iter().map(|name| ((*name).to_owned(), "Units".into())).collect();
     values.insert("*".to_owned(), "*".into());
-    let origin = Origin::Field {
-        name: "unit".to_owned(),
-        default: Some("Units".into()),
-        values,
-    };
-    SourceColumn {
-        column: Column {
-            name: "uom_id".to_owned(),
-            origin,
-        },
-        optional: true,
-    }
+    let origin = Origin::Field { name: "unit".to_owned(), default: Some("Units".into()), values };
+    SourceColumn { column: Column { name: "uom_id".to_owned(), origin }, optional: true }
 }
 
 /// An inactive item is an archived product.
 fn status_as_active() -> SourceColumn {
-    let values = [
-        ("active".to_owned(), true.into()),
-        ("inactive".to_owned(), false.into()),
-    ]
-    .into();
-    let origin = Origin::Field {
-        name: "status".to_owned(),
-        default: Some(true.into()),
-        values,
-    };
-    SourceColumn {
-        column: Column {
-            name: "active".to_owned(),
-            origin,
-        },
-        optional: false,
-    }
+    let values = [("active".to_owned(), true.into()), ("inactive".to_owned(), false.into())].into();
+    let origin = Origin::Field { name: "status".to_owned(), default: Some(true.into()), values };
+    SourceColumn { column: Column { name: "active".to_owned(), origin }, optional: false }
 }
 
 pub(super) static ODOO: &[Entity] = &[

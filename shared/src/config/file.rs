@@ -114,10 +114,7 @@ impl TryFrom<String> for Span {
             _ => return Err(wrong()),
         };
         let count: u64 = text.trim_end_matches(unit).trim().parse().map_err(|_| wrong())?;
-        count
-            .checked_mul(seconds)
-            .map(|seconds| Self(Duration::from_secs(seconds)))
-            .ok_or_else(wrong)
+        count.checked_mul(seconds).map(|seconds| Self(Duration::from_secs(seconds))).ok_or_else(wrong)
     }
 }
 
@@ -129,22 +126,13 @@ pub(super) fn parse(text: &str, path: &Path) -> Result<File, Failure> {
             None => path.display().to_string(),
         };
         let message = error.message();
-        let failure = Failure::configuration(format!(
-            "{place}: {}",
-            message.lines().collect::<Vec<_>>().join(" ")
-        ));
+        let failure =
+            Failure::configuration(format!("{place}: {}", message.lines().collect::<Vec<_>>().join(" ")));
         match quoted(message).as_slice() {
             [unknown, known @ ..] if message.starts_with("unknown field") => {
                 let failure = Failure::configuration(format!("{place}: there is no key '{unknown}' here"));
-                if [
-                    "password",
-                    "api_key",
-                    "secret",
-                    "token",
-                    "client_secret",
-                    "refresh_token",
-                ]
-                .contains(unknown)
+                if ["password", "api_key", "secret", "token", "client_secret", "refresh_token"]
+                    .contains(unknown)
                 {
                     failure.advise(
                         "secrets come from the environment: CATALOG_SYNC_ODOO_<NAME>_PASSWORD or _API_KEY, \
@@ -166,10 +154,7 @@ fn quoted(message: &str) -> Vec<&str> {
 
 /// A TOML table as JSON values.
 pub(super) fn values(table: &BTreeMap<String, toml::Value>) -> Values {
-    table
-        .iter()
-        .map(|(key, value)| (key.clone(), json(value.clone())))
-        .collect()
+    table.iter().map(|(key, value)| (key.clone(), json(value.clone()))).collect()
 }
 
 /// A TOML value as JSON; decimals keep the digits that were written as far as TOML's own float keeps them.
@@ -181,10 +166,7 @@ pub(super) fn json(value: toml::Value) -> Value {
         toml::Value::Boolean(flag) => Value::Bool(flag),
         toml::Value::Datetime(time) => Value::String(time.to_string()),
         toml::Value::Array(items) => items.into_iter().map(json).collect(),
-        toml::Value::Table(fields) => fields
-            .into_iter()
-            .map(|(key, value)| (key, json(value)))
-            .collect(),
+        toml::Value::Table(fields) => fields.into_iter().map(|(key, value)| (key, json(value))).collect(),
     }
 }
 
@@ -202,30 +184,23 @@ pub(super) fn column(name: &str, value: &toml::Value) -> Result<SourceColumn, St
     if let Some(unknown) = table.keys().find(|key| !KEYS.contains(&key.as_str())) {
         return Err(format!("has an unknown key '{unknown}'; it {FORMS}"));
     }
-    match (
-        table.get("from").and_then(toml::Value::as_str),
-        table.get("constant"),
-    ) {
+    match (table.get("from").and_then(toml::Value::as_str), table.get("constant")) {
         (Some(from), None) => {
             let mut column = SourceColumn::renamed(name, from);
             if let Origin::Field { default, values, .. } = &mut column.column.origin {
                 *default = table.get("default").cloned().map(json);
                 *values = match table.get("values") {
                     None => BTreeMap::new(),
-                    Some(toml::Value::Table(pairs)) => pairs
-                        .iter()
-                        .map(|(old, new)| (old.clone(), json(new.clone())))
-                        .collect(),
+                    Some(toml::Value::Table(pairs)) => {
+                        pairs.iter().map(|(old, new)| (old.clone(), json(new.clone()))).collect()
+                    }
                     Some(_) => return Err(FORMS.to_owned()),
                 };
             }
             Ok(column)
         }
         (None, Some(constant)) if table.len() == 1 => Ok(SourceColumn {
-            column: Column {
-                name: name.to_owned(),
-                origin: Origin::Constant(json(constant.clone())),
-            },
+            column: Column { name: name.to_owned(), origin: Origin::Constant(json(constant.clone())) },
             optional: false,
         }),
         _ => Err(FORMS.to_owned()),

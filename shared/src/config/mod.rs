@@ -68,19 +68,11 @@ impl Config {
         if names.is_empty() {
             return Ok(self.pipelines.iter().collect());
         }
-        let known: Vec<&str> = self
-            .pipelines
-            .iter()
-            .map(|pipeline| pipeline.name.as_str())
-            .collect();
+        let known: Vec<&str> = self.pipelines.iter().map(|pipeline| pipeline.name.as_str()).collect();
         let find = |name: &String| {
-            self.pipelines
-                .iter()
-                .find(|pipeline| pipeline.name.as_str() == name)
-                .ok_or_else(|| {
-                    Failure::configuration(format!("there is no pipeline '{name}'"))
-                        .advise(suggest(name, &known))
-                })
+            self.pipelines.iter().find(|pipeline| pipeline.name.as_str() == name).ok_or_else(|| {
+                Failure::configuration(format!("there is no pipeline '{name}'")).advise(suggest(name, &known))
+            })
         };
         names.iter().map(find).collect()
     }

@@ -27,13 +27,11 @@ pub(super) fn zoho(
     let [client_secret, refresh_token] = zoho_names(name);
     let client_secret = read(&client_secret, environment)?;
     let refresh_token = read(&refresh_token, environment)?;
-    Ok(client_secret
-        .zip(refresh_token)
-        .map(|(client_secret, refresh_token)| ZohoSecret {
-            client_id: client_id.to_owned(),
-            client_secret,
-            refresh_token,
-        }))
+    Ok(client_secret.zip(refresh_token).map(|(client_secret, refresh_token)| ZohoSecret {
+        client_id: client_id.to_owned(),
+        client_secret,
+        refresh_token,
+    }))
 }
 
 /// The variables of Zoho, in words.
@@ -72,10 +70,8 @@ fn read(name: &str, environment: &dyn Fn(&str) -> Option<String>) -> Result<Opti
                     .because(error)
             })?;
             match text.trim_end_matches(['\r', '\n']) {
-                "" => Err(
-                    Failure::configuration(format!("{path}, which {file_name} names, is empty"))
-                        .advise("write the secret into it"),
-                ),
+                "" => Err(Failure::configuration(format!("{path}, which {file_name} names, is empty"))
+                    .advise("write the secret into it")),
                 secret => Ok(Some(secret.to_owned().into())),
             }
         }

@@ -37,9 +37,8 @@ impl OdooServer {
     /// `Reason::Configuration` where no secret is set, naming the variables.
     pub fn connection(&self) -> Result<OdooConfig, Failure> {
         let secret = self.secret.clone().ok_or_else(|| {
-            Failure::configuration(format!("no password or API key is set for [odoo.{}]", self.name)).advise(
-                format!("set {} in the environment", secret::variables(&self.name)),
-            )
+            Failure::configuration(format!("no password or API key is set for [odoo.{}]", self.name))
+                .advise(format!("set {} in the environment", secret::variables(&self.name)))
         })?;
         let mut config = OdooConfig::new(&self.url, &self.database, secret);
         config.user.clone_from(&self.user);
@@ -82,9 +81,8 @@ impl ZohoAccount {
     /// `Reason::Configuration` where a secret is missing, naming the variables.
     pub fn connection(&self) -> Result<ZohoConfig, Failure> {
         let secret = self.secret.clone().ok_or_else(|| {
-            Failure::configuration(format!("the secrets of [zoho.{}] are not all set", self.name)).advise(
-                format!("set {} in the environment", secret::zoho_variables(&self.name)),
-            )
+            Failure::configuration(format!("the secrets of [zoho.{}] are not all set", self.name))
+                .advise(format!("set {} in the environment", secret::zoho_variables(&self.name)))
         })?;
         let mut config = ZohoConfig::new(self.data_center, &self.organization_id, secret);
         config.accounts_url.clone_from(&self.accounts_url);

@@ -13,9 +13,7 @@ fn load_with(text: &str, environment: &dyn Fn(&str) -> Option<String>) -> Result
 
 fn sentence(text: &str) -> String {
     let sentence = load(text).unwrap_err().to_string();
-    sentence
-        .split_once("catalog-sync.toml")
-        .map_or(sentence.clone(), |(_, rest)| rest.to_owned())
+    sentence.split_once("catalog-sync.toml").map_or(sentence.clone(), |(_, rest)| rest.to_owned())
 }
 
 const SERVER: &str =
@@ -28,11 +26,7 @@ fn with_pipeline(lines: &str) -> String {
 #[test]
 fn the_example_is_a_configuration_with_both_entities() {
     let config = load(EXAMPLE).unwrap();
-    let names: Vec<_> = config
-        .pipelines
-        .iter()
-        .map(|pipeline| pipeline.name.as_str())
-        .collect();
+    let names: Vec<_> = config.pipelines.iter().map(|pipeline| pipeline.name.as_str()).collect();
     assert_eq!(names, ["customers", "products"]);
     let (SourceConfig::Odoo(customers), SinkConfig::Json(file)) =
         (&config.pipelines[0].source, &config.pipelines[0].sink)
@@ -49,13 +43,7 @@ fn the_example_with_every_line_uncommented_is_a_configuration_too() {
     let switched_off = |line: &str| line.starts_with('#') && !line.starts_with("# ");
     let text: Vec<&str> = EXAMPLE
         .lines()
-        .map(|line| {
-            if switched_off(line) {
-                line.trim_start_matches('#')
-            } else {
-                line
-            }
-        })
+        .map(|line| if switched_off(line) { line.trim_start_matches('#') } else { line })
         .collect();
     let text = text.join("\n");
     let config = load(&text).unwrap();
@@ -65,10 +53,7 @@ fn the_example_with_every_line_uncommented_is_a_configuration_too() {
     else {
         panic!("items go from Zoho into Odoo")
     };
-    assert_eq!(
-        (target.model.as_str(), target.entity.as_str()),
-        ("product.product", "item")
-    );
+    assert_eq!((target.model.as_str(), target.entity.as_str()), ("product.product", "item"));
     assert!(target.images && target.storable);
 }
 
@@ -83,10 +68,7 @@ fn an_unknown_key_is_named_with_its_line_and_the_likely_one() {
 #[test]
 fn a_secret_in_the_file_is_refused_without_repeating_it() {
     let sentence = sentence(&SERVER.replace("database = \"d\"", "database = \"d\"\npassword = \"geheim\""));
-    assert!(
-        sentence.contains("line 4") && sentence.contains("_PASSWORD"),
-        "{sentence}"
-    );
+    assert!(sentence.contains("line 4") && sentence.contains("_PASSWORD"), "{sentence}");
     assert!(!sentence.contains("geheim"), "{sentence}");
 }
 
@@ -98,29 +80,14 @@ fn broken_toml_names_its_line() {
 #[test]
 fn wrong_references_and_values_say_what_to_write() {
     let cases = [
-        (
-            with_pipeline("").replace("odoo.erp\"\nsink", "odoo.erb\"\nsink"),
-            "did you mean 'odoo.erp'?",
-        ),
-        (
-            with_pipeline("entity = \"custmers\"\n"),
-            "did you mean 'customers'?",
-        ),
+        (with_pipeline("").replace("odoo.erp\"\nsink", "odoo.erb\"\nsink"), "did you mean 'odoo.erp'?"),
+        (with_pipeline("entity = \"custmers\"\n"), "did you mean 'customers'?"),
         (with_pipeline("overlap = \"soon\"\n"), "number and s, m, h or d"),
         (with_pipeline("page_size = 0\n"), "use 1 to 5000"),
         (with_pipeline("model = \"res.country\"\n"), "set `fields"),
-        (
-            with_pipeline("fields = [\"name\", \"name\"]\n"),
-            "names 'name' twice",
-        ),
-        (
-            with_pipeline("[pipeline.customers.mapping]\na = 1\n"),
-            "mapping.a is to be",
-        ),
-        (
-            with_pipeline("[pipeline.Bad]\nsource = \"odoo.erp\"\nsink = \"json.files\"\n"),
-            "no pipeline name",
-        ),
+        (with_pipeline("fields = [\"name\", \"name\"]\n"), "names 'name' twice"),
+        (with_pipeline("[pipeline.customers.mapping]\na = 1\n"), "mapping.a is to be"),
+        (with_pipeline("[pipeline.Bad]\nsource = \"odoo.erp\"\nsink = \"json.files\"\n"), "no pipeline name"),
         (SERVER.replace("https://", ""), "start it with https://"),
         (SERVER.to_owned(), "add a [pipeline.NAME]"),
     ];
@@ -147,10 +114,8 @@ fn secrets_come_from_the_environment_or_a_file() {
         (name == "CATALOG_SYNC_ODOO_ERP_PASSWORD_FILE").then(|| file.clone())
     })
     .unwrap();
-    assert!(
-        matches!(&config.odoo["erp"].secret, Some(crate::odoo::OdooSecret::Password(secret))
-        if secrecy::ExposeSecret::expose_secret(secret) == "geheim")
-    );
+    assert!(matches!(&config.odoo["erp"].secret, Some(crate::odoo::OdooSecret::Password(secret))
+        if secrecy::ExposeSecret::expose_secret(secret) == "geheim"));
     assert!(!format!("{config:?}").contains("geheim"));
 }
 
@@ -159,10 +124,6 @@ fn pipelines_are_chosen_by_name() {
     let config = load(EXAMPLE).unwrap();
     assert_eq!(config.choose(&["products".to_owned()]).unwrap().len(), 1);
     assert!(
-        config
-            .choose(&["product".to_owned()])
-            .unwrap_err()
-            .to_string()
-            .contains("did you mean 'products'?")
+        config.choose(&["product".to_owned()]).unwrap_err().to_string().contains("did you mean 'products'?")
     );
 }

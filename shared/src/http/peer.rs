@@ -23,12 +23,7 @@ impl Peer<'_> {
     /// than a log should.
     pub(crate) fn transport(&self, error: reqwest::Error) -> Failure {
         let error = error.without_url();
-        let Self {
-            system,
-            host,
-            setting,
-            timeout,
-        } = self;
+        let Self { system, host, setting, timeout } = self;
         let causes = causes(&error);
         if causes.contains("certificate") {
             return Failure::configuration(format!("the TLS certificate of {host} is not trusted"))
@@ -38,18 +33,13 @@ impl Peer<'_> {
         if causes.contains("corrupt message") || causes.contains("InvalidContentType") {
             return Failure::configuration(format!("{host} does not speak TLS on this port"))
                 .because(error)
-                .advise(format!(
-                    "set `{setting}` to http://, or to the port that serves https"
-                ));
+                .advise(format!("set `{setting}` to http://, or to the port that serves https"));
         }
         if error.is_timeout() {
             let what = if error.is_connect() {
                 format!("no connection to {system} at {host} in time")
             } else {
-                format!(
-                    "no answer of {system} at {host} within {} s",
-                    timeout.as_secs_f32()
-                )
+                format!("no answer of {system} at {host} within {} s", timeout.as_secs_f32())
             };
             return Failure::transient(Reason::Timeout, what).because(error);
         }
@@ -63,9 +53,7 @@ impl Peer<'_> {
         };
         Failure::transient(Reason::Unreachable, what)
             .because(error)
-            .advise(format!(
-                "check that the server is running and that `{setting}` is right"
-            ))
+            .advise(format!("check that the server is running and that `{setting}` is right"))
     }
 }
 

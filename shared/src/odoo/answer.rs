@@ -146,12 +146,8 @@ impl Expected<'_> {
         if let Purpose::Version = self.purpose {
             return not_odoo(self.place);
         }
-        Failure::new(
-            Class::Transient,
-            Reason::Protocol,
-            format!("the answer of Odoo at {host} {what}"),
-        )
-        .advise("check that no proxy in front of Odoo cuts off or replaces answers")
+        Failure::new(Class::Transient, Reason::Protocol, format!("the answer of Odoo at {host} {what}"))
+            .advise("check that no proxy in front of Odoo cuts off or replaces answers")
     }
 }
 

@@ -154,10 +154,7 @@ impl Operation<'_> {
 
     /// Whether it changes nothing, so that repeating it is harmless.
     pub fn is_read(&self) -> bool {
-        !matches!(
-            self,
-            Self::Create { .. } | Self::Write { .. } | Self::Load { .. } | Self::Action { .. }
-        )
+        !matches!(self, Self::Create { .. } | Self::Write { .. } | Self::Load { .. } | Self::Action { .. })
     }
 }
 
@@ -197,23 +194,17 @@ impl<'a> Operation<'a> {
             }
             Self::Search(search) => (vec![("domain", Argument::Json(&search.domain))], window(search)),
             Self::SearchCount { domain } => (vec![("domain", Argument::Json(domain))], vec![]),
-            Self::Read { ids, fields } => (
-                vec![("ids", Argument::Ids(ids))],
-                vec![("fields", Argument::Texts(fields))],
-            ),
+            Self::Read { ids, fields } => {
+                (vec![("ids", Argument::Ids(ids))], vec![("fields", Argument::Texts(fields))])
+            }
             Self::FieldsGet { attributes } => (vec![], vec![("attributes", Argument::Texts(attributes))]),
             Self::Create { rows } => (vec![("vals_list", Argument::Rows(rows))], vec![]),
-            Self::Write { ids, values } => (
-                vec![("ids", Argument::Ids(ids)), ("vals", Argument::Row(values))],
-                vec![],
-            ),
-            Self::Load { fields, rows } => (
-                vec![
-                    ("fields", Argument::Texts(fields)),
-                    ("data", Argument::Table(rows)),
-                ],
-                vec![],
-            ),
+            Self::Write { ids, values } => {
+                (vec![("ids", Argument::Ids(ids)), ("vals", Argument::Row(values))], vec![])
+            }
+            Self::Load { fields, rows } => {
+                (vec![("fields", Argument::Texts(fields)), ("data", Argument::Table(rows))], vec![])
+            }
             Self::Action { ids, .. } => (vec![("ids", Argument::Ids(ids))], vec![]),
             Self::CheckAccess { access } => (
                 vec![("operation", Argument::Text(access.as_str()))],
@@ -227,10 +218,7 @@ impl<'a> Operation<'a> {
 fn window(search: &SearchRead) -> Vec<(&'static str, Argument<'_>)> {
     let offset = search.offset.map(|offset| ("offset", Argument::Count(offset)));
     let limit = search.limit.map(|limit| ("limit", Argument::Count(limit)));
-    let order = search
-        .order
-        .as_deref()
-        .map(|order| ("order", Argument::Text(order)));
+    let order = search.order.as_deref().map(|order| ("order", Argument::Text(order)));
     offset.into_iter().chain(limit).chain(order).collect()
 }
 

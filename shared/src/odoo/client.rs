@@ -54,21 +54,10 @@ impl OdooClient {
         let version = repeated(SYSTEM, || find_version(&http, &place)).await?;
         let transport = config.transport_for(&version)?;
         let secret = config.secret.text().clone();
-        let login = Login {
-            place,
-            secret,
-            transport,
-        };
+        let login = Login { place, secret, transport };
         let dialect = repeated(SYSTEM, || login.open(&http)).await?;
         let session = Session::new(login, dialect);
-        Ok(Self {
-            inner: Arc::new(Inner {
-                http,
-                session,
-                version,
-            }),
-            context: Arc::new(config.context),
-        })
+        Ok(Self { inner: Arc::new(Inner { http, session, version }), context: Arc::new(config.context) })
     }
 
     /// The same login with more context: `lang`, `active_test`, `allowed_company_ids`.
@@ -76,10 +65,7 @@ impl OdooClient {
     pub fn with_context(&self, more: Row) -> Self {
         let mut context = Row::clone(&self.context);
         context.extend(more);
-        Self {
-            inner: Arc::clone(&self.inner),
-            context: Arc::new(context),
-        }
+        Self { inner: Arc::clone(&self.inner), context: Arc::new(context) }
     }
 
     /// The Odoo context that goes with each call.
@@ -123,16 +109,8 @@ impl OdooClient {
     ) -> Result<Value, Failure> {
         let mut context = Row::clone(&self.context);
         context.extend(more.iter().map(|(key, value)| (key.clone(), value.clone())));
-        let call = Call {
-            model,
-            operation,
-            context,
-        };
-        if operation.is_read() {
-            repeated(SYSTEM, || self.once(&call)).await
-        } else {
-            self.once(&call).await
-        }
+        let call = Call { model, operation, context };
+        if operation.is_read() { repeated(SYSTEM, || self.once(&call)).await } else { self.once(&call).await }
     }
 
     async fn once(&self, call: &Call<'_>) -> Result<Value, Failure> {
@@ -159,11 +137,7 @@ impl OdooClient {
                 exception.redact(self.inner.session.login().secret.expose_secret());
                 let expired = exception.is_session_expired();
                 let failure = exception.into_failure(&expected);
-                return if expired {
-                    Ok(Reply::Expired(failure))
-                } else {
-                    Err(failure)
-                };
+                return if expired { Ok(Reply::Expired(failure)) } else { Err(failure) };
             }
         };
         self.keep_session(ticket, answer).await;
@@ -179,11 +153,7 @@ impl OdooClient {
     }
 
     pub(super) fn expected<'a>(&'a self, call: &'a Call<'a>, envelope: Envelope) -> Expected<'a> {
-        Expected {
-            place: self.place(),
-            purpose: Purpose::Call(call),
-            envelope,
-        }
+        Expected { place: self.place(), purpose: Purpose::Call(call), envelope }
     }
 }
 
@@ -199,11 +169,7 @@ impl fmt::Debug for OdooClient {
 
 async fn find_version(http: &Http, place: &Place) -> Result<ServerVersion, Failure> {
     let answer = http.post(place, Request::version()?, Counted::Probe).await?;
-    let expected = Expected {
-        place,
-        purpose: Purpose::Version,
-        envelope: Envelope::JsonRpc,
-    };
+    let expected = Expected { place, purpose: Purpose::Version, envelope: Envelope::JsonRpc };
     let info = expected.classify(&answer)?;
     ServerVersion::from_info(&info).ok_or_else(|| not_odoo(place))
 }

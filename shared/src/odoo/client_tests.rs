@@ -44,21 +44,13 @@ async fn mount(server: &MockServer, at: &str, answer: ResponseTemplate) {
 }
 
 async fn mount_once(server: &MockServer, at: &str, answer: ResponseTemplate) {
-    Mock::given(path(at))
-        .respond_with(answer)
-        .up_to_n_times(1)
-        .mount(server)
-        .await;
+    Mock::given(path(at)).respond_with(answer).up_to_n_times(1).mount(server).await;
 }
 
 /// Answers to whoever holds this session.
 async fn mount_for_session(server: &MockServer, at: &str, cookie: &str, answer: ResponseTemplate) {
     let holds = header("cookie", format!("session_id={cookie}").as_str());
-    Mock::given(path(at))
-        .and(holds)
-        .respond_with(answer)
-        .mount(server)
-        .await;
+    Mock::given(path(at)).and(holds).respond_with(answer).mount(server).await;
 }
 
 fn config(url: &str) -> OdooConfig {
@@ -91,13 +83,7 @@ async fn session_is_opened_once_and_used_by_every_call() {
     mount(&server, VERSION, version(17)).await;
     mount(&server, LOGIN, logged_in("one")).await;
     let date = "Sat, 21 Nov 2026 22:39:23 GMT";
-    mount_for_session(
-        &server,
-        CALL,
-        "one",
-        result(&json!(7)).insert_header("Date", date),
-    )
-    .await;
+    mount_for_session(&server, CALL, "one", result(&json!(7)).insert_header("Date", date)).await;
     let client = OdooClient::connect(config(&server.uri())).await.unwrap();
     assert_eq!(count(&client).await.unwrap(), 7);
     assert_eq!(count(&client.clone()).await.unwrap(), 7);
@@ -121,9 +107,7 @@ async fn json_2_is_chosen_for_a_key_on_19_and_proven_at_once() {
         .await;
     let rows = json!([{"id": 1, "name": "Cup", "price": 1.0}]);
     Mock::given(path("/json/2/product.template/search_read"))
-        .and(body_partial_json(
-            json!({"fields": ["name"], "limit": 5, "context": {"active_test": false}}),
-        ))
+        .and(body_partial_json(json!({"fields": ["name"], "limit": 5, "context": {"active_test": false}})))
         .respond_with(ResponseTemplate::new(200).set_body_json(&rows))
         .mount(&server)
         .await;
@@ -145,9 +129,7 @@ async fn context_of_the_call_goes_over_the_clients_own() {
     mount(&server, LOGIN, logged_in("one")).await;
     let context = json!({"lang": "de_DE", "active_test": false, "allowed_company_ids": [2]});
     Mock::given(path("/web/dataset/call_kw/res.partner/search"))
-        .and(body_partial_json(
-            json!({"params": {"args": [[]], "kwargs": {"context": context}}}),
-        ))
+        .and(body_partial_json(json!({"params": {"args": [[]], "kwargs": {"context": context}}})))
         .respond_with(result(&json!([3, 1])))
         .mount(&server)
         .await;
@@ -155,14 +137,11 @@ async fn context_of_the_call_goes_over_the_clients_own() {
     let one = |key: &str, value: Value| Row::from_iter([(key.to_owned(), value)]);
     config.context = one("lang", json!("en_US"));
     let client = OdooClient::connect(config).await.unwrap();
-    let client = client
-        .with_context(one("active_test", json!(true)))
-        .with_context(one("lang", json!("de_DE")));
+    let client =
+        client.with_context(one("active_test", json!(true))).with_context(one("lang", json!("de_DE")));
     let mut search = SearchRead::new("res.partner");
     search.context = one("active_test", json!(false));
-    search
-        .context
-        .insert("allowed_company_ids".to_owned(), json!([2]));
+    search.context.insert("allowed_company_ids".to_owned(), json!([2]));
     assert_eq!(client.search(&search).await.unwrap(), [3, 1]);
 }
 
@@ -171,17 +150,10 @@ async fn wrong_key_is_told_at_connect() {
     let server = MockServer::start().await;
     mount(&server, VERSION, version(19)).await;
     let refused = json!({"name": "werkzeug.exceptions.Unauthorized", "message": "Invalid apikey"});
-    mount(
-        &server,
-        "/json/2/res.partner/search_count",
-        ResponseTemplate::new(401).set_body_json(refused),
-    )
-    .await;
+    mount(&server, "/json/2/res.partner/search_count", ResponseTemplate::new(401).set_body_json(refused))
+        .await;
     let failure = failure(key(&server.uri())).await;
-    assert_eq!(
-        (failure.class, failure.reason),
-        (Class::Systemic, Reason::Credentials)
-    );
+    assert_eq!((failure.class, failure.reason), (Class::Systemic, Reason::Credentials));
 }
 
 #[tokio::test]
@@ -189,21 +161,11 @@ async fn key_below_19_finds_its_user_once_and_goes_by_execute_kw() {
     let server = MockServer::start().await;
     mount(&server, VERSION, version(18)).await;
     let login = body_partial_json(json!({"params": {"service": "common", "method": "authenticate"}}));
-    Mock::given(path("/jsonrpc"))
-        .and(login)
-        .respond_with(result(&json!(6)))
-        .expect(1)
-        .mount(&server)
-        .await;
+    Mock::given(path("/jsonrpc")).and(login).respond_with(result(&json!(6))).expect(1).mount(&server).await;
     let args = json!(["shop", 6, "k3y-k3y", "res.partner", "check_access_rights", ["write"], {"raise_exception": false}]);
     let call =
         body_partial_json(json!({"params": {"service": "object", "method": "execute_kw", "args": args}}));
-    Mock::given(path("/jsonrpc"))
-        .and(call)
-        .respond_with(result(&json!(true)))
-        .expect(2)
-        .mount(&server)
-        .await;
+    Mock::given(path("/jsonrpc")).and(call).respond_with(result(&json!(true))).expect(2).mount(&server).await;
     let client = OdooClient::connect(key(&server.uri())).await.unwrap();
     for _ in 0..2 {
         assert!(client.check_access("res.partner", Access::Write).await.unwrap());
@@ -215,30 +177,13 @@ async fn rejected_password_is_tried_once() {
     let server = MockServer::start().await;
     mount(&server, VERSION, version(18)).await;
     mount(&server, "/jsonrpc", result(&json!(false))).await;
-    mount(
-        &server,
-        LOGIN,
-        exception(200, "odoo.exceptions.AccessDenied", "Access Denied"),
-    )
-    .await;
+    mount(&server, LOGIN, exception(200, "odoo.exceptions.AccessDenied", "Access Denied")).await;
     for config in [key(&server.uri()), config(&server.uri())] {
         let failure = failure(config).await;
-        assert_eq!(
-            (failure.class, failure.reason),
-            (Class::Systemic, Reason::Credentials)
-        );
-        assert!(
-            failure.to_string().contains("user 'admin' for database 'shop'"),
-            "{failure}"
-        );
+        assert_eq!((failure.class, failure.reason), (Class::Systemic, Reason::Credentials));
+        assert!(failure.to_string().contains("user 'admin' for database 'shop'"), "{failure}");
     }
-    assert_eq!(
-        (
-            requests(&server, "/jsonrpc").await,
-            requests(&server, LOGIN).await
-        ),
-        (1, 1)
-    );
+    assert_eq!((requests(&server, "/jsonrpc").await, requests(&server, LOGIN).await), (1, 1));
 }
 
 #[tokio::test]
@@ -272,12 +217,7 @@ async fn password_changed_meanwhile_is_rejected_once_for_all_callers() {
     let server = MockServer::start().await;
     mount(&server, VERSION, version(17)).await;
     mount_once(&server, LOGIN, logged_in("old")).await;
-    mount(
-        &server,
-        LOGIN,
-        exception(200, "odoo.exceptions.AccessDenied", "Access Denied"),
-    )
-    .await;
+    mount(&server, LOGIN, exception(200, "odoo.exceptions.AccessDenied", "Access Denied")).await;
     mount(&server, CALL, expired()).await;
     let client = OdooClient::connect(config(&server.uri())).await.unwrap();
     let counted = tokio::join!(count(&client), count(&client), count(&client), count(&client));
@@ -295,14 +235,8 @@ async fn session_that_is_never_known_fails_after_one_login() {
     mount(&server, CALL, expired()).await;
     let client = OdooClient::connect(config(&server.uri())).await.unwrap();
     let failure = count(&client).await.unwrap_err();
-    assert_eq!(
-        (failure.class, failure.reason),
-        (Class::Systemic, Reason::Credentials)
-    );
-    assert_eq!(
-        (requests(&server, LOGIN).await, requests(&server, CALL).await),
-        (2, 2)
-    );
+    assert_eq!((failure.class, failure.reason), (Class::Systemic, Reason::Credentials));
+    assert_eq!((requests(&server, LOGIN).await, requests(&server, CALL).await), (2, 2));
 }
 
 #[tokio::test]
@@ -314,10 +248,7 @@ async fn cookie_that_odoo_changes_is_taken_over() {
     mount_for_session(&server, CALL, "first", rotated).await;
     mount_for_session(&server, CALL, "second", result(&json!(2))).await;
     let client = OdooClient::connect(config(&server.uri())).await.unwrap();
-    assert_eq!(
-        (count(&client).await.unwrap(), count(&client).await.unwrap()),
-        (1, 2)
-    );
+    assert_eq!((count(&client).await.unwrap(), count(&client).await.unwrap()), (1, 2));
 }
 
 #[tokio::test]
@@ -326,33 +257,17 @@ async fn redirect_is_not_followed_but_told() {
     let moved = ResponseTemplate::new(301).insert_header("Location", format!("https://erp.example{VERSION}"));
     mount(&server, VERSION, moved).await;
     let failure = failure(config(&server.uri())).await;
-    assert_eq!(
-        (failure.class, failure.reason),
-        (Class::Systemic, Reason::Configuration)
-    );
-    assert!(
-        failure
-            .to_string()
-            .contains("set `url` to https://erp.example if"),
-        "{failure}"
-    );
+    assert_eq!((failure.class, failure.reason), (Class::Systemic, Reason::Configuration));
+    assert!(failure.to_string().contains("set `url` to https://erp.example if"), "{failure}");
 }
 
 #[tokio::test]
 async fn web_site_that_is_no_odoo_is_told() {
     let server = MockServer::start().await;
-    mount(
-        &server,
-        VERSION,
-        ResponseTemplate::new(404).set_body_raw("<html>", "text/html"),
-    )
-    .await;
+    mount(&server, VERSION, ResponseTemplate::new(404).set_body_raw("<html>", "text/html")).await;
     let failure = failure(config(&server.uri())).await;
     assert_eq!(failure.reason, Reason::Configuration);
-    assert!(
-        failure.to_string().contains("does not look like an Odoo server"),
-        "{failure}"
-    );
+    assert!(failure.to_string().contains("does not look like an Odoo server"), "{failure}");
 }
 
 #[tokio::test]
@@ -368,10 +283,7 @@ async fn server_in_trouble_is_asked_again_but_a_write_is_sent_once() {
     let client = OdooClient::connect(config(&server.uri())).await.unwrap();
     assert_eq!(count(&client).await.unwrap(), 7);
     let failure = client.write("res.partner", &[1], &Row::new()).await.unwrap_err();
-    assert_eq!(
-        (failure.class, failure.reason),
-        (Class::Transient, Reason::ServerError)
-    );
+    assert_eq!((failure.class, failure.reason), (Class::Transient, Reason::ServerError));
     assert_eq!(requests(&server, write).await, 1);
 }
 
@@ -382,10 +294,7 @@ async fn answer_that_does_not_come_is_a_timeout_and_asked_for_once() {
     let mut config = config(&server.uri());
     config.timeout = Duration::from_millis(100);
     let failure = failure(config).await;
-    assert_eq!(
-        (failure.class, failure.reason),
-        (Class::Transient, Reason::Timeout)
-    );
+    assert_eq!((failure.class, failure.reason), (Class::Transient, Reason::Timeout));
     assert_eq!(requests(&server, VERSION).await, 1);
 }
 
@@ -395,10 +304,7 @@ async fn nobody_listening_is_unreachable() {
     let address = listener.local_addr().unwrap();
     drop(listener);
     let failure = failure(config(&format!("http://me:hunter2@{address}"))).await;
-    assert_eq!(
-        (failure.class, failure.reason),
-        (Class::Transient, Reason::Unreachable)
-    );
+    assert_eq!((failure.class, failure.reason), (Class::Transient, Reason::Unreachable));
     assert!(failure.to_string().contains(&address.to_string()), "{failure}");
 }
 
@@ -406,19 +312,11 @@ async fn nobody_listening_is_unreachable() {
 async fn answer_over_the_limit_is_refused_by_its_length() {
     let server = MockServer::start().await;
     let body = vec![b' '; 3 << 20];
-    mount(
-        &server,
-        VERSION,
-        ResponseTemplate::new(200).set_body_raw(body, "application/json"),
-    )
-    .await;
+    mount(&server, VERSION, ResponseTemplate::new(200).set_body_raw(body, "application/json")).await;
     let mut config = config(&server.uri());
     config.max_answer_bytes = 2 << 20;
     let failure = failure(config).await;
-    assert_eq!(
-        (failure.class, failure.reason),
-        (Class::Systemic, Reason::Protocol)
-    );
+    assert_eq!((failure.class, failure.reason), (Class::Systemic, Reason::Protocol));
     assert!(failure.to_string().contains("larger than 2 MiB"), "{failure}");
 }
 
@@ -429,10 +327,7 @@ async fn endless_answer_is_refused_while_it_comes() {
     let mut config = config(&format!("http://{address}"));
     config.max_answer_bytes = 1 << 20;
     let failure = failure(config).await;
-    assert_eq!(
-        (failure.class, failure.reason),
-        (Class::Systemic, Reason::Protocol)
-    );
+    assert_eq!((failure.class, failure.reason), (Class::Systemic, Reason::Protocol));
     server.abort();
 }
 
@@ -441,10 +336,7 @@ async fn answer_that_breaks_off_is_unreachable() {
     let head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{\"json";
     let (address, server) = raw_server(head, false).await;
     let failure = failure(config(&format!("http://{address}"))).await;
-    assert_eq!(
-        (failure.class, failure.reason),
-        (Class::Transient, Reason::Unreachable)
-    );
+    assert_eq!((failure.class, failure.reason), (Class::Transient, Reason::Unreachable));
     server.abort();
 }
 
@@ -452,10 +344,7 @@ async fn answer_that_breaks_off_is_unreachable() {
 async fn tls_on_a_plain_port_is_a_wrong_address() {
     let (address, server) = raw_server(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n", false).await;
     let failure = failure(config(&format!("https://{address}"))).await;
-    assert_eq!(
-        (failure.class, failure.reason),
-        (Class::Systemic, Reason::Configuration)
-    );
+    assert_eq!((failure.class, failure.reason), (Class::Systemic, Reason::Configuration));
     server.abort();
 }
 
@@ -464,12 +353,7 @@ async fn secret_that_odoo_repeats_is_masked() {
     let server = MockServer::start().await;
     mount(&server, VERSION, version(17)).await;
     mount(&server, LOGIN, logged_in("one")).await;
-    mount(
-        &server,
-        CALL,
-        exception(200, "builtins.ValueError", "bad call(hunter2)"),
-    )
-    .await;
+    mount(&server, CALL, exception(200, "builtins.ValueError", "bad call(hunter2)")).await;
     let client = OdooClient::connect(config(&server.uri())).await.unwrap();
     let failure = count(&client).await.unwrap_err();
     assert!(failure.to_string().contains("bad call(***)"), "{failure}");
@@ -486,17 +370,11 @@ async fn refused_row_of_a_load_is_an_answer_and_no_failure() {
     mount(&server, "/web/dataset/call_kw/product.template/load", answer).await;
     let client = OdooClient::connect(config(&server.uri())).await.unwrap();
     let fields = ["id".to_owned(), "list_price".to_owned()];
-    let rows = [
-        vec![json!("zoho.1"), json!("1")],
-        vec![json!("zoho.2"), json!("abc")],
-    ];
+    let rows = [vec![json!("zoho.1"), json!("1")], vec![json!("zoho.2"), json!("abc")]];
     let answer = client.load("product.template", &fields, &rows).await.unwrap();
     assert_eq!(answer.ids, None);
     assert_eq!(answer.messages[0].record, Some(1));
-    assert_eq!(
-        answer.messages[0].failure.clone().unwrap().class,
-        Class::Permanent
-    );
+    assert_eq!(answer.messages[0].failure.clone().unwrap().class, Class::Permanent);
 }
 
 /// A server that reads a request, sends these bytes, goes on with spaces for ever if asked to, and hangs up.

@@ -105,10 +105,10 @@ impl OdooConfig {
             forced => forced,
         };
         match transport {
-            Transport::Json2 if !is_key => Err(Failure::configuration(
-                "transport json2 needs an API key, and a password is set",
-            )
-            .advise("set the API key instead of the password, or transport = \"auto\"")),
+            Transport::Json2 if !is_key => {
+                Err(Failure::configuration("transport json2 needs an API key, and a password is set")
+                    .advise("set the API key instead of the password, or transport = \"auto\""))
+            }
             Transport::Json2 if !version.has_json2() => Err(Failure::configuration(format!(
                 "transport json2 needs Odoo 19 or newer, and this server is {version}"
             ))
@@ -130,10 +130,7 @@ impl fmt::Debug for OdooConfig {
     /// Without the secret, and without a password that was written into the address.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("OdooConfig")
-            .field(
-                "place",
-                &Place::new(&self.url, &self.database, self.user.as_deref()),
-            )
+            .field("place", &Place::new(&self.url, &self.database, self.user.as_deref()))
             .field("transport", &self.transport)
             .field("connect_timeout", &self.connect_timeout)
             .field("timeout", &self.timeout)
@@ -149,10 +146,7 @@ mod tests {
     use crate::failure::Reason;
 
     fn config(secret: OdooSecret, transport: Transport) -> OdooConfig {
-        OdooConfig {
-            transport,
-            ..OdooConfig::new("https://erp.example", "shop", secret).with_user("admin")
-        }
+        OdooConfig { transport, ..OdooConfig::new("https://erp.example", "shop", secret).with_user("admin") }
     }
 
     fn password() -> OdooSecret {
@@ -164,18 +158,13 @@ mod tests {
     }
 
     fn version(major: u32) -> ServerVersion {
-        ServerVersion {
-            major,
-            text: format!("{major}.0"),
-        }
+        ServerVersion { major, text: format!("{major}.0") }
     }
 
     #[test]
     fn auto_takes_the_fastest_way_that_fits() {
         let chosen = |secret: OdooSecret, major| {
-            config(secret, Transport::Auto)
-                .transport_for(&version(major))
-                .unwrap()
+            config(secret, Transport::Auto).transport_for(&version(major)).unwrap()
         };
         assert_eq!(chosen(key(), 19), Transport::Json2);
         assert_eq!(chosen(key(), 20), Transport::Json2);
@@ -191,19 +180,14 @@ mod tests {
             (key(), Transport::Json2, 18, "transport = \"auto\""),
             (key(), Transport::Session, 17, "set the password instead"),
         ] {
-            let failure = config(secret, transport)
-                .transport_for(&version(major))
-                .unwrap_err();
+            let failure = config(secret, transport).transport_for(&version(major)).unwrap_err();
             assert_eq!(failure.reason, Reason::Configuration);
             assert!(failure.to_string().contains(advice), "{failure}");
         }
         let without_user = OdooConfig::new("https://erp.example", "shop", key());
         let failure = without_user.transport_for(&version(18)).unwrap_err();
         assert!(failure.to_string().contains("set `user`"), "{failure}");
-        assert_eq!(
-            without_user.transport_for(&version(19)).unwrap(),
-            Transport::Json2
-        );
+        assert_eq!(without_user.transport_for(&version(19)).unwrap(), Transport::Json2);
     }
 
     #[test]
@@ -211,9 +195,6 @@ mod tests {
         let mut config = config(password(), Transport::Auto);
         config.url = "https://me:secret@erp.example".to_owned();
         let shown = format!("{config:?}");
-        assert!(
-            shown.contains("erp.example") && !shown.contains("secret"),
-            "{shown}"
-        );
+        assert!(shown.contains("erp.example") && !shown.contains("secret"), "{shown}");
     }
 }

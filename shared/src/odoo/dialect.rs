@@ -99,11 +99,7 @@ impl Dialect {
     pub fn build(&self, call: &Call<'_>) -> Result<Request, Failure> {
         let (model, method) = (call.model, call.operation.method());
         for name in [model, method] {
-            if name.is_empty()
-                || !name
-                    .bytes()
-                    .all(|b| b.is_ascii_alphanumeric() || b"._".contains(&b))
-            {
+            if name.is_empty() || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b"._".contains(&b)) {
                 return Err(Failure::systemic(
                     Reason::Model,
                     format!("'{name}' is no name of an Odoo model or method"),
@@ -112,40 +108,22 @@ impl Dialect {
             }
         }
         let arguments = call.operation.arguments();
-        let kwargs = Named {
-            lists: [&arguments.named, &[]],
-            context: &call.context,
-        };
+        let kwargs = Named { lists: [&arguments.named, &[]], context: &call.context };
         let args = Positional(&arguments.positional);
         match self {
             Self::Session { cookie } => {
-                let params = CallKw {
-                    model,
-                    method,
-                    args,
-                    kwargs,
-                };
+                let params = CallKw { model, method, args, kwargs };
                 let request = rpc(format!("/web/dataset/call_kw/{model}/{method}"), params)?;
                 Ok(request.with("Cookie", format!("session_id={}", cookie.expose_secret())))
             }
-            Self::ExecuteKw {
-                database,
-                uid,
-                secret,
-            } => {
+            Self::ExecuteKw { database, uid, secret } => {
                 let args = (database, uid, secret.expose_secret(), model, method, args, kwargs);
-                let params = Dispatch {
-                    service: "object",
-                    method: "execute_kw",
-                    args,
-                };
+                let params = Dispatch { service: "object", method: "execute_kw", args };
                 rpc("/jsonrpc".to_owned(), params)
             }
             Self::Json2 { database, key } => {
-                let named = Named {
-                    lists: [&arguments.positional, &arguments.named],
-                    context: &call.context,
-                };
+                let named =
+                    Named { lists: [&arguments.positional, &arguments.named], context: &call.context };
                 let request = Request::post(format!("/json/2/{model}/{method}"), &named)?;
                 Ok(request
                     .with("Authorization", format!("Bearer {}", key.expose_secret()))
@@ -172,22 +150,14 @@ impl Request {
     /// Opens a session; the answer sets its cookie.
     pub fn session_login(database: &str, login: &str, password: &SecretString) -> Result<Self, Failure> {
         let password = password.expose_secret();
-        let params = SessionLogin {
-            db: database,
-            login,
-            password,
-        };
+        let params = SessionLogin { db: database, login, password };
         rpc("/web/session/authenticate".to_owned(), params)
     }
 
     /// Asks for the id of the user; the answer is `false` when the password or API key is wrong.
     pub fn service_login(database: &str, login: &str, secret: &SecretString) -> Result<Self, Failure> {
         let args = (database, login, secret.expose_secret(), Nothing {});
-        let params = Dispatch {
-            service: "common",
-            method: "authenticate",
-            args,
-        };
+        let params = Dispatch { service: "common", method: "authenticate", args };
         rpc("/jsonrpc".to_owned(), params)
     }
 
@@ -195,11 +165,7 @@ impl Request {
         let body = serde_json::to_vec(body).map_err(|error| {
             Failure::permanent(Reason::BadRecord, "the values cannot be written as JSON").because(error)
         })?;
-        Ok(Self {
-            path,
-            headers: Vec::new(),
-            body,
-        })
+        Ok(Self { path, headers: Vec::new(), body })
     }
 
     fn with(mut self, name: &'static str, value: String) -> Self {
@@ -209,12 +175,7 @@ impl Request {
 }
 
 fn rpc(path: String, params: impl Serialize) -> Result<Request, Failure> {
-    let body = JsonRpc {
-        jsonrpc: "2.0",
-        method: "call",
-        id: 1,
-        params,
-    };
+    let body = JsonRpc { jsonrpc: "2.0", method: "call", id: 1, params };
     Request::post(path, &body)
 }
 
@@ -226,16 +187,11 @@ mod tests {
     use crate::odoo::{Operation, Row, SearchRead};
 
     fn json2() -> Dialect {
-        Dialect::Json2 {
-            database: "shop".to_owned(),
-            key: "k3y".into(),
-        }
+        Dialect::Json2 { database: "shop".to_owned(), key: "k3y".into() }
     }
 
     fn session() -> Dialect {
-        Dialect::Session {
-            cookie: "c00kie".into(),
-        }
+        Dialect::Session { cookie: "c00kie".into() }
     }
 
     fn body(request: &Request) -> Value {
@@ -260,57 +216,34 @@ mod tests {
         );
         let request = json2().build(&call).unwrap();
         assert_eq!(request.path, "/json/2/product.template/create");
-        assert_eq!(
-            body(&request),
-            json!({"vals_list": [{"name": "Cup"}], "context": {"lang": "de_DE"}})
-        );
+        assert_eq!(body(&request), json!({"vals_list": [{"name": "Cup"}], "context": {"lang": "de_DE"}}));
     }
 
     #[test]
     fn numbers_keep_their_text() {
         let rows = [vec![serde_json::from_str("12.3400000000000000001").unwrap()]];
         let fields = ["list_price".to_owned()];
-        let operation = Operation::Load {
-            fields: &fields,
-            rows: &rows,
-        };
-        let call = Call {
-            model: "product.template",
-            operation,
-            context: Row::new(),
-        };
+        let operation = Operation::Load { fields: &fields, rows: &rows };
+        let call = Call { model: "product.template", operation, context: Row::new() };
         let request = json2().build(&call).unwrap();
         let text = String::from_utf8(request.body).unwrap();
-        assert_eq!(
-            text,
-            r#"{"fields":["list_price"],"data":[[12.3400000000000000001]]}"#
-        );
+        assert_eq!(text, r#"{"fields":["list_price"],"data":[[12.3400000000000000001]]}"#);
     }
 
     #[test]
     fn name_that_would_change_the_path_is_refused() {
         let search = SearchRead::new("res.partner/../../web?x");
-        let call = Call {
-            model: &search.model,
-            operation: Operation::SearchRead(&search),
-            context: Row::new(),
-        };
+        let call =
+            Call { model: &search.model, operation: Operation::SearchRead(&search), context: Row::new() };
         assert_eq!(json2().build(&call).unwrap_err().reason, Reason::Model);
     }
 
     #[test]
     fn debug_form_of_a_request_shows_no_secret() {
         let search = SearchRead::new("res.partner");
-        let call = Call {
-            model: "res.partner",
-            operation: Operation::SearchRead(&search),
-            context: Row::new(),
-        };
-        let dialect = Dialect::ExecuteKw {
-            database: "shop".to_owned(),
-            uid: 2,
-            secret: "k3y".into(),
-        };
+        let call =
+            Call { model: "res.partner", operation: Operation::SearchRead(&search), context: Row::new() };
+        let dialect = Dialect::ExecuteKw { database: "shop".to_owned(), uid: 2, secret: "k3y".into() };
         for dialect in [dialect, session(), json2()] {
             let shown = format!("{dialect:?} {:?}", dialect.build(&call).unwrap());
             assert!(!shown.contains("k3y") && !shown.contains("c00kie"), "{shown}");

@@ -23,34 +23,22 @@ impl Exception {
             let data = error.get("data").unwrap_or(&Value::Null);
             let name = text(data, "name").unwrap_or_default();
             return Some(Self {
-                message: text(data, "message")
-                    .or_else(|| text(error, "message"))
-                    .unwrap_or_default(),
+                message: text(data, "message").or_else(|| text(error, "message")).unwrap_or_default(),
                 session_expired: error.get("code").and_then(Value::as_i64) == Some(100)
                     || name == "odoo.http.SessionExpiredException",
                 name,
             });
         }
         let name = text(json, "name")?;
-        Some(Self {
-            message: text(json, "message")?,
-            session_expired: false,
-            name,
-        })
+        Some(Self { message: text(json, "message")?, session_expired: false, name })
     }
 
     /// A row's message of `load`. It has a name only when Odoo did not know what to say:
     /// `Unknown error during import: <class 'ValueError'>: cannot convert float NaN to integer`.
     pub(super) fn of_row(message: &str) -> Self {
         let unknown = message.strip_prefix("Unknown error during import: <class '");
-        let (name, message) = unknown
-            .and_then(|rest| rest.split_once("'>: "))
-            .unwrap_or(("", message));
-        Self {
-            name: name.to_owned(),
-            message: message.to_owned(),
-            session_expired: false,
-        }
+        let (name, message) = unknown.and_then(|rest| rest.split_once("'>: ")).unwrap_or(("", message));
+        Self { name: name.to_owned(), message: message.to_owned(), session_expired: false }
     }
 
     /// Whether a new login would help.

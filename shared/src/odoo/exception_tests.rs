@@ -13,34 +13,18 @@ fn place() -> Place {
 
 fn write<R>(judge: impl FnOnce(Purpose<'_>) -> R) -> R {
     let values = Row::new();
-    let operation = Operation::Write {
-        ids: &[1],
-        values: &values,
-    };
-    judge(Purpose::Call(&Call {
-        model: "product.template",
-        operation,
-        context: Row::new(),
-    }))
+    let operation = Operation::Write { ids: &[1], values: &values };
+    judge(Purpose::Call(&Call { model: "product.template", operation, context: Row::new() }))
 }
 
 fn read<R>(judge: impl FnOnce(Purpose<'_>) -> R) -> R {
     let search = SearchRead::new("product.template");
     let operation = Operation::SearchRead(&search);
-    judge(Purpose::Call(&Call {
-        model: "product.template",
-        operation,
-        context: Row::new(),
-    }))
+    judge(Purpose::Call(&Call { model: "product.template", operation, context: Row::new() }))
 }
 
 fn classify(purpose: Purpose<'_>, envelope: Envelope, answer: &Answer) -> Result<Value, Failure> {
-    Expected {
-        place: &place(),
-        purpose,
-        envelope,
-    }
-    .classify(answer)
+    Expected { place: &place(), purpose, envelope }.classify(answer)
 }
 
 fn html(status: u16) -> Answer {
@@ -55,23 +39,11 @@ fn html(status: u16) -> Answer {
 fn raised(purpose: Purpose<'_>, name: &str, message: &str) -> Failure {
     let data = json!({"name": name, "message": message, "debug": "Traceback: /opt/odoo password=hunter2"});
     let body = json!({"jsonrpc": "2.0", "id": 1, "error": {"code": 200, "message": "Odoo Server Error", "data": data}});
-    let rpc = Answer {
-        status: 200,
-        body: body.to_string().into_bytes(),
-        ..Answer::default()
-    };
-    let bare = Answer {
-        status: 500,
-        body: data.to_string().into_bytes(),
-        ..Answer::default()
-    };
+    let rpc = Answer { status: 200, body: body.to_string().into_bytes(), ..Answer::default() };
+    let bare = Answer { status: 500, body: data.to_string().into_bytes(), ..Answer::default() };
     let failure = classify(purpose, Envelope::JsonRpc, &rpc).unwrap_err();
     let other = classify(purpose, Envelope::Bare, &bare).unwrap_err();
-    assert_eq!(
-        (failure.class, failure.reason),
-        (other.class, other.reason),
-        "{message}"
-    );
+    assert_eq!((failure.class, failure.reason), (other.class, other.reason), "{message}");
     assert!(!format!("{failure:#}").contains("hunter2"), "{failure:#}");
     failure
 }
@@ -99,49 +71,21 @@ fn busy_server_is_transient_whatever_was_asked() {
             "could not serialize access due to read/write dependencies",
             Reason::Conflict,
         ),
-        (
-            "psycopg2.errors.DeadlockDetected",
-            "deadlock detected\nDETAIL: Process 1",
-            Reason::Conflict,
-        ),
+        ("psycopg2.errors.DeadlockDetected", "deadlock detected\nDETAIL: Process 1", Reason::Conflict),
         (
             "psycopg2.errors.LockNotAvailable",
             "could not obtain lock on row in relation \"x\"",
             Reason::Conflict,
         ),
-        (
-            "odoo.exceptions.LockError",
-            "Cannot grab a lock on records",
-            Reason::Conflict,
-        ),
-        (
-            "psycopg2.errors.QueryCanceled",
-            "canceling statement due to statement timeout",
-            Reason::Timeout,
-        ),
+        ("odoo.exceptions.LockError", "Cannot grab a lock on records", Reason::Conflict),
+        ("psycopg2.errors.QueryCanceled", "canceling statement due to statement timeout", Reason::Timeout),
         ("builtins.Exception", "CPU time limit exceeded.", Reason::Timeout),
-        (
-            "psycopg2.OperationalError",
-            "FATAL: remaining connection slots are reserved",
-            Reason::ServerError,
-        ),
-        (
-            "odoo.sql_db.PoolError",
-            "The Connection Pool Is Full",
-            Reason::ServerError,
-        ),
-        (
-            "psycopg2.InterfaceError",
-            "cursor already closed",
-            Reason::ServerError,
-        ),
+        ("psycopg2.OperationalError", "FATAL: remaining connection slots are reserved", Reason::ServerError),
+        ("odoo.sql_db.PoolError", "The Connection Pool Is Full", Reason::ServerError),
+        ("psycopg2.InterfaceError", "cursor already closed", Reason::ServerError),
         ("builtins.MemoryError", "", Reason::ServerError),
     ] {
-        assert_eq!(
-            class_of_write(name, message),
-            (Class::Transient, reason),
-            "{name}"
-        );
+        assert_eq!(class_of_write(name, message), (Class::Transient, reason), "{name}");
         assert_eq!(class_of_read(name, message), (Class::Transient, reason), "{name}");
     }
 }
@@ -149,11 +93,7 @@ fn busy_server_is_transient_whatever_was_asked() {
 #[test]
 fn what_a_person_must_mend_is_systemic_whatever_was_asked() {
     for (name, message, reason) in [
-        (
-            "odoo.exceptions.AccessDenied",
-            "Access Denied",
-            Reason::Credentials,
-        ),
+        ("odoo.exceptions.AccessDenied", "Access Denied", Reason::Credentials),
         (
             "odoo.exceptions.AccessDenied",
             "Too many login failures, please wait a bit before trying again.",
@@ -170,41 +110,17 @@ fn what_a_person_must_mend_is_systemic_whatever_was_asked() {
             Reason::Database,
         ),
         ("builtins.KeyError", "'shop'", Reason::Database),
-        (
-            "odoo.exceptions.AccessError",
-            "Database not found.",
-            Reason::Database,
-        ),
-        (
-            "psycopg2.errors.UndefinedTable",
-            "relation \"ir_module_module\" does not exist",
-            Reason::Database,
-        ),
-        (
-            "odoo.exceptions.UserError",
-            "Object product.template doesn't exist",
-            Reason::Model,
-        ),
-        (
-            "builtins.AttributeError",
-            "type object 'product.template' has no attribute 'write'",
-            Reason::Model,
-        ),
-        (
-            "builtins.ValueError",
-            "Invalid field 'x' on model 'product.template'",
-            Reason::Field,
-        ),
+        ("odoo.exceptions.AccessError", "Database not found.", Reason::Database),
+        ("psycopg2.errors.UndefinedTable", "relation \"ir_module_module\" does not exist", Reason::Database),
+        ("odoo.exceptions.UserError", "Object product.template doesn't exist", Reason::Model),
+        ("builtins.AttributeError", "type object 'product.template' has no attribute 'write'", Reason::Model),
+        ("builtins.ValueError", "Invalid field 'x' on model 'product.template'", Reason::Field),
         (
             "odoo.exceptions.AccessError",
             "You do not have enough rights to access the field \"x\" on Product (product.template).",
             Reason::Field,
         ),
-        (
-            "builtins.OSError",
-            "[Errno 28] No space left on device",
-            Reason::DiskFull,
-        ),
+        ("builtins.OSError", "[Errno 28] No space left on device", Reason::DiskFull),
     ] {
         let expected = (Class::Systemic, reason);
         if !message.contains("'write'") {
@@ -228,40 +144,17 @@ fn rule_on_one_record_is_the_records_and_missing_right_the_models() {
 fn bad_value_is_the_records_and_bad_search_the_pipelines() {
     for (name, message) in [
         ("odoo.exceptions.ValidationError", "Barcode(s) already assigned"),
-        (
-            "odoo.exceptions.UserError",
-            "This file could not be decoded as an image file.",
-        ),
+        ("odoo.exceptions.UserError", "This file could not be decoded as an image file."),
         ("builtins.ValueError", "could not convert string to float: 'abc'"),
-        (
-            "psycopg2.errors.InvalidTextRepresentation",
-            "invalid input syntax for type integer: \"Units\"",
-        ),
-        (
-            "psycopg2.DataError",
-            "value too long for type character varying(8)",
-        ),
+        ("psycopg2.errors.InvalidTextRepresentation", "invalid input syntax for type integer: \"Units\""),
+        ("psycopg2.DataError", "value too long for type character varying(8)"),
     ] {
-        assert_eq!(
-            class_of_write(name, message),
-            (Class::Permanent, Reason::BadRecord),
-            "{name}"
-        );
-        assert_eq!(
-            class_of_read(name, message),
-            (Class::Systemic, Reason::Configuration),
-            "{name}"
-        );
+        assert_eq!(class_of_write(name, message), (Class::Permanent, Reason::BadRecord), "{name}");
+        assert_eq!(class_of_read(name, message), (Class::Systemic, Reason::Configuration), "{name}");
     }
     let bug = ("builtins.ZeroDivisionError", "division by zero");
-    assert_eq!(
-        class_of_write(bug.0, bug.1),
-        (Class::Permanent, Reason::BadRecord)
-    );
-    assert_eq!(
-        class_of_read(bug.0, bug.1),
-        (Class::Systemic, Reason::ServerError)
-    );
+    assert_eq!(class_of_write(bug.0, bug.1), (Class::Permanent, Reason::BadRecord));
+    assert_eq!(class_of_read(bug.0, bug.1), (Class::Systemic, Reason::ServerError));
 }
 
 #[test]
@@ -271,24 +164,11 @@ fn values_that_sound_like_trouble_are_still_the_records() {
             "odoo.exceptions.ValidationError",
             "Barcode already assigned to: Over the time limit exceeded clock",
         ),
-        (
-            "odoo.exceptions.ValidationError",
-            "Invalid field 'colour' of this product",
-        ),
-        (
-            "odoo.exceptions.UserError",
-            "The book 'database \"x\" does not exist' is sold out",
-        ),
-        (
-            "builtins.OSError",
-            "image file is truncated (12 bytes not processed)",
-        ),
+        ("odoo.exceptions.ValidationError", "Invalid field 'colour' of this product"),
+        ("odoo.exceptions.UserError", "The book 'database \"x\" does not exist' is sold out"),
+        ("builtins.OSError", "image file is truncated (12 bytes not processed)"),
     ] {
-        assert_eq!(
-            class_of_write(name, message),
-            (Class::Permanent, Reason::BadRecord),
-            "{message}"
-        );
+        assert_eq!(class_of_write(name, message), (Class::Permanent, Reason::BadRecord), "{message}");
     }
     assert_eq!(
         class_of_write("builtins.OSError", "[Errno 5] Input/output error"),
@@ -298,21 +178,9 @@ fn values_that_sound_like_trouble_are_still_the_records() {
 
 #[test]
 fn refused_login_is_the_users() {
-    let failure = raised(
-        Purpose::Login,
-        "odoo.exceptions.UserError",
-        "Logins are closed today.",
-    );
-    assert_eq!(
-        (failure.class, failure.reason),
-        (Class::Systemic, Reason::Credentials)
-    );
-    assert!(
-        failure
-            .to_string()
-            .contains("user 'admin': Logins are closed today;"),
-        "{failure}"
-    );
+    let failure = raised(Purpose::Login, "odoo.exceptions.UserError", "Logins are closed today.");
+    assert_eq!((failure.class, failure.reason), (Class::Systemic, Reason::Credentials));
+    assert!(failure.to_string().contains("user 'admin': Logins are closed today;"), "{failure}");
 }
 
 #[test]
@@ -328,12 +196,7 @@ fn unknown_field_is_named() {
     ] {
         let failure = read(|purpose| raised(purpose, "builtins.ValueError", message));
         assert_eq!(failure.reason, Reason::Field, "{message}");
-        assert!(
-            failure
-                .what()
-                .contains("field 'nofield' of model 'product.template'"),
-            "{failure}"
-        );
+        assert!(failure.what().contains("field 'nofield' of model 'product.template'"), "{failure}");
     }
 }
 
@@ -342,18 +205,12 @@ fn column_of_load_is_named_where_python_says_only_the_key() {
     let fields = ["id".to_owned(), "nofield/.id".to_owned()];
     let call = Call {
         model: "product.template",
-        operation: Operation::Load {
-            fields: &fields,
-            rows: &[],
-        },
+        operation: Operation::Load { fields: &fields, rows: &[] },
         context: Row::new(),
     };
     let judged = |key: &str| raised(Purpose::Call(&call), "builtins.KeyError", key);
     assert_eq!(judged("nofield").reason, Reason::Field);
-    assert_eq!(
-        (judged("other").class, judged("other").reason),
-        (Class::Permanent, Reason::BadRecord)
-    );
+    assert_eq!((judged("other").class, judged("other").reason), (Class::Permanent, Reason::BadRecord));
 }
 
 #[test]
@@ -387,52 +244,28 @@ fn page_of_a_proxy_is_judged_by_its_status() {
 #[test]
 fn json_page_of_a_proxy_is_judged_by_its_status() {
     let body = br#"{"error": "upstream timed out"}"#.to_vec();
-    let answer = Answer {
-        status: 502,
-        body,
-        ..Answer::default()
-    };
+    let answer = Answer { status: 502, body, ..Answer::default() };
     let failure = read(|purpose| classify(purpose, Envelope::Bare, &answer).unwrap_err());
-    assert_eq!(
-        (failure.class, failure.reason),
-        (Class::Transient, Reason::ServerError)
-    );
+    assert_eq!((failure.class, failure.reason), (Class::Transient, Reason::ServerError));
 }
 
 #[test]
 fn wait_that_was_told_is_kept() {
     let wait = std::time::Duration::from_secs(42);
     for status in [429, 503] {
-        let answer = Answer {
-            retry_after: Some(wait),
-            ..html(status)
-        };
+        let answer = Answer { retry_after: Some(wait), ..html(status) };
         let failure = read(|purpose| classify(purpose, Envelope::JsonRpc, &answer).unwrap_err());
-        assert_eq!(
-            (failure.class, failure.retry_after),
-            (Class::Throttled, Some(wait))
-        );
+        assert_eq!((failure.class, failure.retry_after), (Class::Throttled, Some(wait)));
     }
 }
 
 #[test]
 fn anything_but_odoo_is_told_at_the_version() {
     let judged = |answer: &Answer| classify(Purpose::Version, Envelope::JsonRpc, answer).unwrap_err();
-    let page = |status| Answer {
-        body: b"<html>".to_vec(),
-        ..html(status)
-    };
-    let list = Answer {
-        status: 200,
-        body: b"[]".to_vec(),
-        ..Answer::default()
-    };
+    let page = |status| Answer { body: b"<html>".to_vec(), ..html(status) };
+    let list = Answer { status: 200, body: b"[]".to_vec(), ..Answer::default() };
     for answer in [page(404), page(400), page(200), list] {
-        assert!(
-            judged(&answer)
-                .what()
-                .contains("does not look like an Odoo server")
-        );
+        assert!(judged(&answer).what().contains("does not look like an Odoo server"));
     }
     assert_eq!(judged(&page(401)).reason, Reason::Credentials);
     assert_eq!(judged(&page(403)).reason, Reason::Rights);
@@ -441,11 +274,8 @@ fn anything_but_odoo_is_told_at_the_version() {
 
 #[test]
 fn method_without_a_result_is_null() {
-    let answer = Answer {
-        status: 200,
-        body: br#"{"jsonrpc": "2.0", "id": 1}"#.to_vec(),
-        ..Answer::default()
-    };
+    let answer =
+        Answer { status: 200, body: br#"{"jsonrpc": "2.0", "id": 1}"#.to_vec(), ..Answer::default() };
     let result = write(|purpose| classify(purpose, Envelope::JsonRpc, &answer).unwrap());
     assert_eq!(result, Value::Null);
 }

@@ -139,9 +139,9 @@ impl Http {
         answer.body = read_capped(&mut response, self.max_answer_bytes, |bytes| add(received, bytes))
             .await
             .map_err(|error| match error {
-                BodyError::TooLong => self.too_long(place),
-                BodyError::Broken(error) => self.transport(place, error),
-            })?;
+            BodyError::TooLong => self.too_long(place),
+            BodyError::Broken(error) => self.transport(place, error),
+        })?;
         Ok(answer)
     }
 
@@ -149,21 +149,13 @@ impl Http {
         let limit = self.max_answer_bytes >> 20;
         Failure::systemic(
             Reason::Protocol,
-            format!(
-                "the answer of Odoo at {} is larger than {limit} MiB",
-                place.host()
-            ),
+            format!("the answer of Odoo at {} is larger than {limit} MiB", place.host()),
         )
         .advise("ask for fewer records or fields at once")
     }
 
     fn transport(&self, place: &Place, error: reqwest::Error) -> Failure {
-        let peer = Peer {
-            system: "Odoo",
-            host: &place.host(),
-            setting: "url",
-            timeout: self.timeout,
-        };
+        let peer = Peer { system: "Odoo", host: &place.host(), setting: "url", timeout: self.timeout };
         peer.transport(error)
     }
 }
@@ -176,10 +168,7 @@ fn headers(request: &Request) -> Result<HeaderMap, Failure> {
     let mut headers = HeaderMap::new();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     for (name, text) in &request.headers {
-        let pair = (
-            HeaderName::from_bytes(name.as_bytes()),
-            HeaderValue::from_str(text),
-        );
+        let pair = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_str(text));
         let (Ok(name), Ok(mut value)) = pair else {
             let what = format!("the value for the header {name} has characters that no header may have");
             return Err(Failure::configuration(what).advise(
@@ -194,10 +183,7 @@ fn headers(request: &Request) -> Result<HeaderMap, Failure> {
 
 /// The cookie `session_id`. Odoo may change it with any answer of a session.
 fn session(headers: &HeaderMap) -> Option<String> {
-    let cookies = headers
-        .get_all(SET_COOKIE)
-        .iter()
-        .filter_map(|value| value.to_str().ok());
+    let cookies = headers.get_all(SET_COOKIE).iter().filter_map(|value| value.to_str().ok());
     let mut sessions = cookies.filter_map(|cookie| cookie.trim_start().strip_prefix("session_id="));
     let value = sessions.next_back()?.split(';').next()?.trim();
     (!value.is_empty()).then(|| value.to_owned())
@@ -211,11 +197,9 @@ mod tests {
     fn last_session_cookie_counts() {
         let mut headers = HeaderMap::new();
         assert_eq!(session(&headers), None);
-        for cookie in [
-            "frontend_lang=en_US; Path=/",
-            "session_id=; Path=/",
-            "session_id=abc-_1; HttpOnly; Path=/",
-        ] {
+        for cookie in
+            ["frontend_lang=en_US; Path=/", "session_id=; Path=/", "session_id=abc-_1; HttpOnly; Path=/"]
+        {
             headers.append(SET_COOKIE, HeaderValue::from_static(cookie));
         }
         assert_eq!(session(&headers), Some("abc-_1".to_owned()));

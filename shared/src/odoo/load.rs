@@ -49,11 +49,7 @@ impl LoadAnswer {
             _ => Vec::new(),
         };
         let nextrow = result.get("nextrow").and_then(Value::as_u64).unwrap_or(0);
-        Some(Self {
-            ids,
-            messages,
-            nextrow,
-        })
+        Some(Self { ids, messages, nextrow })
     }
 }
 
@@ -61,10 +57,7 @@ impl LoadMessage {
     fn from_json(message: &Value, expected: &Expected<'_>) -> Option<Self> {
         let text = message.get("message")?.as_str()?;
         let record = message.get("record").and_then(Value::as_u64);
-        let is_warning = matches!(
-            message.get("type").and_then(Value::as_str),
-            Some("warning" | "info")
-        );
+        let is_warning = matches!(message.get("type").and_then(Value::as_str), Some("warning" | "info"));
         let field = message.get("field").and_then(Value::as_str).map(str::to_owned);
         Some(Self {
             record: record.and_then(|record| usize::try_from(record).ok()),
@@ -85,24 +78,10 @@ mod tests {
 
     fn parse(result: &Value) -> Option<LoadAnswer> {
         let place = Place::new("http://erp.example", "shop", Some("admin")).unwrap();
-        let operation = Operation::Load {
-            fields: &[],
-            rows: &[],
-        };
-        let call = Call {
-            model: "product.template",
-            operation,
-            context: Row::new(),
-        };
+        let operation = Operation::Load { fields: &[], rows: &[] };
+        let call = Call { model: "product.template", operation, context: Row::new() };
         let purpose = Purpose::Call(&call);
-        LoadAnswer::from_json(
-            result,
-            &Expected {
-                place: &place,
-                purpose,
-                envelope: Envelope::Bare,
-            },
-        )
+        LoadAnswer::from_json(result, &Expected { place: &place, purpose, envelope: Envelope::Bare })
     }
 
     #[test]

@@ -31,17 +31,10 @@ impl Login {
             Transport::Session | Transport::Auto => self.open_session(http).await,
             Transport::ExecuteKw => {
                 let uid = self.find_user(http).await?;
-                Ok(Dialect::ExecuteKw {
-                    database,
-                    uid,
-                    secret,
-                })
+                Ok(Dialect::ExecuteKw { database, uid, secret })
             }
             Transport::Json2 => {
-                let dialect = Dialect::Json2 {
-                    database,
-                    key: secret,
-                };
+                let dialect = Dialect::Json2 { database, key: secret };
                 self.try_key(http, &dialect).await?;
                 Ok(dialect)
             }
@@ -53,11 +46,7 @@ impl Login {
     }
 
     fn expected(&self, envelope: Envelope) -> Expected<'_> {
-        Expected {
-            place: &self.place,
-            purpose: Purpose::Login,
-            envelope,
-        }
+        Expected { place: &self.place, purpose: Purpose::Login, envelope }
     }
 
     async fn open_session(&self, http: &Http) -> Result<Dialect, Failure> {
@@ -67,18 +56,13 @@ impl Login {
         let result = expected.classify(&answer)?;
         if result.get("uid").and_then(Value::as_i64).is_none() {
             // From Odoo's source: the password was right, and a second factor is asked for.
-            let what = format!(
-                "Odoo at {} asks {} for a second factor",
-                self.place.host(),
-                self.place.whose()
-            );
+            let what =
+                format!("Odoo at {} asks {} for a second factor", self.place.host(), self.place.whose());
             return Err(Failure::systemic(Reason::Credentials, what)
                 .advise("make an API key for this user and set it instead of the password"));
         }
         match answer.session {
-            Some(cookie) => Ok(Dialect::Session {
-                cookie: cookie.into(),
-            }),
+            Some(cookie) => Ok(Dialect::Session { cookie: cookie.into() }),
             None => Err(expected.shape("opens no session")),
         }
     }
@@ -102,9 +86,7 @@ impl Login {
             operation: Operation::SearchCount { domain: &domain },
             context: Row::new(),
         };
-        let answer = http
-            .post(&self.place, dialect.build(&call)?, Counted::Authentication)
-            .await?;
+        let answer = http.post(&self.place, dialect.build(&call)?, Counted::Authentication).await?;
         match self.expected(dialect.envelope()).classify(&answer) {
             Err(failure) if failure.reason == Reason::Rights => Ok(()),
             result => result.map(drop),

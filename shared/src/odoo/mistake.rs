@@ -37,11 +37,8 @@ impl Exception {
             return None;
         };
         let (name, how) = self.unknown_field(call.model, &call.operation)?;
-        let what = format!(
-            "{how} field '{name}' of model '{}' in Odoo at {}",
-            call.model,
-            expected.place.host()
-        );
+        let what =
+            format!("{how} field '{name}' of model '{}' in Odoo at {}", call.model, expected.place.host());
         Some(
             Failure::systemic(Reason::Field, what)
                 .advise("correct the pipeline's fields, or install the module that adds it"),
@@ -64,10 +61,7 @@ impl Exception {
         }
         if let Some(rest) = message.strip_prefix("Cannot convert ").filter(|_| is_value_error) {
             let (path, _) = rest.split_once(" to SQL because it is not stored")?;
-            return Some((
-                unprefixed(path),
-                "nothing can be searched or sorted by the computed",
-            ));
+            return Some((unprefixed(path), "nothing can be searched or sorted by the computed"));
         }
         // From the source: a field that belongs to groups the user is not in.
         if self.is_named(&["AccessError"]) && self.says(&["enough rights to access the field"]) {
@@ -78,10 +72,7 @@ impl Exception {
             // Odoo 17: load of an unknown column.
             let column = message.trim_matches('\'');
             let is_ours = |field: &String| field.split(['/', ':']).next() == Some(column);
-            return fields
-                .iter()
-                .any(is_ours)
-                .then(|| (column.to_owned(), "there is no"));
+            return fields.iter().any(is_ours).then(|| (column.to_owned(), "there is no"));
         }
         None
     }
@@ -94,17 +85,10 @@ impl Exception {
         if !is_row && !self.is_named(&["AccessError", "Forbidden"]) {
             return None;
         }
-        let class = if expected.purpose.is_read() || model_level {
-            Class::Systemic
-        } else {
-            Class::Permanent
-        };
-        let what = format!(
-            "Odoo at {} refuses {}: {}",
-            expected.place.host(),
-            expected.place.whose(),
-            self.words()
-        );
+        let class =
+            if expected.purpose.is_read() || model_level { Class::Systemic } else { Class::Permanent };
+        let what =
+            format!("Odoo at {} refuses {}: {}", expected.place.host(), expected.place.whose(), self.words());
         Some(Failure::new(class, Reason::Rights, what).advise("give the user this right in Odoo"))
     }
 
@@ -136,22 +120,13 @@ impl Exception {
         }
         let host = expected.place.host();
         if matches!(expected.purpose, Purpose::Login) && self.name.starts_with("odoo.exceptions.") {
-            let what = format!(
-                "Odoo at {host} refuses the login of {}: {}",
-                expected.place.whose(),
-                self.words()
-            );
+            let what =
+                format!("Odoo at {host} refuses the login of {}: {}", expected.place.whose(), self.words());
             return Failure::systemic(Reason::Credentials, what)
                 .advise("see whether this user can log in with a browser");
         }
-        let asked_wrongly = [
-            "UserError",
-            "ValidationError",
-            "ValueError",
-            "TypeError",
-            "AssertionError",
-            "IndexError",
-        ];
+        let asked_wrongly =
+            ["UserError", "ValidationError", "ValueError", "TypeError", "AssertionError", "IndexError"];
         if self.is_named(&asked_wrongly) || self.name.starts_with("psycopg2.") {
             let what = format!("Odoo at {host} cannot evaluate the search: {}", self.words());
             return Failure::configuration(what).advise("correct the pipeline's filter, order and fields");

@@ -13,41 +13,31 @@ use crate::failure::{Failure, Reason};
 impl OdooClient {
     /// Rows of a domain.
     pub async fn search_read(&self, search: &SearchRead) -> Result<Vec<Row>, Failure> {
-        let result = self
-            .call(&search.model, Operation::SearchRead(search), &search.context)
-            .await?;
+        let result = self.call(&search.model, Operation::SearchRead(search), &search.context).await?;
         rows(result).ok_or_else(|| self.odd("search_read"))
     }
 
     /// Ids of a domain, in the search's order; its fields are not looked at.
     pub async fn search(&self, search: &SearchRead) -> Result<Vec<i64>, Failure> {
-        let result = self
-            .call(&search.model, Operation::Search(search), &search.context)
-            .await?;
+        let result = self.call(&search.model, Operation::Search(search), &search.context).await?;
         ids(&result).ok_or_else(|| self.odd("search"))
     }
 
     /// Number of rows of a domain; archived ones count under `active_test` = false only.
     pub async fn search_count(&self, model: &str, domain: &Value) -> Result<u64, Failure> {
-        let result = self
-            .call(model, Operation::SearchCount { domain }, &Row::new())
-            .await?;
+        let result = self.call(model, Operation::SearchCount { domain }, &Row::new()).await?;
         result.as_u64().ok_or_else(|| self.odd("search_count"))
     }
 
     /// Rows of ids, archived ones too; ids that do not exist are left out.
     pub async fn read(&self, model: &str, ids: &[i64], fields: &[String]) -> Result<Vec<Row>, Failure> {
-        let result = self
-            .call(model, Operation::Read { ids, fields }, &Row::new())
-            .await?;
+        let result = self.call(model, Operation::Read { ids, fields }, &Row::new()).await?;
         rows(result).ok_or_else(|| self.odd("read"))
     }
 
     /// The model's fields by name, each with the attributes asked for, such as `type`, `string`, `required`.
     pub async fn fields_get(&self, model: &str, attributes: &[String]) -> Result<Row, Failure> {
-        let result = self
-            .call(model, Operation::FieldsGet { attributes }, &Row::new())
-            .await?;
+        let result = self.call(model, Operation::FieldsGet { attributes }, &Row::new()).await?;
         match result {
             Value::Object(fields) => Ok(fields),
             _ => Err(self.odd("fields_get")),
@@ -63,9 +53,7 @@ impl OdooClient {
 
     /// Sets the same values in all these records; all or none. Identical values move `write_date` too, so compare before.
     pub async fn write(&self, model: &str, ids: &[i64], values: &Row) -> Result<(), Failure> {
-        self.call(model, Operation::Write { ids, values }, &Row::new())
-            .await
-            .map(drop)
+        self.call(model, Operation::Write { ids, values }, &Row::new()).await.map(drop)
     }
 
     /// Upserts by external id: `fields` are columns such as `id`, `name`, `categ_id/.id`, `rows` their cells. An empty cell
@@ -78,27 +66,19 @@ impl OdooClient {
     ) -> Result<LoadAnswer, Failure> {
         let operation = Operation::Load { fields, rows };
         let result = self.call(model, operation, &Row::new()).await?;
-        let call = Call {
-            model,
-            operation,
-            context: Row::new(),
-        };
+        let call = Call { model, operation, context: Row::new() };
         LoadAnswer::from_json(&result, &self.expected(&call, Envelope::Bare)).ok_or_else(|| self.odd("load"))
     }
 
     /// Calls a method of records that needs no more than their ids: `action_archive`, `action_unarchive`. For a product
     /// variant these archive its template with it, which writing `active` does not.
     pub async fn action(&self, model: &str, method: &str, ids: &[i64]) -> Result<(), Failure> {
-        self.call(model, Operation::Action { method, ids }, &Row::new())
-            .await
-            .map(drop)
+        self.call(model, Operation::Action { method, ids }, &Row::new()).await.map(drop)
     }
 
     /// Whether the user may do this to the model at all, record rules aside.
     pub async fn check_access(&self, model: &str, access: Access) -> Result<bool, Failure> {
-        let result = self
-            .call(model, Operation::CheckAccess { access }, &Row::new())
-            .await?;
+        let result = self.call(model, Operation::CheckAccess { access }, &Row::new()).await?;
         result.as_bool().ok_or_else(|| self.odd("check_access_rights"))
     }
 

@@ -26,10 +26,8 @@ impl Place {
                 .advise(advice)
         })?;
         if !matches!(base.scheme(), "http" | "https") || !base.has_host() {
-            return Err(
-                Failure::configuration("the address of the Odoo server is no http or https address")
-                    .advise(advice),
-            );
+            return Err(Failure::configuration("the address of the Odoo server is no http or https address")
+                .advise(advice));
         }
         if database.trim().is_empty() {
             return Err(Failure::configuration("the name of the Odoo database is empty")
@@ -42,11 +40,7 @@ impl Place {
         base.set_fragment(None);
         let path = base.path().trim_end_matches('/').to_owned();
         base.set_path(&path);
-        Ok(Self {
-            base,
-            database: database.to_owned(),
-            user: user.map(str::to_owned),
-        })
+        Ok(Self { base, database: database.to_owned(), user: user.map(str::to_owned) })
     }
 
     /// Host, with the port where it is not the usual one.
@@ -114,17 +108,12 @@ mod tests {
 
     #[test]
     fn one_database_has_one_identity_however_it_is_written() {
-        for url in [
-            "https://erp.example",
-            "https://ERP.example:443/",
-            " https://me:secret@erp.example//?db=x#top",
-        ] {
+        for url in
+            ["https://erp.example", "https://ERP.example:443/", " https://me:secret@erp.example//?db=x#top"]
+        {
             assert_eq!(place(url).identity(), "https://erp.example#shop", "{url}");
         }
-        assert_ne!(
-            place("https://erp.example/odoo").identity(),
-            place("https://erp.example").identity()
-        );
+        assert_ne!(place("https://erp.example/odoo").identity(), place("https://erp.example").identity());
     }
 
     #[test]
@@ -136,13 +125,7 @@ mod tests {
 
     #[test]
     fn address_that_is_none_is_a_configuration_failure_without_its_text() {
-        for url in [
-            "erp.example",
-            "ftp://me:secret@erp.example",
-            "",
-            "https://",
-            "me:secret@erp.example",
-        ] {
+        for url in ["erp.example", "ftp://me:secret@erp.example", "", "https://", "me:secret@erp.example"] {
             let failure = Place::new(url, "shop", None).unwrap_err();
             assert!(failure.reason.is_configuration());
             assert!(!format!("{failure:#}").contains("secret"), "{failure:#}");
@@ -152,19 +135,9 @@ mod tests {
 
     #[test]
     fn redirect_is_told_as_the_address_to_set() {
-        let moved = |location| {
-            place("http://erp.example/shop")
-                .moved_to(location, "/jsonrpc")
-                .unwrap()
-        };
-        assert_eq!(
-            moved("https://erp.example/shop/jsonrpc"),
-            "https://erp.example/shop"
-        );
+        let moved = |location| place("http://erp.example/shop").moved_to(location, "/jsonrpc").unwrap();
+        assert_eq!(moved("https://erp.example/shop/jsonrpc"), "https://erp.example/shop");
         assert_eq!(moved("/other/jsonrpc"), "http://erp.example/other");
-        assert_eq!(
-            moved("https://me:secret@sso.example/login?x=1"),
-            "https://sso.example/login"
-        );
+        assert_eq!(moved("https://me:secret@sso.example/login?x=1"), "https://sso.example/login");
     }
 }

@@ -33,20 +33,14 @@ fn redirect(expected: &Expected<'_>, answer: &Answer) -> Failure {
 /// The user, the password or the key is wrong.
 pub(super) fn rejected(place: &Place) -> Failure {
     let (host, who, database) = (place.host(), place.whose(), place.database());
-    Failure::systemic(
-        Reason::Credentials,
-        format!("Odoo at {host} rejects {who} for database '{database}'"),
-    )
-    .advise("check the login and the password or API key, and that the key has not expired")
+    Failure::systemic(Reason::Credentials, format!("Odoo at {host} rejects {who} for database '{database}'"))
+        .advise("check the login and the password or API key, and that the key has not expired")
 }
 
 /// Without a told time the caller chooses the wait.
 fn throttled(host: &str, answer: &Answer) -> Failure {
-    let failure = Failure::new(
-        Class::Throttled,
-        Reason::Throttled,
-        format!("Odoo at {host} asks us to slow down"),
-    );
+    let failure =
+        Failure::new(Class::Throttled, Reason::Throttled, format!("Odoo at {host} asks us to slow down"));
     match answer.retry_after {
         Some(wait) => failure.after(wait),
         None => failure,
@@ -71,10 +65,7 @@ pub(super) fn by_status(expected: &Expected<'_>, answer: &Answer) -> Failure {
     match status {
         200..=299 => expected.shape("is no JSON, or was cut off"),
         500.. => server_error(&host, status),
-        408 => Failure::transient(
-            Reason::Timeout,
-            format!("Odoo at {host} waited too long for our request"),
-        ),
+        408 => Failure::transient(Reason::Timeout, format!("Odoo at {host} waited too long for our request")),
         404 if says_no_database(&answer.body) => no_database(expected),
         401 | 407 => Failure::systemic(
             Reason::Credentials,
@@ -84,11 +75,7 @@ pub(super) fn by_status(expected: &Expected<'_>, answer: &Answer) -> Failure {
         403 => {
             // A firewall may dislike the text of one record, so a write is that record's; when everything is refused, the
             // share of failing jobs pauses the pipeline.
-            let class = if expected.purpose.is_read() {
-                Class::Systemic
-            } else {
-                Class::Permanent
-            };
+            let class = if expected.purpose.is_read() { Class::Systemic } else { Class::Permanent };
             let what =
                 format!("a proxy or firewall in front of Odoo at {host} refuses the request (HTTP 403)");
             Failure::new(class, Reason::Rights, what)
@@ -108,11 +95,7 @@ pub(super) fn by_status(expected: &Expected<'_>, answer: &Answer) -> Failure {
 
 /// 504 and 524 are a proxy that waited in vain: Odoo may still be at work.
 fn server_error(host: &str, status: u16) -> Failure {
-    let reason = if matches!(status, 504 | 524) {
-        Reason::Timeout
-    } else {
-        Reason::ServerError
-    };
+    let reason = if matches!(status, 504 | 524) { Reason::Timeout } else { Reason::ServerError };
     Failure::transient(reason, format!("Odoo at {host} answered with HTTP {status}"))
         .advise("look into the log of Odoo and of the proxy in front of it")
 }

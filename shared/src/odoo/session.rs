@@ -34,14 +34,7 @@ pub(super) struct Ticket {
 impl Session {
     pub(super) fn new(login: Login, dialect: Dialect) -> Self {
         let dialect = Arc::new(dialect);
-        Self {
-            login,
-            state: Mutex::new(State {
-                dialect,
-                logins: 0,
-                failed: None,
-            }),
-        }
+        Self { login, state: Mutex::new(State { dialect, logins: 0, failed: None }) }
     }
 
     pub(super) fn login(&self) -> &Login {
@@ -77,19 +70,14 @@ impl Session {
     pub(super) async fn adopt(&self, ticket: &Ticket, cookie: String) {
         let mut state = self.state.lock().await;
         if state.logins == ticket.logins {
-            state.dialect = Arc::new(Dialect::Session {
-                cookie: cookie.into(),
-            });
+            state.dialect = Arc::new(Dialect::Session { cookie: cookie.into() });
         }
     }
 }
 
 impl State {
     fn ticket(&self) -> Ticket {
-        Ticket {
-            dialect: Arc::clone(&self.dialect),
-            logins: self.logins,
-        }
+        Ticket { dialect: Arc::clone(&self.dialect), logins: self.logins }
     }
 }
 
@@ -120,11 +108,7 @@ mod tests {
         let config = OdooConfig::new(server.uri(), "shop", OdooSecret::Password("pass".into()));
         let http = Http::new(&config).unwrap();
         let place = Place::new(&config.url, "shop", Some("admin")).unwrap();
-        let login = Login {
-            place,
-            secret: "pass".into(),
-            transport: Transport::Session,
-        };
+        let login = Login { place, secret: "pass".into(), transport: Transport::Session };
         let session = Session::new(login, Dialect::Session { cookie: "old".into() });
         let expired = session.current().await;
 
@@ -138,9 +122,7 @@ mod tests {
             () = login_is_on_its_way => {}
         }
         let renewed = session.renew(&expired, &http).await.unwrap();
-        let Dialect::Session { cookie } = &*renewed.dialect else {
-            panic!("no session")
-        };
+        let Dialect::Session { cookie } = &*renewed.dialect else { panic!("no session") };
         assert_eq!(cookie.expose_secret(), "new");
     }
 }

@@ -12,12 +12,8 @@ impl Exception {
     /// Concurrent updates. Odoo repeats such a transaction five times itself before it tells us; in a `load` it does not
     /// and reports the row instead.
     pub(super) fn conflict(&self, expected: &Expected<'_>) -> Option<Failure> {
-        let named = [
-            "SerializationFailure",
-            "DeadlockDetected",
-            "LockNotAvailable",
-            "TransactionRollbackError",
-        ];
+        let named =
+            ["SerializationFailure", "DeadlockDetected", "LockNotAvailable", "TransactionRollbackError"];
         let newer = ["LockError", "ConcurrencyError", "InFailedSqlTransaction"];
         let wordings = [
             "could not serialize access",
@@ -28,10 +24,7 @@ impl Exception {
         (self.is_named(&named) || self.is_named(&newer) || self.says(&wordings)).then(|| {
             Failure::transient(
                 Reason::Conflict,
-                format!(
-                    "Odoo at {} could not keep two changes of one record apart",
-                    expected.place.host()
-                ),
+                format!("Odoo at {} could not keep two changes of one record apart", expected.place.host()),
             )
         })
     }
@@ -72,11 +65,8 @@ impl Exception {
             return Some(refusal::no_database(expected));
         }
         self.is_named(&["UndefinedTable", "UndefinedColumn"]).then(|| {
-            let what = format!(
-                "database '{}' does not fit the code of Odoo at {}",
-                place.database(),
-                place.host()
-            );
+            let what =
+                format!("database '{}' does not fit the code of Odoo at {}", place.database(), place.host());
             Failure::systemic(Reason::Database, format!("{what}: {}", sentence(&self.message)))
                 .advise("check that it is an Odoo database, and finish the upgrade of its modules")
         })
@@ -115,11 +105,8 @@ impl Exception {
         // The image library raises the same exception without a number for a broken image, which is the record's fault.
         let is_system_call = self.is_named(&["OSError"]) && self.message.starts_with("[Errno ");
         (is_system_call || self.is_named(&busy)).then(|| {
-            Failure::transient(
-                Reason::ServerError,
-                format!("Odoo at {host} is in trouble: {}", self.words()),
-            )
-            .advise("look into the log of Odoo and of its PostgreSQL")
+            Failure::transient(Reason::ServerError, format!("Odoo at {host} is in trouble: {}", self.words()))
+                .advise("look into the log of Odoo and of its PostgreSQL")
         })
     }
 }

@@ -23,10 +23,7 @@ impl ServerVersion {
             Some(Value::String(part)) => leading_number(part),
             _ => text.and_then(leading_number),
         }?;
-        Some(Self {
-            major,
-            text: text.map_or_else(|| major.to_string(), str::to_owned),
-        })
+        Some(Self { major, text: text.map_or_else(|| major.to_string(), str::to_owned) })
     }
 
     /// Whether `/json/2` is there: from Odoo 19 on.
@@ -43,10 +40,7 @@ impl fmt::Display for ServerVersion {
 
 /// The first run of digits: 17 of `saas~17.4` and of `17.0-20240709`.
 fn leading_number(text: &str) -> Option<u32> {
-    text.split(|c: char| !c.is_ascii_digit())
-        .find(|digits| !digits.is_empty())?
-        .parse()
-        .ok()
+    text.split(|c: char| !c.is_ascii_digit()).find(|digits| !digits.is_empty())?.parse().ok()
 }
 
 #[cfg(test)]

@@ -75,10 +75,7 @@ fn job_of(pipeline: PipelineName, id: u64) -> Job {
         kind: KIND,
         pipeline,
         key: id.into(),
-        version: Version {
-            epoch: 1,
-            sequence: id,
-        },
+        version: Version { epoch: 1, sequence: id },
         checksum: Checksum::try_from([1; 32].as_slice()).unwrap(),
         run: RunId(1),
         place: id,
@@ -97,10 +94,7 @@ fn job(id: u64) -> Job {
 
 fn next_attempt(delivery: &Delivery) -> Job {
     let job = delivery.job.clone().unwrap();
-    Job {
-        attempt: job.attempt + 1,
-        ..job
-    }
+    Job { attempt: job.attempt + 1, ..job }
 }
 
 fn id(delivery: &Delivery) -> u64 {
@@ -121,11 +115,7 @@ fn drain(consumer: &mut Consumer) -> Vec<Delivery> {
 }
 
 async fn depth(queue: &Queue) -> (usize, usize, usize) {
-    let Depth {
-        ready,
-        in_flight,
-        delayed,
-    } = queue.depth(&products(), KIND).await.unwrap();
+    let Depth { ready, in_flight, delayed } = queue.depth(&products(), KIND).await.unwrap();
     (ready, in_flight, delayed)
 }
 
@@ -208,10 +198,7 @@ async fn a_job_given_back_comes_first_and_is_marked(open: impl Fn(usize) -> Queu
     publish(&queue, 0..3).await;
     let mut consumer = queue.consume(&products(), KIND, 10);
     consumer.next().await.unwrap().give_back().await.unwrap();
-    let seen: Vec<(u64, bool)> = drain(&mut consumer)
-        .iter()
-        .map(|d| (id(d), d.redelivered))
-        .collect();
+    let seen: Vec<(u64, bool)> = drain(&mut consumer).iter().map(|d| (id(d), d.redelivered)).collect();
     assert_eq!(seen, [(0, true), (1, false), (2, false)]);
 }
 
@@ -247,22 +234,13 @@ async fn a_retry_comes_after_its_delay_and_not_before(open: impl Fn(usize) -> Qu
     let delivery = consumer.next().await.unwrap();
     let next = next_attempt(&delivery);
     let start = Instant::now();
-    delivery
-        .retry(next.clone(), Duration::from_mins(1))
-        .await
-        .unwrap();
+    delivery.retry(next.clone(), Duration::from_mins(1)).await.unwrap();
     assert!(consumer.try_next().is_none());
     assert_eq!(depth(&queue).await, (0, 0, 1));
     let delivery = consumer.next().await.unwrap();
     let waited = start.elapsed();
-    assert!(
-        waited >= Duration::from_mins(1) && waited < Duration::from_secs(61),
-        "{waited:?}"
-    );
-    assert_eq!(
-        (delivery.job.as_ref().unwrap(), delivery.redelivered),
-        (&next, false)
-    );
+    assert!(waited >= Duration::from_mins(1) && waited < Duration::from_secs(61), "{waited:?}");
+    assert_eq!((delivery.job.as_ref().unwrap(), delivery.redelivered), (&next, false));
 }
 
 async fn retries_come_in_the_order_of_their_delays(open: impl Fn(usize) -> Queue) {
@@ -284,11 +262,7 @@ async fn retries_come_in_the_order_of_their_delays(open: impl Fn(usize) -> Queue
     let delivery = consumer.next().await.unwrap();
     let next = next_attempt(&delivery);
     delivery.retry(next, Duration::MAX).await.unwrap();
-    assert_eq!(
-        depth(&queue).await,
-        (0, 0, 1),
-        "a delay beyond all clocks is a delay"
-    );
+    assert_eq!(depth(&queue).await, (0, 0, 1), "a delay beyond all clocks is a delay");
 }
 
 async fn a_waiting_consumer_learns_of_an_earlier_retry(open: impl Fn(usize) -> Queue) {
@@ -371,9 +345,7 @@ async fn a_consumer_at_its_prefetch_takes_no_wake_up_from_another(open: impl Fn(
     let mut second = pin!(idle.next());
     assert!(waits(&mut first).await && waits(&mut second).await);
     publish(&queue, [1]).await;
-    let delivery = tokio::time::timeout(Duration::from_secs(1), second)
-        .await
-        .unwrap();
+    let delivery = tokio::time::timeout(Duration::from_secs(1), second).await.unwrap();
     assert_eq!(id(&delivery.unwrap()), 1);
     drop(held);
 }
@@ -415,9 +387,7 @@ async fn a_wait_that_was_cancelled_loses_no_job(open: impl Fn(usize) -> Queue) {
         // The first in line is woken, and goes away before it looks.
         publish(&queue, [0]).await;
     }
-    let delivery = tokio::time::timeout(Duration::from_secs(1), waiting)
-        .await
-        .unwrap();
+    let delivery = tokio::time::timeout(Duration::from_secs(1), waiting).await.unwrap();
     assert_eq!(id(&delivery.unwrap()), 0);
 }
 
@@ -465,14 +435,7 @@ async fn a_closed_queue_stays_closed(open: impl Fn(usize) -> Queue) {
     queue.close();
     let unheard_of: PipelineName = "unheard-of".parse().unwrap();
     for pipeline in [products(), unheard_of] {
-        assert_eq!(
-            queue
-                .publish(job_of(pipeline.clone(), 0))
-                .await
-                .unwrap_err()
-                .class,
-            Class::Interrupted
-        );
+        assert_eq!(queue.publish(job_of(pipeline.clone(), 0)).await.unwrap_err().class, Class::Interrupted);
         assert!(queue.consume(&pipeline, KIND, 1).next().await.is_none());
         assert_eq!(queue.depth(&pipeline, KIND).await.unwrap(), Depth::default());
     }
@@ -514,10 +477,7 @@ async fn every_job_arrives_under_many_publishers_and_consumers(open: impl Fn(usi
                     match count % 13 {
                         1 if job.attempt < 3 => {
                             let next = next_attempt(&delivery);
-                            delivery
-                                .retry(next, Duration::from_millis(count as u64 % 3))
-                                .await
-                                .unwrap();
+                            delivery.retry(next, Duration::from_millis(count as u64 % 3)).await.unwrap();
                         }
                         2 => delivery.give_back().await.unwrap(),
                         3 => drop(delivery),
@@ -550,10 +510,7 @@ async fn every_job_arrives_under_many_publishers_and_consumers(open: impl Fn(usi
         })
         .collect();
     for publisher in publishers {
-        tokio::time::timeout(Duration::from_mins(1), publisher)
-            .await
-            .expect("a wake-up was lost")
-            .unwrap();
+        tokio::time::timeout(Duration::from_mins(1), publisher).await.expect("a wake-up was lost").unwrap();
     }
     assert_eq!(depth(&queue).await, (0, 0, 0));
     queue.close();

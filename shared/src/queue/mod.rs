@@ -22,10 +22,7 @@ pub enum Queue {
     Memory(memory::MemoryQueue),
 }
 
-#[expect(
-    clippy::unused_async,
-    reason = "the memory queue answers at once, a broker does not"
-)]
+#[expect(clippy::unused_async, reason = "the memory queue answers at once, a broker does not")]
 impl Queue {
     /// A queue in this process that holds at most `capacity` jobs of each (pipeline, kind), in flight ones included.
     /// Jobs that wait for a retry hold their place.
@@ -85,9 +82,7 @@ impl Receipt {
     /// # Errors
     /// `Class::Interrupted` where the queue ended first.
     pub async fn durable(self) -> Result<(), Failure> {
-        self.0
-            .await
-            .map_err(|_| Failure::interrupted("the queue was closed before the job was settled"))
+        self.0.await.map_err(|_| Failure::interrupted("the queue was closed before the job was settled"))
     }
 }
 
@@ -140,10 +135,7 @@ enum Handle {
     Memory(memory::MemoryHandle),
 }
 
-#[expect(
-    clippy::unused_async,
-    reason = "the memory queue answers at once, a broker does not"
-)]
+#[expect(clippy::unused_async, reason = "the memory queue answers at once, a broker does not")]
 impl Delivery {
     /// The job is done, or dead and noted in the state. `false`: the acknowledgement came too late (the queue has
     /// given the job to somebody else), it will come again.

@@ -10,20 +10,12 @@ use super::{Answer, Api, Expected, Kind, Order, Quota, Refusal, Request};
 use crate::failure::{Class, Reason};
 
 fn classify(request: &Request, answer: &Answer) -> Result<Value, Refusal> {
-    let expected = Expected {
-        host: "www.zohoapis.eu",
-        organization: "2006",
-        request,
-    };
+    let expected = Expected { host: "www.zohoapis.eu", organization: "2006", request };
     expected.classify(answer)
 }
 
 fn answer(status: u16, body: &str) -> Answer {
-    Answer {
-        status,
-        body: body.as_bytes().to_vec(),
-        ..Answer::default()
-    }
+    Answer { status, body: body.as_bytes().to_vec(), ..Answer::default() }
 }
 
 fn list() -> Request {
@@ -49,21 +41,9 @@ fn success_needs_the_code_zero() {
 #[test]
 fn codes_have_their_class() {
     let cases = [
-        (
-            401,
-            57,
-            Class::Systemic,
-            Reason::Rights,
-            "ZohoInventory.items.READ",
-        ),
+        (401, 57, Class::Systemic, Reason::Rights, "ZohoInventory.items.READ"),
         (401, 14, Class::Systemic, Reason::Credentials, "data centre"),
-        (
-            401,
-            6041,
-            Class::Systemic,
-            Reason::Configuration,
-            "organization_id",
-        ),
+        (401, 6041, Class::Systemic, Reason::Configuration, "organization_id"),
         (400, 2, Class::Systemic, Reason::Configuration, "Invalid value"),
         (400, 4, Class::Systemic, Reason::Configuration, "Invalid value"),
         (404, 5, Class::Systemic, Reason::Configuration, "Inventory items"),
@@ -138,15 +118,9 @@ fn page_of_a_proxy_is_judged_by_its_status() {
         let failure = refusal(status, "<html>Bad gateway</html>").failure;
         assert_eq!((failure.class, failure.reason), (class, reason), "{status}");
     }
-    let busy = Answer {
-        retry_after: Some(Duration::from_secs(30)),
-        ..answer(503, "")
-    };
+    let busy = Answer { retry_after: Some(Duration::from_secs(30)), ..answer(503, "") };
     let failure = classify(&list(), &busy).unwrap_err().failure;
-    assert_eq!(
-        (failure.class, failure.retry_after),
-        (Class::Throttled, Some(Duration::from_secs(30)))
-    );
+    assert_eq!((failure.class, failure.retry_after), (Class::Throttled, Some(Duration::from_secs(30))));
 }
 
 #[test]
@@ -154,16 +128,10 @@ fn record_that_is_gone_is_missing_and_nothing_more() {
     let detail = Request::detail(Api::Books, Kind::Contacts, "1");
     let image = Request::item_image(Api::Inventory, "1");
     for request in [&detail, &image] {
-        for body in [
-            "",
-            r#"{"code":1002,"message":"gone"}"#,
-            r#"{"code":5,"message":"Invalid URL Passed"}"#,
-        ] {
+        for body in ["", r#"{"code":1002,"message":"gone"}"#, r#"{"code":5,"message":"Invalid URL Passed"}"#]
+        {
             let failure = classify(request, &answer(404, body)).unwrap_err().failure;
-            assert_eq!(
-                (failure.class, failure.reason),
-                (Class::Permanent, Reason::Missing)
-            );
+            assert_eq!((failure.class, failure.reason), (Class::Permanent, Reason::Missing));
         }
     }
     let odd = classify(&detail, &answer(400, r#"{"code":36,"message":"x"}"#)).unwrap_err();

@@ -86,8 +86,7 @@ impl ZohoClient {
 
     /// The JSON object that a call answers with. Every call is a read, so it is tried up to three times within seconds.
     pub(super) async fn json(&self, request: &Request) -> Result<Value, Failure> {
-        self.call(request, |expected, answer| expected.classify(&answer))
-            .await
+        self.call(request, |expected, answer| expected.classify(&answer)).await
     }
 
     /// What `judge` reads from the answer of a call.
@@ -140,11 +139,7 @@ impl ZohoClient {
         if let Some(quota) = quota {
             limiter.learn(quota);
         }
-        let expected = Expected {
-            host: &host(&url),
-            organization,
-            request,
-        };
+        let expected = Expected { host: &host(&url), organization, request };
         let result = judge(&expected, answer);
         Ok(result.map_err(|mut refusal| {
             // The answer that refuses may not say until when; an earlier one did.
@@ -162,12 +157,7 @@ impl ZohoClient {
     /// Stops calling while Zoho refuses calls for longer than a moment: every further call would be refused as well, and
     /// may lengthen the block.
     fn heed(&self, refusal: &Refusal) {
-        let Failure {
-            class: Class::Throttled,
-            retry_after: Some(wait),
-            ..
-        } = refusal.failure
-        else {
+        let Failure { class: Class::Throttled, retry_after: Some(wait), .. } = refusal.failure else {
             return;
         };
         if wait > SHORT && !refusal.is_foreign {
@@ -184,8 +174,6 @@ impl ZohoClient {
 
 impl fmt::Debug for ZohoClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ZohoClient")
-            .field("identity", &self.identity())
-            .finish_non_exhaustive()
+        f.debug_struct("ZohoClient").field("identity", &self.identity()).finish_non_exhaustive()
     }
 }

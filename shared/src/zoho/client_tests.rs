@@ -46,19 +46,12 @@ async fn mount(server: &MockServer, at: &str, answer: ResponseTemplate) {
 }
 
 async fn mount_once(server: &MockServer, at: &str, answer: ResponseTemplate) {
-    Mock::given(path(at))
-        .respond_with(answer)
-        .up_to_n_times(1)
-        .mount(server)
-        .await;
+    Mock::given(path(at)).respond_with(answer).up_to_n_times(1).mount(server).await;
 }
 
 async fn mount_for_token(server: &MockServer, at: &str, access: &str, answer: ResponseTemplate) {
     Mock::given(path(at))
-        .and(header(
-            "authorization",
-            format!("Zoho-oauthtoken {access}").as_str(),
-        ))
+        .and(header("authorization", format!("Zoho-oauthtoken {access}").as_str()))
         .respond_with(answer)
         .mount(server)
         .await;
@@ -116,20 +109,11 @@ async fn page_is_read_with_the_token_and_counted() {
     assert_eq!(page.rows[0].id(), "1");
     assert_eq!((page.next(), page.distrust), (None, None));
     let counts = client.calls();
-    assert_eq!(
-        (counts.token, counts.list, counts.detail, counts.image),
-        (1, 1, 0, 0)
-    );
+    assert_eq!((counts.token, counts.list, counts.detail, counts.image), (1, 1, 0, 0));
     assert!(counts.bytes_received > 0);
     let day = client.limits().day.unwrap();
     assert_eq!((day.limit, day.remaining), (7500, 6197));
-    assert!(
-        client
-            .server_clock()
-            .unwrap()
-            .to_string()
-            .starts_with("2026-11-21T22:39:2")
-    );
+    assert!(client.server_clock().unwrap().to_string().starts_with("2026-11-21T22:39:2"));
     no_secret(&client);
 }
 
@@ -138,9 +122,7 @@ async fn secrets_go_in_the_body_of_a_post_and_in_no_address() {
     let server = MockServer::start().await;
     Mock::given(method("POST"))
         .and(path(TOKEN))
-        .and(body_string_contains(
-            "refresh_token=1000.r3fresh&client_id=1000.CLIENT",
-        ))
+        .and(body_string_contains("refresh_token=1000.r3fresh&client_id=1000.CLIENT"))
         .respond_with(token("a"))
         .mount(&server)
         .await;
@@ -174,10 +156,7 @@ async fn missing_scope_is_named_after_one_new_token_and_no_more() {
     for _ in 0..3 {
         let failure = first_page(&client).await.unwrap_err();
         assert_eq!((failure.class, failure.reason), (Class::Systemic, Reason::Rights));
-        assert!(
-            failure.to_string().contains("ZohoInventory.items.READ"),
-            "{failure}"
-        );
+        assert!(failure.to_string().contains("ZohoInventory.items.READ"), "{failure}");
     }
     assert_eq!(requests(&server, TOKEN).await, 2);
     assert_eq!(requests(&server, ITEMS).await, 4);
@@ -196,17 +175,9 @@ async fn wrong_organisation_costs_no_token() {
 #[tokio::test]
 async fn rejected_refresh_token_is_shown_once() {
     let server = MockServer::start().await;
-    mount(
-        &server,
-        TOKEN,
-        ResponseTemplate::new(200).set_body_json(json!({"error": "invalid_code"})),
-    )
-    .await;
+    mount(&server, TOKEN, ResponseTemplate::new(200).set_body_json(json!({"error": "invalid_code"}))).await;
     let failure = ZohoClient::connect(config(&server.uri())).await.unwrap_err();
-    assert_eq!(
-        (failure.class, failure.reason),
-        (Class::Systemic, Reason::Credentials)
-    );
+    assert_eq!((failure.class, failure.reason), (Class::Systemic, Reason::Credentials));
     no_secret(&failure);
     assert_eq!(requests(&server, TOKEN).await, 1);
 }
@@ -224,12 +195,7 @@ async fn token_request_is_not_redirected() {
 #[tokio::test]
 async fn blocked_organisation_is_left_alone() {
     let (server, client) = connected().await;
-    mount(
-        &server,
-        ITEMS,
-        refused(429, 43).insert_header("Retry-After", "3600"),
-    )
-    .await;
+    mount(&server, ITEMS, refused(429, 43).insert_header("Retry-After", "3600")).await;
     for _ in 0..3 {
         let failure = first_page(&client).await.unwrap_err();
         assert_eq!(failure.class, Class::Throttled);
@@ -251,10 +217,7 @@ async fn day_that_is_used_up_ends_when_an_earlier_answer_said() {
     mount(&server, ITEMS, refused(429, 45)).await;
     first_page(&client).await.unwrap();
     let failure = first_page(&client).await.unwrap_err();
-    assert_eq!(
-        (failure.class, failure.reason),
-        (Class::Throttled, Reason::Throttled)
-    );
+    assert_eq!((failure.class, failure.reason), (Class::Throttled, Reason::Throttled));
     assert!(failure.retry_after.unwrap() > Duration::from_hours(4));
     assert!(client.limits().daily);
 }
@@ -262,18 +225,8 @@ async fn day_that_is_used_up_ends_when_an_earlier_answer_said() {
 #[tokio::test]
 async fn moment_of_too_many_calls_and_a_bad_gateway_are_waited_out() {
     let (server, client) = connected().await;
-    mount_once(
-        &server,
-        ITEMS,
-        refused(429, 1070).insert_header("Retry-After", "0"),
-    )
-    .await;
-    mount_once(
-        &server,
-        ITEMS,
-        ResponseTemplate::new(502).set_body_raw("<html>", "text/html"),
-    )
-    .await;
+    mount_once(&server, ITEMS, refused(429, 1070).insert_header("Retry-After", "0")).await;
+    mount_once(&server, ITEMS, ResponseTemplate::new(502).set_body_raw("<html>", "text/html")).await;
     mount(&server, ITEMS, items(&json!([]), false)).await;
     first_page(&client).await.unwrap();
     assert_eq!(requests(&server, ITEMS).await, 3);
@@ -305,10 +258,7 @@ async fn filter_that_is_ignored_is_noticed() {
         .await;
     let since = "2026-11-21T00:00:00Z".parse().unwrap();
     let first = Position::first(Api::Inventory, Some(since));
-    let page = client
-        .page(Api::Inventory, Kind::Items, &first, 200)
-        .await
-        .unwrap();
+    let page = client.page(Api::Inventory, Kind::Items, &first, 200).await.unwrap();
     assert_eq!(page.distrust, Some(Distrust::FilterIgnored));
     assert_eq!(page.next(), Some(&Position::Scan { page: 1 }));
 }
@@ -334,21 +284,10 @@ async fn ids_that_zoho_leaves_out_are_told() {
 async fn contact_is_read_whole_and_one_that_is_gone_is_missing() {
     let (server, client) = connected().await;
     let contact = json!({"code": 0, "contact": {"contact_id": "5", "billing_address": {"city": "Graz"}}});
-    mount(
-        &server,
-        "/inventory/v1/contacts/5",
-        ResponseTemplate::new(200).set_body_json(contact),
-    )
-    .await;
+    mount(&server, "/inventory/v1/contacts/5", ResponseTemplate::new(200).set_body_json(contact)).await;
     mount(&server, "/inventory/v1/contacts/6", refused(404, 1002)).await;
     let row = client.record(Api::Inventory, Kind::Contacts, "5").await.unwrap();
     assert_eq!(row.values()["billing_address"]["city"], "Graz");
-    let failure = client
-        .record(Api::Inventory, Kind::Contacts, "6")
-        .await
-        .unwrap_err();
-    assert_eq!(
-        (failure.class, failure.reason),
-        (Class::Permanent, Reason::Missing)
-    );
+    let failure = client.record(Api::Inventory, Kind::Contacts, "6").await.unwrap_err();
+    assert_eq!((failure.class, failure.reason), (Class::Permanent, Reason::Missing));
 }

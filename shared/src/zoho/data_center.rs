@@ -77,9 +77,7 @@ impl DataCenter {
 
     /// Whether this is the API host of a data centre: the only hosts beside the configured one that ever get a token.
     pub fn is_api_host(host: &str) -> bool {
-        Self::ALL
-            .iter()
-            .any(|center| center.api_host().eq_ignore_ascii_case(host))
+        Self::ALL.iter().any(|center| center.api_host().eq_ignore_ascii_case(host))
     }
 
     fn api_host(self) -> String {
@@ -132,12 +130,7 @@ mod tests {
         for center in DataCenter::ALL {
             assert_eq!(center.to_string().parse(), Ok(center));
         }
-        assert!(
-            "fr".parse::<DataCenter>()
-                .unwrap_err()
-                .to_string()
-                .contains("com.au")
-        );
+        assert!("fr".parse::<DataCenter>().unwrap_err().to_string().contains("com.au"));
     }
 
     #[test]
@@ -150,13 +143,9 @@ mod tests {
     #[test]
     fn only_whole_api_hosts_are_zohos_own() {
         assert!(DataCenter::is_api_host("www.zohoapis.eu"));
-        for foreign in [
-            "zohoapis.eu",
-            "www.zohoapis.eu.evil.example",
-            "evil-www.zohoapis.eu",
-            "www.zohoapis.fr",
-            "",
-        ] {
+        for foreign in
+            ["zohoapis.eu", "www.zohoapis.eu.evil.example", "evil-www.zohoapis.eu", "www.zohoapis.fr", ""]
+        {
             assert!(!DataCenter::is_api_host(foreign), "{foreign}");
         }
     }

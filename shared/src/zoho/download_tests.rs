@@ -42,10 +42,7 @@ async fn server() -> MockServer {
 
 async fn requests(server: &MockServer) -> usize {
     let requests = server.received_requests().await.unwrap();
-    requests
-        .iter()
-        .filter(|request| request.url.path() != TOKEN)
-        .count()
+    requests.iter().filter(|request| request.url.path() != TOKEN).count()
 }
 
 async fn image(config: ZohoConfig) -> Result<Image, Failure> {
@@ -65,10 +62,7 @@ async fn image_is_had_from_the_first_route_that_has_it() {
     mount(&server, IMAGE, refused(404, 1002)).await;
     mount(&server, DOCUMENT, jpeg()).await;
     let found = image(config(&server.uri())).await.unwrap();
-    assert_eq!(
-        (found.format, found.route),
-        (ImageFormat::Jpeg, ImageRoute::InventoryDocument)
-    );
+    assert_eq!((found.format, found.route), (ImageFormat::Jpeg, ImageRoute::InventoryDocument));
     let mut turned = config(&server.uri());
     turned.image_routes.reverse();
     let before = requests(&server).await;
@@ -81,30 +75,16 @@ async fn route_without_rights_is_told_only_where_no_other_helps() {
     let server = server().await;
     mount(&server, IMAGE, refused(401, 57)).await;
     mount(&server, DOCUMENT, refused(404, 5)).await;
-    assert_eq!(
-        class(image(config(&server.uri())).await),
-        (Class::Systemic, Reason::Rights)
-    );
+    assert_eq!(class(image(config(&server.uri())).await), (Class::Systemic, Reason::Rights));
     let client = ZohoClient::connect(config(&server.uri())).await.unwrap();
-    assert_eq!(
-        class(client.image("1", None).await),
-        (Class::Systemic, Reason::Rights)
-    );
+    assert_eq!(class(client.image("1", None).await), (Class::Systemic, Reason::Rights));
 }
 
 #[tokio::test]
 async fn item_without_an_image_is_missing_one() {
     let server = server().await;
-    mount(
-        &server,
-        IMAGE,
-        ResponseTemplate::new(200).set_body_json(json!({"code": 0})),
-    )
-    .await;
-    assert_eq!(
-        class(image(config(&server.uri())).await),
-        (Class::Permanent, Reason::Missing)
-    );
+    mount(&server, IMAGE, ResponseTemplate::new(200).set_body_json(json!({"code": 0}))).await;
+    assert_eq!(class(image(config(&server.uri())).await), (Class::Permanent, Reason::Missing));
 }
 
 #[tokio::test]
@@ -128,11 +108,7 @@ async fn token_comes_along_only_on_the_way_back() {
     let (server, files) = (server().await, MockServer::start().await);
     mount(&server, IMAGE, moved(&format!("{}/file", files.uri()))).await;
     mount(&files, "/file", moved(&format!("{}/back", server.uri()))).await;
-    Mock::given(path("/back"))
-        .and(header_exists("authorization"))
-        .respond_with(jpeg())
-        .mount(&server)
-        .await;
+    Mock::given(path("/back")).and(header_exists("authorization")).respond_with(jpeg()).mount(&server).await;
     let mut named = config(&server.uri());
     named.redirect_hosts = vec![files.address().to_string()];
     named.private_hosts.clone_from(&named.redirect_hosts);
@@ -144,11 +120,7 @@ async fn token_comes_along_only_on_the_way_back() {
 
 #[tokio::test]
 async fn words_of_another_host_are_not_taken_for_zohos() {
-    for (status, class) in [
-        (401, Class::Transient),
-        (429, Class::Throttled),
-        (200, Class::Permanent),
-    ] {
+    for (status, class) in [(401, Class::Transient), (429, Class::Throttled), (200, Class::Permanent)] {
         let (server, files) = (server().await, MockServer::start().await);
         mount(&server, IMAGE, moved(&format!("{}/file", files.uri()))).await;
         let answer = refused(status, 45).insert_header("Retry-After", "60");
@@ -174,11 +146,7 @@ async fn redirect_to_another_host_is_refused() {
     assert_eq!(class(image(config(&server.uri())).await), configuration);
     let mut named = config(&server.uri());
     named.redirect_hosts = vec![files.address().to_string()];
-    assert_eq!(
-        class(image(named).await),
-        configuration,
-        "plain http to a private address"
-    );
+    assert_eq!(class(image(named).await), configuration, "plain http to a private address");
     assert_eq!(requests(&files).await, 0);
 }
 
@@ -199,10 +167,7 @@ async fn named_host_that_leads_inside_is_refused() {
 async fn redirects_without_end_are_given_up() {
     let server = server().await;
     mount(&server, IMAGE, moved(IMAGE)).await;
-    assert_eq!(
-        class(image(config(&server.uri())).await),
-        (Class::Permanent, Reason::Protocol)
-    );
+    assert_eq!(class(image(config(&server.uri())).await), (Class::Permanent, Reason::Protocol));
     assert_eq!(requests(&server).await, 4);
 }
 
@@ -270,8 +235,5 @@ async fn image_that_is_cut_off_is_none() {
     let mut answer = b"HTTP/1.1 200 OK\r\nContent-Type: image/jpeg\r\nContent-Length: 1000\r\n\r\n".to_vec();
     answer.extend(JPEG);
     let api = raw(answer, false).await;
-    assert_eq!(
-        class(image_at(api, |_| ()).await),
-        (Class::Transient, Reason::Unreachable)
-    );
+    assert_eq!(class(image_at(api, |_| ()).await), (Class::Transient, Reason::Unreachable));
 }

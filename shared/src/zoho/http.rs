@@ -117,9 +117,7 @@ impl Http {
             let request = if is_foreign {
                 self.abroad.get(here.clone())
             } else {
-                self.client
-                    .get(here.clone())
-                    .header(AUTHORIZATION, authorization(access)?)
+                self.client.get(here.clone()).header(AUTHORIZATION, authorization(access)?)
             };
             let response = self.send(request.timeout(left), &here, &bounds).await?;
             if !is_foreign {
@@ -135,17 +133,11 @@ impl Http {
                 None => return self.read(response, &here, &bounds, is_foreign).await,
             }
         }
-        Err(Failure::permanent(
-            Reason::Protocol,
-            format!("{} redirects more than {MOST} times", host(url)),
-        ))
+        Err(Failure::permanent(Reason::Protocol, format!("{} redirects more than {MOST} times", host(url))))
     }
 
     async fn send(&self, request: RequestBuilder, url: &Url, bounds: &Bounds) -> Result<Response, Failure> {
-        request
-            .send()
-            .await
-            .map_err(|error| transport(url, bounds, error))
+        request.send().await.map_err(|error| transport(url, bounds, error))
     }
 
     async fn read(
@@ -167,24 +159,18 @@ impl Http {
         answer.body = read_capped(&mut response, bounds.bytes, |bytes| self.counters.received(bytes))
             .await
             .map_err(|error| match error {
-                BodyError::TooLong => too_long(url, bounds),
-                BodyError::Broken(error) => transport(url, bounds, error),
-            })?;
+            BodyError::TooLong => too_long(url, bounds),
+            BodyError::Broken(error) => transport(url, bounds, error),
+        })?;
         Ok(answer)
     }
 
     fn bounds(&self, kind: CallKind) -> Bounds {
         match kind {
-            CallKind::Image => Bounds {
-                timeout: self.image_timeout,
-                bytes: self.max_image_bytes,
-                is_image: true,
-            },
-            _ => Bounds {
-                timeout: self.timeout,
-                bytes: self.max_answer_bytes,
-                is_image: false,
-            },
+            CallKind::Image => {
+                Bounds { timeout: self.image_timeout, bytes: self.max_image_bytes, is_image: true }
+            }
+            _ => Bounds { timeout: self.timeout, bytes: self.max_answer_bytes, is_image: false },
         }
     }
 
@@ -199,10 +185,7 @@ impl Http {
 fn authorization(access: &SecretString) -> Result<HeaderValue, Failure> {
     let text = format!("Zoho-oauthtoken {}", access.expose_secret());
     let mut value = HeaderValue::from_str(&text).map_err(|_| {
-        Failure::transient(
-            Reason::Protocol,
-            "Zoho made an access token that no header can hold",
-        )
+        Failure::transient(Reason::Protocol, "Zoho made an access token that no header can hold")
     })?;
     value.set_sensitive(true);
     Ok(value)
@@ -224,12 +207,7 @@ fn transport(url: &Url, bounds: &Bounds, error: reqwest::Error) -> Failure {
         }
         cause = error.source();
     }
-    let peer = Peer {
-        system: "Zoho",
-        host: &host,
-        setting: "data_center",
-        timeout: bounds.timeout,
-    };
+    let peer = Peer { system: "Zoho", host: &host, setting: "data_center", timeout: bounds.timeout };
     peer.transport(error)
 }
 
@@ -242,9 +220,6 @@ fn too_long(url: &Url, bounds: &Bounds) -> Failure {
         )
         .advise("upload a smaller one, or raise `max_image_bytes`");
     }
-    Failure::systemic(
-        Reason::Protocol,
-        format!("the answer of Zoho at {host} is larger than {limit} bytes"),
-    )
-    .advise("ask for fewer records at once")
+    Failure::systemic(Reason::Protocol, format!("the answer of Zoho at {host} is larger than {limit} bytes"))
+        .advise("ask for fewer records at once")
 }

@@ -67,20 +67,8 @@ pub(super) fn read_image(
 ) -> Result<Image, Refusal> {
     let host = expected.host;
     let (status, is_foreign) = (answer.status, answer.is_foreign);
-    let refuse = |failure| {
-        Err(Refusal {
-            failure,
-            status,
-            code: None,
-            is_foreign,
-        })
-    };
-    let none = || {
-        Failure::permanent(
-            Reason::Missing,
-            format!("Zoho at {host} has no image of this item"),
-        )
-    };
+    let refuse = |failure| Err(Refusal { failure, status, code: None, is_foreign });
+    let none = || Failure::permanent(Reason::Missing, format!("Zoho at {host} has no image of this item"));
     if status != 200 {
         return match expected.classify(&answer) {
             Err(refusal) => Err(refusal),
@@ -91,22 +79,17 @@ pub(super) fn read_image(
     let told = told.to_ascii_lowercase();
     let format = ImageFormat::sniff(&answer.body);
     match format {
-        Some(format) if !told.contains("json") && !told.contains("html") => Ok(Image {
-            bytes: answer.body,
-            format,
-            route,
-        }),
+        Some(format) if !told.contains("json") && !told.contains("html") => {
+            Ok(Image { bytes: answer.body, format, route })
+        }
         _ if answer.body.is_empty() => refuse(none()),
         _ if answer.json().is_some() => match expected.classify(&answer) {
             Err(refusal) if refusal.code.is_some() => Err(refusal),
             _ => refuse(none()),
         },
-        _ if told.contains("html") || answer.body.trim_ascii_start().starts_with(b"<") => {
-            refuse(Failure::transient(
-                Reason::Protocol,
-                format!("Zoho at {host} sent a page instead of an image"),
-            ))
-        }
+        _ if told.contains("html") || answer.body.trim_ascii_start().starts_with(b"<") => refuse(
+            Failure::transient(Reason::Protocol, format!("Zoho at {host} sent a page instead of an image")),
+        ),
         _ => refuse(
             Failure::permanent(
                 Reason::BadRecord,

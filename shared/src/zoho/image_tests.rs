@@ -10,11 +10,7 @@ const JPEG: &[u8] = b"\xff\xd8\xff\xe0\0\x10JFIF";
 
 fn read(status: u16, content_type: &str, body: &[u8]) -> Result<Image, Refusal> {
     let request = Request::item_image(Api::Inventory, "1");
-    let expected = Expected {
-        host: "www.zohoapis.eu",
-        organization: "2006",
-        request: &request,
-    };
+    let expected = Expected { host: "www.zohoapis.eu", organization: "2006", request: &request };
     let answer = Answer {
         status,
         content_type: Some(content_type.to_owned()),
@@ -57,50 +53,21 @@ fn answer_without_an_image_has_the_class_of_its_evidence() {
     let bad = (Class::Permanent, Reason::BadRecord);
     let page = (Class::Transient, Reason::Protocol);
     let cases: [(u16, &str, &[u8], _); 11] = [
-        (
-            404,
-            "application/json",
-            br#"{"code":1002,"message":"none"}"#,
-            gone,
-        ),
+        (404, "application/json", br#"{"code":1002,"message":"none"}"#, gone),
         (404, "text/html", b"<html>", gone),
-        (
-            200,
-            "application/json",
-            br#"{"code":0,"message":"success"}"#,
-            gone,
-        ),
+        (200, "application/json", br#"{"code":0,"message":"success"}"#, gone),
         (200, "image/jpeg", b"{}", gone),
         (200, "image/jpeg", b"", gone),
-        (
-            200,
-            "application/json",
-            br#"{"code":57,"message":"no"}"#,
-            (Class::Systemic, Reason::Rights),
-        ),
-        (
-            200,
-            "image/jpeg",
-            br#"{"code":44,"message":"x"}"#,
-            (Class::Throttled, Reason::Throttled),
-        ),
+        (200, "application/json", br#"{"code":57,"message":"no"}"#, (Class::Systemic, Reason::Rights)),
+        (200, "image/jpeg", br#"{"code":44,"message":"x"}"#, (Class::Throttled, Reason::Throttled)),
         (200, "text/html;charset=UTF-8", b"<html>maintenance", page),
         (200, "text/html", JPEG, page),
         (200, "application/pdf", b"%PDF-1.7", bad),
-        (
-            502,
-            "text/html",
-            b"<html>",
-            (Class::Transient, Reason::ServerError),
-        ),
+        (502, "text/html", b"<html>", (Class::Transient, Reason::ServerError)),
     ];
     for (status, content_type, body, expected) in cases {
         let failure = read(status, content_type, body).unwrap_err().failure;
-        assert_eq!(
-            (failure.class, failure.reason),
-            expected,
-            "{status} {content_type}"
-        );
+        assert_eq!((failure.class, failure.reason), expected, "{status} {content_type}");
     }
 }
 

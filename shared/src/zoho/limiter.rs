@@ -120,19 +120,12 @@ struct Recent {
 
 impl Recent {
     fn new(most: usize) -> Self {
-        Self {
-            most,
-            calls: VecDeque::new(),
-        }
+        Self { most, calls: VecDeque::new() }
     }
 
     /// Counts a call that is made now; or says how long to wait before asking again.
     fn enter(&mut self, now: Instant) -> Option<Duration> {
-        while self
-            .calls
-            .front()
-            .is_some_and(|call| now.duration_since(*call) >= MINUTE)
-        {
+        while self.calls.front().is_some_and(|call| now.duration_since(*call) >= MINUTE) {
             self.calls.pop_front();
         }
         match self.calls.front() {

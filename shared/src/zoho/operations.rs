@@ -40,9 +40,7 @@ impl ZohoClient {
         let per_page = per_page.clamp(1, 200);
         let request = Request::list(api, kind, position.order(), position.number(), per_page);
         let json = self.json(&request).await?;
-        let has_more = json
-            .pointer("/page_context/has_more_page")
-            .and_then(Value::as_bool);
+        let has_more = json.pointer("/page_context/has_more_page").and_then(Value::as_bool);
         let rows = rows(kind, json)?;
         let has_more = has_more.unwrap_or(rows.len() >= per_page);
         let page = position.turn(rows, has_more)?;
@@ -64,10 +62,7 @@ impl ZohoClient {
     pub async fn record(&self, api: Api, kind: Kind, id: &str) -> Result<Row, Failure> {
         let mut json = self.json(&Request::detail(api, kind, id)).await?;
         let value = json.get_mut(kind.singular()).map(Value::take);
-        value
-            .and_then(|value| Row::new(kind, value))
-            .filter(|row| row.id() == id)
-            .ok_or_else(|| no_row(kind))
+        value.and_then(|value| Row::new(kind, value)).filter(|row| row.id() == id).ok_or_else(|| no_row(kind))
     }
 
     /// Items with everything that the list leaves out, a hundred in one call.
@@ -78,9 +73,7 @@ impl ZohoClient {
             let mut asked: HashSet<&str> = chunk.iter().map(String::as_str).collect();
             // A row that was not asked for, or came twice, would be taken for another one's.
             let rows = rows(Kind::Items, json)?;
-            details
-                .rows
-                .extend(rows.into_iter().filter(|row| asked.remove(row.id().as_str())));
+            details.rows.extend(rows.into_iter().filter(|row| asked.remove(row.id().as_str())));
             let missing = chunk.iter().filter(|id| asked.contains(id.as_str()));
             details.missing.extend(missing.cloned());
         }
@@ -104,9 +97,7 @@ impl ZohoClient {
                 (ImageRoute::BooksDocument, Some(id)) => Request::document(Api::Books, id),
                 (_, None) => continue,
             };
-            let image = self
-                .call(&request, |expected, answer| read_image(expected, answer, *route))
-                .await;
+            let image = self.call(&request, |expected, answer| read_image(expected, answer, *route)).await;
             match image {
                 Err(failure) if failure.reason == Reason::Rights => refused = Some(failure),
                 Err(failure) if failure.reason == Reason::Missing => {
@@ -126,10 +117,9 @@ impl ZohoClient {
 
 fn rows(kind: Kind, mut json: Value) -> Result<Vec<Row>, Failure> {
     match json.get_mut(kind.as_str()).map(Value::take) {
-        Some(Value::Array(values)) => values
-            .into_iter()
-            .map(|value| Row::new(kind, value).ok_or_else(|| no_row(kind)))
-            .collect(),
+        Some(Value::Array(values)) => {
+            values.into_iter().map(|value| Row::new(kind, value).ok_or_else(|| no_row(kind))).collect()
+        }
         _ => Err(Failure::transient(
             Reason::Protocol,
             format!("the answer of Zoho has no list of {}", kind.as_str()),
@@ -138,9 +128,6 @@ fn rows(kind: Kind, mut json: Value) -> Result<Vec<Row>, Failure> {
 }
 
 fn no_row(kind: Kind) -> Failure {
-    Failure::systemic(
-        Reason::Protocol,
-        format!("Zoho answered with a row without {}", kind.id_field()),
-    )
-    .advise("check that `api_url`, where it is set, is an API of Zoho")
+    Failure::systemic(Reason::Protocol, format!("Zoho answered with a row without {}", kind.id_field()))
+        .advise("check that `api_url`, where it is set, is an API of Zoho")
 }

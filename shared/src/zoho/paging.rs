@@ -72,20 +72,14 @@ impl Position {
     /// The first page of a walk through `api`: from `since` on where the API can be asked by time, else everything.
     pub fn first(api: Api, since: Option<Timestamp>) -> Self {
         match api {
-            Api::Inventory => Self::Changed {
-                since: since.map(time::format),
-                page: 1,
-                seen: Vec::new(),
-            },
+            Api::Inventory => Self::Changed { since: since.map(time::format), page: 1, seen: Vec::new() },
             Api::Books => Self::Scan { page: 1 },
         }
     }
 
     pub(super) fn order(&self) -> Order<'_> {
         match self {
-            Self::Changed { since, .. } => Order::Changed {
-                since: since.as_deref(),
-            },
+            Self::Changed { since, .. } => Order::Changed { since: since.as_deref() },
             Self::Scan { .. } => Order::Name,
         }
     }
@@ -108,12 +102,9 @@ impl Position {
             ));
         }
         match self {
-            Self::Scan { page } => Ok(Page {
-                rows,
-                after: Self::Scan { page: page + 1 },
-                is_last: !has_more,
-                distrust: None,
-            }),
+            Self::Scan { page } => {
+                Ok(Page { rows, after: Self::Scan { page: page + 1 }, is_last: !has_more, distrust: None })
+            }
             Self::Changed { since, page, seen } => {
                 let bound = since.as_deref().and_then(time::parse);
                 Ok(match times(&rows, bound) {
@@ -138,16 +129,12 @@ impl Position {
     /// more than one. Inside such a second an edit can move a row up unseen; the daily full compare finds it.
     fn behind(&self, rows: &[Row], times: &[Timestamp], since: Option<&str>, page: u32) -> Self {
         match (rows.last().and_then(Row::last_modified), times.last(), since) {
-            (_, Some(last), Some(since)) if Some(*last) == time::parse(since) => Self::Changed {
-                since: Some(since.to_owned()),
-                page: page + 1,
-                seen: Vec::new(),
-            },
-            (Some(text), Some(last), _) => Self::Changed {
-                since: Some(text.to_owned()),
-                page: 1,
-                seen: ids_at(rows, times, *last),
-            },
+            (_, Some(last), Some(since)) if Some(*last) == time::parse(since) => {
+                Self::Changed { since: Some(since.to_owned()), page: page + 1, seen: Vec::new() }
+            }
+            (Some(text), Some(last), _) => {
+                Self::Changed { since: Some(text.to_owned()), page: 1, seen: ids_at(rows, times, *last) }
+            }
             _ => self.clone(),
         }
     }
@@ -169,19 +156,11 @@ fn times(rows: &[Row], bound: Option<Timestamp>) -> Result<Vec<Timestamp>, Distr
     if times.iter().any(|time| Some(*time) < bound) {
         return Err(Distrust::FilterIgnored);
     }
-    if times.is_sorted() {
-        Ok(times)
-    } else {
-        Err(Distrust::NotSorted)
-    }
+    if times.is_sorted() { Ok(times) } else { Err(Distrust::NotSorted) }
 }
 
 fn ids_at(rows: &[Row], times: &[Timestamp], at: Timestamp) -> Vec<String> {
-    rows.iter()
-        .zip(times)
-        .filter(|(_, time)| **time == at)
-        .map(|(row, _)| row.id())
-        .collect()
+    rows.iter().zip(times).filter(|(_, time)| **time == at).map(|(row, _)| row.id()).collect()
 }
 
 impl fmt::Display for Position {

@@ -32,10 +32,7 @@ impl Place {
         }
         Ok(Self {
             data_center: center,
-            accounts: address(
-                "accounts_url",
-                &given(&config.accounts_url, center.accounts_url()),
-            )?,
+            accounts: address("accounts_url", &given(&config.accounts_url, center.accounts_url()))?,
             api: address("api_url", &given(&config.api_url, center.api_url()))?,
             fixed: config.api_url.is_some(),
             organization,
@@ -54,11 +51,7 @@ impl Place {
 
     /// Names the organisation in our state, whatever API it is read through.
     pub fn identity(&self) -> String {
-        format!(
-            "{}#{}",
-            self.api.as_str().trim_end_matches('/'),
-            self.organization
-        )
+        format!("{}#{}", self.api.as_str().trim_end_matches('/'), self.organization)
     }
 
     /// Host of the API, with the port where it is not the usual one.
@@ -122,10 +115,8 @@ pub(super) fn host(url: &Url) -> String {
 
 fn address(setting: &str, text: &str) -> Result<Url, Failure> {
     let wrong = || {
-        Failure::configuration(format!(
-            "`{setting}` of the Zoho account is no http or https address"
-        ))
-        .advise("leave it out, and set the data centre instead")
+        Failure::configuration(format!("`{setting}` of the Zoho account is no http or https address"))
+            .advise("leave it out, and set the data centre instead")
     };
     let mut url = Url::parse(text.trim()).map_err(|error| wrong().because(error))?;
     let plain = matches!(url.scheme(), "http" | "https") && url.has_host();
@@ -156,10 +147,7 @@ mod tests {
         let place = Place::new(&config()).unwrap();
         let api = |told: &str| place.api_for(Some(told)).to_string();
         assert_eq!(api("https://www.zohoapis.in"), "https://www.zohoapis.in/");
-        assert_eq!(
-            api("https://me:pw@www.zohoapis.in/x?y#z"),
-            "https://www.zohoapis.in/"
-        );
+        assert_eq!(api("https://me:pw@www.zohoapis.in/x?y#z"), "https://www.zohoapis.in/");
         for foreign in [
             "https://www.zohoapis.eu.evil.example",
             "http://www.zohoapis.in",
@@ -178,10 +166,7 @@ mod tests {
         let mut config = config();
         config.api_url = Some("http://127.0.0.1:4000/zoho/".to_owned());
         let place = Place::new(&config).unwrap();
-        assert_eq!(
-            place.api_for(Some("https://www.zohoapis.in")).as_str(),
-            "http://127.0.0.1:4000/zoho/"
-        );
+        assert_eq!(place.api_for(Some("https://www.zohoapis.in")).as_str(), "http://127.0.0.1:4000/zoho/");
         assert_eq!(place.identity(), "http://127.0.0.1:4000/zoho#20061234567");
         assert_eq!(place.host(), "127.0.0.1:4000");
     }
@@ -194,19 +179,11 @@ mod tests {
             let failure = Place::new(&config).unwrap_err();
             let shown = format!("{failure:#}");
             assert!(failure.reason.is_configuration());
-            assert!(
-                shown.contains("accounts_url") && !shown.contains("s3cret"),
-                "{shown}"
-            );
+            assert!(shown.contains("accounts_url") && !shown.contains("s3cret"), "{shown}");
         }
         let mut config = config();
         config.organization_id = " ".to_owned();
-        assert!(
-            Place::new(&config)
-                .unwrap_err()
-                .to_string()
-                .contains("organization_id")
-        );
+        assert!(Place::new(&config).unwrap_err().to_string().contains("organization_id"));
     }
 
     #[test]

@@ -22,16 +22,8 @@ pub(super) struct Guard {
 
 impl Guard {
     pub(super) fn new(redirect: &[String], private: &[String]) -> Self {
-        let lower = |hosts: &[String]| {
-            hosts
-                .iter()
-                .map(|host| host.to_ascii_lowercase())
-                .collect::<Vec<_>>()
-        };
-        Self {
-            redirect: lower(redirect),
-            private: lower(private).into(),
-        }
+        let lower = |hosts: &[String]| hosts.iter().map(|host| host.to_ascii_lowercase()).collect::<Vec<_>>();
+        Self { redirect: lower(redirect), private: lower(private).into() }
     }
 
     /// Nothing but the host that was asked.
@@ -46,11 +38,8 @@ impl Guard {
     pub(super) fn next(&self, origin: &Url, here: &Url, location: &str) -> Result<Url, Failure> {
         let from = host(origin);
         let target = here.join(location).map_err(|error| {
-            Failure::permanent(
-                Reason::Protocol,
-                format!("{from} redirects to what is no address"),
-            )
-            .because(error)
+            Failure::permanent(Reason::Protocol, format!("{from} redirects to what is no address"))
+                .because(error)
         })?;
         if is_same_origin(origin, &target) {
             return Ok(target);
@@ -74,9 +63,7 @@ impl Guard {
 
     /// Looks names up and hides private addresses, so that a name which is allowed cannot lead inside.
     pub(super) fn resolver(&self) -> PublicOnly {
-        PublicOnly {
-            private: Arc::clone(&self.private),
-        }
+        PublicOnly { private: Arc::clone(&self.private) }
     }
 }
 
@@ -102,10 +89,8 @@ impl Resolve for PublicOnly {
         let allowed = self.private.iter().any(|host| without_port(host) == name);
         Box::pin(async move {
             let found: Vec<SocketAddr> = tokio::net::lookup_host((name, 0)).await?.collect();
-            let public: Vec<SocketAddr> = found
-                .into_iter()
-                .filter(|address| allowed || is_public(address.ip()))
-                .collect();
+            let public: Vec<SocketAddr> =
+                found.into_iter().filter(|address| allowed || is_public(address.ip())).collect();
             if public.is_empty() {
                 return Err(PrivateAddress.into());
             }
@@ -183,12 +168,9 @@ mod tests {
     #[test]
     fn redirects_stay_where_they_began_or_go_where_they_may() {
         let guard = guard(&["Files.example", "cdn.example:8443"], &[]);
-        for location in [
-            "/x",
-            "https://www.zohoapis.eu:443/x",
-            "https://files.EXAMPLE/x",
-            "https://cdn.example:8443/",
-        ] {
+        for location in
+            ["/x", "https://www.zohoapis.eu:443/x", "https://files.EXAMPLE/x", "https://cdn.example:8443/"]
+        {
             assert!(next(&guard, location).is_ok(), "{location}");
         }
         for location in [
@@ -237,11 +219,7 @@ mod tests {
     #[tokio::test]
     async fn name_of_a_private_address_is_not_resolved() {
         let resolve = |guard: Guard| async move {
-            guard
-                .resolver()
-                .resolve("localhost".parse().unwrap())
-                .await
-                .map(Iterator::count)
+            guard.resolver().resolve("localhost".parse().unwrap()).await.map(Iterator::count)
         };
         let error = resolve(guard(&["localhost"], &[])).await.unwrap_err();
         assert!(error.is::<PrivateAddress>());

@@ -41,9 +41,7 @@ impl Refusal {
 }
 
 pub(super) fn by_code(expected: &Expected<'_>, answer: &Answer, code: u64, message: &str) -> Refusal {
-    let Expected {
-        host, organization, ..
-    } = expected;
+    let Expected { host, organization, .. } = expected;
     let what = expected.request.what();
     let failure = match code {
         43 | 44 => throttled(
@@ -58,14 +56,13 @@ pub(super) fn by_code(expected: &Expected<'_>, answer: &Answer, code: u64, messa
             format!("Zoho at {host} has too many calls of this organisation under way"),
             answer.retry_after.unwrap_or(MOMENT),
         ),
-        57 => Failure::systemic(
-            Reason::Rights,
-            format!("Zoho at {host} does not let us read {what} (code 57)"),
-        )
-        .advise(format!(
-            "make a new refresh token whose scopes contain {}, and check the rights of its user",
-            expected.request.scope
-        )),
+        57 => {
+            Failure::systemic(Reason::Rights, format!("Zoho at {host} does not let us read {what} (code 57)"))
+                .advise(format!(
+                    "make a new refresh token whose scopes contain {}, and check the rights of its user",
+                    expected.request.scope
+                ))
+        }
         14 => token_refused(expected),
         6041 => Failure::configuration(format!(
             "the user of the Zoho token does not belong to organisation {organization}"
@@ -79,12 +76,7 @@ pub(super) fn by_code(expected: &Expected<'_>, answer: &Answer, code: u64, messa
         _ if answer.status == 404 || matches!(code, 5 | 1002 | 2006) => missing(expected),
         _ => return by_status_with(expected, answer, Some(code), message),
     };
-    Refusal {
-        failure,
-        status: answer.status,
-        code: Some(code),
-        is_foreign: answer.is_foreign,
-    }
+    Refusal { failure, status: answer.status, code: Some(code), is_foreign: answer.is_foreign }
 }
 
 /// What is left to say when the body is no JSON of Zoho.
@@ -97,25 +89,22 @@ fn by_status_with(expected: &Expected<'_>, answer: &Answer, code: Option<u64>, m
     let status = answer.status;
     let what = expected.request.what();
     let failure = match (status, answer.retry_after) {
-        (429, wait) | (503, wait @ Some(_)) => throttled(
-            format!("Zoho at {host} asks us to slow down"),
-            wait.unwrap_or(MINUTE),
-        ),
+        (429, wait) | (503, wait @ Some(_)) => {
+            throttled(format!("Zoho at {host} asks us to slow down"), wait.unwrap_or(MINUTE))
+        }
         (500.., _) => server_error(host, status, message),
-        (408, _) => Failure::transient(
-            Reason::Timeout,
-            format!("Zoho at {host} waited too long for our request"),
-        ),
+        (408, _) => {
+            Failure::transient(Reason::Timeout, format!("Zoho at {host} waited too long for our request"))
+        }
         (401 | 403, _) if answer.is_foreign => Failure::transient(
             Reason::ServerError,
             format!("the host that Zoho at {host} redirects to refuses to show {what} (HTTP {status})"),
         ),
         (401, _) => token_refused(expected),
-        (403, _) => Failure::systemic(
-            Reason::Rights,
-            format!("Zoho at {host} refuses to show {what} (HTTP 403)"),
-        )
-        .advise("check the rights of the token's user, and that no firewall refuses the request"),
+        (403, _) => {
+            Failure::systemic(Reason::Rights, format!("Zoho at {host} refuses to show {what} (HTTP 403)"))
+                .advise("check the rights of the token's user, and that no firewall refuses the request")
+        }
         (404 | 410, _) => missing(expected),
         (200..=299, _) if code.is_none() => Failure::transient(
             Reason::Protocol,
@@ -132,12 +121,7 @@ fn by_status_with(expected: &Expected<'_>, answer: &Answer, code: Option<u64>, m
             }
         }
     };
-    Refusal {
-        failure,
-        status,
-        code,
-        is_foreign: answer.is_foreign,
-    }
+    Refusal { failure, status, code, is_foreign: answer.is_foreign }
 }
 
 /// A wait is always told, so that nobody up the line has to guess.
@@ -152,25 +136,20 @@ fn until_reset(answer: &Answer) -> Duration {
 }
 
 fn token_refused(expected: &Expected<'_>) -> Failure {
-    Failure::systemic(
-        Reason::Credentials,
-        format!("Zoho at {} refuses the access token", expected.host),
-    )
-    .advise("check that the data centre is the one that the refresh token was made in")
+    Failure::systemic(Reason::Credentials, format!("Zoho at {} refuses the access token", expected.host))
+        .advise("check that the data centre is the one that the refresh token was made in")
 }
 
 fn missing(expected: &Expected<'_>) -> Failure {
     let what = expected.request.what();
     let host = expected.host;
     match expected.request.kind {
-        CallKind::Image => Failure::permanent(
-            Reason::Missing,
-            format!("Zoho at {host} has no image there ({what})"),
-        ),
-        _ if expected.request.is_for_one() => Failure::permanent(
-            Reason::Missing,
-            format!("Zoho at {host} no longer has the record ({what})"),
-        ),
+        CallKind::Image => {
+            Failure::permanent(Reason::Missing, format!("Zoho at {host} has no image there ({what})"))
+        }
+        _ if expected.request.is_for_one() => {
+            Failure::permanent(Reason::Missing, format!("Zoho at {host} no longer has the record ({what})"))
+        }
         _ => Failure::configuration(format!("Zoho at {host} has no {what}"))
             .advise("check that the organisation uses this product, and `api_url` where it is set"),
     }

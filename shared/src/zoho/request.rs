@@ -76,12 +76,7 @@ impl Request {
 
     /// The image of an item.
     pub fn item_image(api: Api, id: &str) -> Self {
-        Self::new(
-            api,
-            CallKind::Image,
-            Kind::Items.scope(api),
-            &[Kind::Items.as_str(), id, "image"],
-        )
+        Self::new(api, CallKind::Image, Kind::Items.scope(api), &[Kind::Items.as_str(), id, "image"])
     }
 
     /// A document, such as an image. Which scope it needs is documented nowhere.
@@ -93,9 +88,7 @@ impl Request {
     pub fn url(&self, base: &Url, organization: &str) -> Url {
         let path: Vec<&str> = self.path.iter().map(String::as_str).collect();
         let mut url = below(base, &path);
-        url.query_pairs_mut()
-            .append_pair("organization_id", organization)
-            .extend_pairs(&self.query);
+        url.query_pairs_mut().append_pair("organization_id", organization).extend_pairs(&self.query);
         url
     }
 
@@ -111,19 +104,8 @@ impl Request {
     }
 
     fn new(api: Api, kind: CallKind, scope: &'static str, path: &[&str]) -> Self {
-        let path = api
-            .segments()
-            .iter()
-            .chain(path)
-            .map(|segment| (*segment).to_owned())
-            .collect();
-        Self {
-            api,
-            kind,
-            scope,
-            path,
-            query: Vec::new(),
-        }
+        let path = api.segments().iter().chain(path).map(|segment| (*segment).to_owned()).collect();
+        Self { api, kind, scope, path, query: Vec::new() }
     }
 
     fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {

@@ -80,10 +80,7 @@ impl Row {
         if document_id.is_none() && name.is_none() {
             return None;
         }
-        Some(ImageReference {
-            document_id: document_id.unwrap_or_default(),
-            name: name.unwrap_or_default(),
-        })
+        Some(ImageReference { document_id: document_id.unwrap_or_default(), name: name.unwrap_or_default() })
     }
 
     /// Text or number that is not empty.
@@ -106,19 +103,10 @@ mod tests {
 
     #[test]
     fn id_may_be_text_or_a_number_beyond_any_float() {
-        for text in [
-            r#"{"item_id":"88001000000110002"}"#,
-            r#"{"item_id":88001000000110002}"#,
-        ] {
+        for text in [r#"{"item_id":"88001000000110002"}"#, r#"{"item_id":88001000000110002}"#] {
             assert_eq!(item(text).unwrap().id(), "88001000000110002");
         }
-        for text in [
-            "[]",
-            "{}",
-            r#"{"item_id":""}"#,
-            r#"{"item_id":null}"#,
-            r#"{"contact_id":"1"}"#,
-        ] {
+        for text in ["[]", "{}", r#"{"item_id":""}"#, r#"{"item_id":null}"#, r#"{"contact_id":"1"}"#] {
             assert_eq!(item(text), None, "{text}");
         }
     }
@@ -134,19 +122,13 @@ mod tests {
     fn image_is_one_only_where_something_names_it() {
         let image = |text: &str| item(text).unwrap().image().map(|image| image.key());
         assert_eq!(image(r#"{"item_id":"1"}"#), None);
-        assert_eq!(
-            image(r#"{"item_id":"1","image_name":"","image_document_id":""}"#),
-            None
-        );
+        assert_eq!(image(r#"{"item_id":"1","image_name":"","image_document_id":""}"#), None);
         assert_eq!(
             image(r#"{"item_id":"1","image_name":"a.jpg","image_document_id":"7"}"#),
             Some("7/a.jpg".to_owned())
         );
         assert_eq!(image(r#"{"item_id":"1","image_id":7}"#), Some("7/".to_owned()));
-        assert_eq!(
-            image(r#"{"item_id":"1","image_name":"a.jpg"}"#),
-            Some("/a.jpg".to_owned())
-        );
+        assert_eq!(image(r#"{"item_id":"1","image_name":"a.jpg"}"#), Some("/a.jpg".to_owned()));
     }
 
     #[test]
@@ -154,16 +136,8 @@ mod tests {
         let row =
             item(r#"{"item_id":"1","last_modified_time":"2026-10-09T13:22:05-0400","status":"inactive"}"#)
                 .unwrap();
-        assert_eq!(
-            row.last_modified_time().unwrap().to_string(),
-            "2026-10-09T17:22:05Z"
-        );
+        assert_eq!(row.last_modified_time().unwrap().to_string(), "2026-10-09T17:22:05Z");
         assert_eq!(row.status(), Some("inactive"));
-        assert_eq!(
-            item(r#"{"item_id":"1","last_modified_time":""}"#)
-                .unwrap()
-                .last_modified_time(),
-            None
-        );
+        assert_eq!(item(r#"{"item_id":"1","last_modified_time":""}"#).unwrap().last_modified_time(), None);
     }
 }

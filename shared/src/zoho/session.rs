@@ -52,11 +52,7 @@ pub(super) struct Ticket {
 
 impl Session {
     pub(super) fn new(place: Place, secret: ZohoSecret) -> Self {
-        Self {
-            place,
-            secret,
-            state: Mutex::default(),
-        }
+        Self { place, secret, state: Mutex::default() }
     }
 
     pub(super) fn place(&self) -> &Place {
@@ -74,12 +70,10 @@ impl Session {
         if let Some((failure, until)) = state.failed.clone()
             && came < until
         {
-            return state
-                .makeshift(&self.place, now)
-                .ok_or_else(|| match failure.class {
-                    Class::Throttled => failure.after(left(now, until)),
-                    _ => failure,
-                });
+            return state.makeshift(&self.place, now).ok_or_else(|| match failure.class {
+                Class::Throttled => failure.after(left(now, until)),
+                _ => failure,
+            });
         }
         match self.ask(&mut state, http).await {
             Ok(()) => state.replaced_at = None,
@@ -111,10 +105,7 @@ impl Session {
             };
         }
         let now = Timestamp::now();
-        if state
-            .replaced_at
-            .is_some_and(|made| now.duration_since(made) < PROVEN)
-        {
+        if state.replaced_at.is_some_and(|made| now.duration_since(made) < PROVEN) {
             return Ok(None);
         }
         state.token = None;

@@ -6,9 +6,7 @@ use jiff::fmt::strtime;
 /// The instant that a text of Zoho's names; `None` for anything else. Offsets follow the organisation's daylight saving
 /// time, so texts are never compared with each other.
 pub fn parse(text: &str) -> Option<Timestamp> {
-    strtime::parse("%Y-%m-%dT%H:%M:%S%z", text)
-        .and_then(|parsed| parsed.to_timestamp())
-        .ok()
+    strtime::parse("%Y-%m-%dT%H:%M:%S%z", text).and_then(|parsed| parsed.to_timestamp()).ok()
 }
 
 /// The text that a `last_modified_time` filter takes. `Z` and offsets with a colon are refused (seen live on Inventory,
@@ -39,13 +37,7 @@ mod tests {
 
     #[test]
     fn other_texts_are_no_time() {
-        for text in [
-            "",
-            "2026-10-09",
-            "2026-10-09T13:20:00",
-            "yesterday",
-            "2026-13-09T13:20:00-0400",
-        ] {
+        for text in ["", "2026-10-09", "2026-10-09T13:20:00", "yesterday", "2026-13-09T13:20:00-0400"] {
             assert_eq!(parse(text), None, "{text}");
         }
     }

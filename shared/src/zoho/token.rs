@@ -30,9 +30,7 @@ pub struct Token {
 
 impl fmt::Debug for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Token")
-            .field("expires_at", &self.expires_at)
-            .finish_non_exhaustive()
+        f.debug_struct("Token").field("expires_at", &self.expires_at).finish_non_exhaustive()
     }
 }
 
@@ -54,10 +52,8 @@ pub(super) fn form(secret: &ZohoSecret) -> SecretString {
         ("client_secret", secret.client_secret.expose_secret()),
         ("grant_type", "refresh_token"),
     ];
-    let encoded: Vec<String> = pairs
-        .iter()
-        .map(|(name, value)| format!("{name}={}", encode(value)))
-        .collect();
+    let encoded: Vec<String> =
+        pairs.iter().map(|(name, value)| format!("{name}={}", encode(value))).collect();
     encoded.join("&").into()
 }
 
@@ -131,10 +127,9 @@ fn refused(host: &str, error: &str) -> Failure {
             "check it in the API console, and that the data centre is the one it was made in",
         ),
         "invalid_client_secret" => rejected("the client secret", "copy it again from the API console"),
-        "server_error" | "general_error" | "temporarily_unavailable" => Failure::transient(
-            Reason::ServerError,
-            format!("Zoho at {host} could not make an access token"),
-        ),
+        "server_error" | "general_error" | "temporarily_unavailable" => {
+            Failure::transient(Reason::ServerError, format!("Zoho at {host} could not make an access token"))
+        }
         _ => rejected(
             &format!("our request for an access token ({})", word(error)),
             "check client id, client secret and refresh token",
@@ -144,11 +139,7 @@ fn refused(host: &str, error: &str) -> Failure {
 
 /// Zoho's word for the error, cleaned so that it can never be an echo of what we sent: secrets have digits in them.
 fn word(error: &str) -> String {
-    error
-        .chars()
-        .filter(|c| c.is_ascii_alphabetic() || matches!(c, '_' | ' '))
-        .take(40)
-        .collect()
+    error.chars().filter(|c| c.is_ascii_alphabetic() || matches!(c, '_' | ' ')).take(40).collect()
 }
 
 fn no_answer(host: &str, answer: &Answer) -> Failure {
@@ -160,10 +151,10 @@ fn no_answer(host: &str, answer: &Answer) -> Failure {
             format!("Zoho at {host} makes no access tokens for now"),
         )
         .after(answer.retry_after.unwrap_or(THROTTLED)),
-        300..=399 | 404 | 405 => Failure::configuration(format!(
-            "{host} does not make access tokens of Zoho (HTTP {status})"
-        ))
-        .advise("check the data centre, and `accounts_url` where it is set"),
+        300..=399 | 404 | 405 => {
+            Failure::configuration(format!("{host} does not make access tokens of Zoho (HTTP {status})"))
+                .advise("check the data centre, and `accounts_url` where it is set")
+        }
         500.. => Failure::transient(
             Reason::ServerError,
             format!("Zoho at {host} answered with HTTP {status} when asked for a token"),

@@ -15,11 +15,7 @@ fn now() -> Timestamp {
 }
 
 fn read(status: u16, body: &str) -> Result<Granted, Failure> {
-    let answer = Answer {
-        status,
-        body: body.as_bytes().to_vec(),
-        ..Answer::default()
-    };
+    let answer = Answer { status, body: body.as_bytes().to_vec(), ..Answer::default() };
     read_token("accounts.zoho.eu", &answer, now())
 }
 
@@ -57,10 +53,7 @@ fn error_with_status_200_names_the_setting() {
     ] {
         for status in [200, 400, 401] {
             let failure = read(status, &format!(r#"{{"error":"{error}"}}"#)).unwrap_err();
-            assert_eq!(
-                (failure.class, failure.reason),
-                (Class::Systemic, Reason::Credentials)
-            );
+            assert_eq!((failure.class, failure.reason), (Class::Systemic, Reason::Credentials));
             assert!(failure.what().contains(setting), "{failure}");
         }
     }
@@ -70,10 +63,7 @@ fn error_with_status_200_names_the_setting() {
 fn access_denied_is_a_throttle_and_no_wrong_secret() {
     let body = r#"{"error_description":"You have made too many requests continuously. Please try again after some time.","error":"Access Denied","status":"failure"}"#;
     let failure = read(400, body).unwrap_err();
-    assert_eq!(
-        (failure.class, failure.reason),
-        (Class::Throttled, Reason::Throttled)
-    );
+    assert_eq!((failure.class, failure.reason), (Class::Throttled, Reason::Throttled));
     assert_eq!(failure.retry_after, Some(Duration::from_mins(10)));
 }
 
@@ -93,19 +83,10 @@ fn what_is_no_token_has_the_class_of_its_status() {
         (404, "<html>", Class::Systemic, Reason::Configuration),
         (302, "", Class::Systemic, Reason::Configuration),
         (429, "", Class::Throttled, Reason::Throttled),
-        (
-            500,
-            r#"{"error":"general_error"}"#,
-            Class::Transient,
-            Reason::ServerError,
-        ),
+        (500, r#"{"error":"general_error"}"#, Class::Transient, Reason::ServerError),
     ] {
         let failure = read(status, body).unwrap_err();
-        assert_eq!(
-            (failure.class, failure.reason),
-            (class, reason),
-            "{status} {body}"
-        );
+        assert_eq!((failure.class, failure.reason), (class, reason), "{status} {body}");
     }
 }
 

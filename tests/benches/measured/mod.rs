@@ -19,11 +19,7 @@ pub(crate) struct Measured {
 pub(crate) fn measure(command: &mut Command) -> Measured {
     let printed = tempfile::NamedTempFile::new().unwrap();
     let began = Instant::now();
-    let mut child = command
-        .stdout(printed.reopen().unwrap())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
+    let mut child = command.stdout(printed.reopen().unwrap()).stderr(Stdio::null()).spawn().unwrap();
     let status = format!("/proc/{}/status", child.id());
     let mut peak_kib = 0.0_f64;
     let ended = loop {
@@ -32,18 +28,12 @@ pub(crate) fn measure(command: &mut Command) -> Measured {
         }
         let text = std::fs::read_to_string(&status).unwrap_or_default();
         let peak = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        peak_kib = peak_kib.max(
-            peak.and_then(|kib| kib.trim().trim_end_matches(" kB").parse().ok())
-                .unwrap_or(0.0),
-        );
+        peak_kib =
+            peak_kib.max(peak.and_then(|kib| kib.trim().trim_end_matches(" kB").parse().ok()).unwrap_or(0.0));
         std::thread::sleep(Duration::from_millis(2));
     };
     let seconds = began.elapsed().as_secs_f64();
     let text = std::fs::read_to_string(printed.path()).unwrap();
     assert!(ended.success(), "{text}");
-    Measured {
-        seconds,
-        peak_mib: peak_kib / 1024.0,
-        report: serde_json::from_str(&text).unwrap(),
-    }
+    Measured { seconds, peak_mib: peak_kib / 1024.0, report: serde_json::from_str(&text).unwrap() }
 }

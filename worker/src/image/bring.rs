@@ -68,28 +68,20 @@ impl<S: ImageSink> Bringer<S> {
         let (inspected, bytes) = self.inspected(fetched).await?;
         let hash = inspected.sha256;
         if applied == Some(hash) {
-            return Ok(Brought {
-                outcome: Outcome::Unchanged,
-                hash,
-            });
+            return Ok(Brought { outcome: Outcome::Unchanged, hash });
         }
         let outcome = self.write(sink_id, &inspected, bytes).await;
         self.remember(place, hash, outcome.is_err());
-        Ok(Brought {
-            outcome: outcome?,
-            hash,
-        })
+        Ok(Brought { outcome: outcome?, hash })
     }
 
     async fn fetch(&self, key: &RecordKey, reference: &ImageReference) -> Result<Fetched, Failure> {
         let ImageLimits { bytes, time, .. } = self.limits;
-        timeout(time, self.source.fetch(key, reference, bytes))
-            .await
-            .unwrap_or_else(|_| {
-                let seconds = time.as_secs_f32();
-                let what = format!("the image was not there within {seconds} s");
-                Err(Failure::transient(Reason::Timeout, what))
-            })
+        timeout(time, self.source.fetch(key, reference, bytes)).await.unwrap_or_else(|_| {
+            let seconds = time.as_secs_f32();
+            let what = format!("the image was not there within {seconds} s");
+            Err(Failure::transient(Reason::Timeout, what))
+        })
     }
 
     /// Looks at bytes and puts them into the cache, away from the threads that wait for the network.
@@ -103,16 +95,13 @@ impl<S: ImageSink> Bringer<S> {
             }
             Ok((inspected, bytes))
         });
-        looked
-            .await
-            .map_err(|error| crashed(&error))?
-            .map_err(|flaw| match flaw {
-                Flaw::Cut { .. } if !framed => Failure::transient(
-                    Reason::Unreachable,
-                    format!("{flaw}, and the source did not say how long it is"),
-                ),
-                _ => flaw.into(),
-            })
+        looked.await.map_err(|error| crashed(&error))?.map_err(|flaw| match flaw {
+            Flaw::Cut { .. } if !framed => Failure::transient(
+                Reason::Unreachable,
+                format!("{flaw}, and the source did not say how long it is"),
+            ),
+            _ => flaw.into(),
+        })
     }
 
     async fn write(&self, sink_id: &str, image: &Inspected, bytes: Vec<u8>) -> Result<Outcome, Failure> {
@@ -122,9 +111,8 @@ impl<S: ImageSink> Bringer<S> {
             Some(_) => Outcome::Updated,
             None => Outcome::Created,
         };
-        let base64 = spawn_blocking(move || BASE64_STANDARD.encode(bytes))
-            .await
-            .map_err(|error| crashed(&error))?;
+        let base64 =
+            spawn_blocking(move || BASE64_STANDARD.encode(bytes)).await.map_err(|error| crashed(&error))?;
         sink.write_image(sink_id, base64).await?;
         Ok(outcome)
     }
@@ -137,9 +125,7 @@ impl<S: ImageSink> Bringer<S> {
         let Some(hash) = self.unwritten().get(place).copied() else {
             return Ok(None);
         };
-        spawn_blocking(move || cache.get(hash))
-            .await
-            .map_err(|error| crashed(&error))
+        spawn_blocking(move || cache.get(hash)).await.map_err(|error| crashed(&error))
     }
 
     fn remember(&self, place: (RecordKey, ImageReference), hash: Checksum, is_unwritten: bool) {

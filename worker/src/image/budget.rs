@@ -24,10 +24,7 @@ pub(super) struct Reservation(OwnedSemaphorePermit);
 impl Budget {
     pub(super) fn new(bytes: usize) -> Self {
         let total = units(bytes).max(1);
-        Self {
-            permits: Arc::new(Semaphore::new(total as usize)),
-            total,
-        }
+        Self { permits: Arc::new(Semaphore::new(total as usize)), total }
     }
 
     /// Waits until this many bytes are free; first come, first served, so that a large image is not starved by small

@@ -59,11 +59,7 @@ impl ImageCache {
         for (_, hash, bytes) in found(&folder).map_err(|error| unusable(&folder, error))? {
             index.used(hash, bytes);
         }
-        let cache = Self {
-            folder,
-            limit,
-            index: Mutex::new(index),
-        };
+        let cache = Self { folder, limit, index: Mutex::new(index) };
         cache.evict();
         Ok(cache)
     }
@@ -232,10 +228,7 @@ fn write_whole(part: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
 }
 
 fn touch(path: &Path) -> io::Result<()> {
-    File::options()
-        .append(true)
-        .open(path)?
-        .set_modified(SystemTime::now())
+    File::options().append(true).open(path)?.set_modified(SystemTime::now())
 }
 
 fn unusable(folder: &Path, error: io::Error) -> Failure {
@@ -244,11 +237,7 @@ fn unusable(folder: &Path, error: io::Error) -> Failure {
         return Failure::systemic(Reason::DiskFull, format!("no space left for images in {folder}"))
             .because(error);
     }
-    Failure::systemic(
-        Reason::File,
-        format!("the folder for images, {folder}, cannot be used"),
-    )
-    .because(error)
+    Failure::systemic(Reason::File, format!("the folder for images, {folder}, cannot be used")).because(error)
 }
 
 #[cfg(test)]

@@ -14,10 +14,7 @@ fn put(cache: &ImageCache, seed: u8) -> Checksum {
 }
 
 fn files(folder: &Path) -> usize {
-    fs::read_dir(folder)
-        .unwrap()
-        .map(|bucket| fs::read_dir(bucket.unwrap().path()).unwrap().count())
-        .sum()
+    fs::read_dir(folder).unwrap().map(|bucket| fs::read_dir(bucket.unwrap().path()).unwrap().count()).sum()
 }
 
 #[test]
@@ -57,12 +54,7 @@ fn order_of_use_and_a_smaller_limit_hold_after_a_restart() {
     let now = SystemTime::now();
     for (hash, minutes) in hashes.iter().zip([1, 3, 2]) {
         let used = now - Duration::from_mins(minutes);
-        File::options()
-            .append(true)
-            .open(cache.path(*hash))
-            .unwrap()
-            .set_modified(used)
-            .unwrap();
+        File::options().append(true).open(cache.path(*hash)).unwrap().set_modified(used).unwrap();
     }
     assert!(cache.get(hashes[1]).is_some(), "it is the most recently used now");
     let smaller = ImageCache::open(folder.path(), 200).unwrap();
@@ -118,17 +110,9 @@ fn only_old_leftovers_are_cleaned_up() {
         fs::write(file, "x").unwrap();
     }
     let long_ago = SystemTime::now() - Duration::from_hours(2);
-    File::options()
-        .append(true)
-        .open(&old)
-        .unwrap()
-        .set_modified(long_ago)
-        .unwrap();
+    File::options().append(true).open(&old).unwrap().set_modified(long_ago).unwrap();
     drop(ImageCache::open(folder.path(), 0).unwrap());
-    assert_eq!(
-        [&old, &new, &foreign, &entry].map(|file| file.exists()),
-        [false, true, true, false]
-    );
+    assert_eq!([&old, &new, &foreign, &entry].map(|file| file.exists()), [false, true, true, false]);
 }
 
 #[test]

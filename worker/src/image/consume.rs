@@ -112,9 +112,7 @@ impl<S: ImageSink> ImageWorker<S> {
     /// The failure that stopped it: systemic, or throttled where the source wants us away for more than a minute
     /// (`retry_after`). Jobs that were not worked on to an end are back in the queue, or due later in the state.
     pub async fn run(mut self, drain: CancellationToken) -> Result<(), Failure> {
-        let mut consumer = self
-            .queue
-            .consume(&self.settler.pipeline, JobKind::Image, self.parallel.max(1));
+        let mut consumer = self.queue.consume(&self.settler.pipeline, JobKind::Image, self.parallel.max(1));
         let mut line = Line::default();
         loop {
             line.is_ending |= drain.is_cancelled();
@@ -182,13 +180,7 @@ impl<S: ImageSink> ImageWorker<S> {
             version: work.job.version,
             reference: work.reference.clone(),
         };
-        match self
-            .settler
-            .state
-            .claim_images(&self.settler.pipeline, &[claim])
-            .await?
-            .pop()
-        {
+        match self.settler.state.claim_images(&self.settler.pipeline, &[claim]).await?.pop() {
             Some(ClaimedImage::Go { marks, .. }) if marks >= MARKS_MAX => {
                 let failure = Failure::new(
                     Class::Poison,
@@ -220,12 +212,7 @@ impl<S: ImageSink> ImageWorker<S> {
         let broken = match job {
             Ok(job) => match job.image.clone() {
                 Some(reference) => {
-                    return Ok(Some(Work {
-                        job,
-                        reference,
-                        delivery,
-                        applied: None,
-                    }));
+                    return Ok(Some(Work { job, reference, delivery, applied: None }));
                 }
                 None => "an image job that names no image".to_owned(),
             },

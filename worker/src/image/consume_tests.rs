@@ -51,10 +51,7 @@ impl Bench {
         let new = NewRun {
             pipeline: pipeline(),
             kind: RunKind::Full,
-            window: Window {
-                start: None,
-                end: "2026-11-22T00:00:00Z".parse().unwrap(),
-            },
+            window: Window { start: None, end: "2026-11-22T00:00:00Z".parse().unwrap() },
             binding,
             force: false,
             reset: false,
@@ -75,15 +72,9 @@ impl Bench {
     async fn record(&self, key: u64, image: &str) {
         let (key, image) = (RecordKey::from(key), Some(reference(image)));
         let checksum = Checksum::of_value(&json!([key.as_str(), image]));
-        let want = Want {
-            key: key.clone(),
-            checksum,
-            image: image.clone(),
-        };
+        let want = Want { key: key.clone(), checksum, image: image.clone() };
         let wanted = self.state.want(&self.run, &[want], false).await.unwrap();
-        let Wanted::Enqueue { version, place } = wanted[0] else {
-            panic!("{wanted:?}")
-        };
+        let Wanted::Enqueue { version, place } = wanted[0] else { panic!("{wanted:?}") };
         let settled = Settled {
             run: self.run.id,
             place,
@@ -98,22 +89,15 @@ impl Bench {
     }
 
     async fn serves(&self, image: &str, answer: ResponseTemplate) {
-        Mock::given(path(format!("/{image}")))
-            .respond_with(answer)
-            .mount(&self.server)
-            .await;
+        Mock::given(path(format!("/{image}"))).respond_with(answer).mount(&self.server).await;
     }
 
     async fn serves_bytes(&self, image: &str, bytes: &[u8]) {
-        self.serves(image, ResponseTemplate::new(200).set_body_bytes(bytes))
-            .await;
+        self.serves(image, ResponseTemplate::new(200).set_body_bytes(bytes)).await;
     }
 
     async fn listed(&self) -> Vec<OutstandingImage> {
-        self.state
-            .outstanding_images(&pipeline(), None, 1_000)
-            .await
-            .unwrap()
+        self.state.outstanding_images(&pipeline(), None, 1_000).await.unwrap()
     }
 
     /// Images that are due, as soon as there are any.
@@ -179,10 +163,8 @@ impl Bench {
 
     async fn letters(&self) -> Vec<(String, Attempt)> {
         let letters = self.state.dead_letters(&pipeline(), 1_000).await.unwrap();
-        let mut letters: Vec<(String, Attempt)> = letters
-            .into_iter()
-            .map(|letter| (letter.job.key.to_string(), letter.failure))
-            .collect();
+        let mut letters: Vec<(String, Attempt)> =
+            letters.into_iter().map(|letter| (letter.job.key.to_string(), letter.failure)).collect();
         letters.sort_unstable_by(|one, other| one.0.cmp(&other.0));
         letters
     }
@@ -203,9 +185,7 @@ async fn images_reach_the_sink_as_they_are_in_the_source() {
     let bench = Bench::new().await;
     for key in 1..=40 {
         bench.record(key, &format!("image{key}")).await;
-        bench
-            .serves_bytes(&format!("image{key}"), &jpeg(u32::try_from(key).unwrap()))
-            .await;
+        bench.serves_bytes(&format!("image{key}"), &jpeg(u32::try_from(key).unwrap())).await;
     }
     bench.work().await.unwrap();
     assert_eq!(bench.counts().await, [40, 0, 0]);
@@ -224,30 +204,22 @@ async fn same_bytes_under_another_reference_are_not_sent() {
         bench.record(1, image).await;
         bench.work().await.unwrap();
     }
-    bench
-        .shelf
-        .look(|shelf| assert_eq!((shelf.asked, shelf.written), (1, 1)));
+    bench.shelf.look(|shelf| assert_eq!((shelf.asked, shelf.written), (1, 1)));
     assert_eq!((bench.counts().await, bench.requests().await), ([1, 0, 0], 2));
     bench.serves_bytes("third", &jpeg(3)).await;
     bench.record(1, "third").await;
     bench.work().await.unwrap();
-    bench
-        .shelf
-        .look(|shelf| assert_eq!((shelf.written, &shelf.images["s1"]), (2, &jpeg(3))));
+    bench.shelf.look(|shelf| assert_eq!((shelf.written, &shelf.images["s1"]), (2, &jpeg(3))));
 }
 
 #[tokio::test]
 async fn image_that_the_sink_has_already_is_not_written() {
     let bench = Bench::new().await;
-    bench
-        .shelf
-        .look(|shelf| shelf.images.insert("s1".to_owned(), jpeg(1)));
+    bench.shelf.look(|shelf| shelf.images.insert("s1".to_owned(), jpeg(1)));
     bench.serves_bytes("image", &jpeg(1)).await;
     bench.record(1, "image").await;
     bench.work().await.unwrap();
-    bench
-        .shelf
-        .look(|shelf| assert_eq!((shelf.asked, shelf.written), (1, 0)));
+    bench.shelf.look(|shelf| assert_eq!((shelf.asked, shelf.written), (1, 0)));
     assert_eq!(bench.counts().await, [1, 0, 0]);
 }
 
@@ -257,12 +229,8 @@ async fn bad_image_is_given_up_with_its_reason_and_hurts_no_other() {
     bench.settings.limits.bytes = 20_000;
     let whole = jpeg(1);
     bench.serves("1", ResponseTemplate::new(404)).await;
-    bench
-        .serves_bytes("2", b"<!DOCTYPE html><title>Sign in</title>")
-        .await;
-    bench
-        .serves_bytes("3", br#"{"code":57,"message":"You are not authorized"}"#)
-        .await;
+    bench.serves_bytes("2", b"<!DOCTYPE html><title>Sign in</title>").await;
+    bench.serves_bytes("3", br#"{"code":57,"message":"You are not authorized"}"#).await;
     bench.serves_bytes("4", &whole[..700]).await;
     bench.serves_bytes("5", &vec![0xff; 20_001]).await;
     bench.serves_bytes("6", &png_header(8_000, 8_000)).await;
@@ -289,9 +257,7 @@ async fn bad_image_is_given_up_with_its_reason_and_hurts_no_other() {
         assert_eq!((key, attempt.class), (&(at + 1).to_string(), Class::Permanent));
         assert!(attempt.message.contains(what), "{}", attempt.message);
     }
-    bench
-        .shelf
-        .look(|shelf| assert_eq!((shelf.written, &shelf.images["s8"]), (1, &whole)));
+    bench.shelf.look(|shelf| assert_eq!((shelf.written, &shelf.images["s8"]), (1, &whole)));
 }
 
 #[tokio::test]
@@ -352,12 +318,7 @@ async fn long_wait_ends_the_worker_with_its_length() {
     for key in 1..=5 {
         bench.record(key, "image").await;
     }
-    bench
-        .serves(
-            "image",
-            ResponseTemplate::new(429).insert_header("retry-after", "3600"),
-        )
-        .await;
+    bench.serves("image", ResponseTemplate::new(429).insert_header("retry-after", "3600")).await;
     let failure = bench.work().await.unwrap_err();
     assert_eq!(failure.class, Class::Throttled);
     assert_eq!(failure.retry_after, Some(Duration::from_hours(1)));
@@ -375,10 +336,7 @@ async fn sick_source_stops_the_images_and_gives_no_image_up() {
     }
     bench.serves("image", ResponseTemplate::new(401)).await;
     let failure = bench.work().await.unwrap_err();
-    assert_eq!(
-        (failure.class, failure.reason),
-        (Class::Systemic, Reason::Credentials)
-    );
+    assert_eq!((failure.class, failure.reason), (Class::Systemic, Reason::Credentials));
     assert_eq!(bench.counts().await, [0, 5, 0]);
     let listed = bench.listed().await;
     assert!(listed.iter().all(|image| image.attempt == 1), "{listed:?}");
@@ -386,20 +344,10 @@ async fn sick_source_stops_the_images_and_gives_no_image_up() {
     assert_eq!((depth.ready, depth.in_flight), (5, 0));
     let claims: Vec<ImageClaim> = listed
         .into_iter()
-        .map(|image| ImageClaim {
-            key: image.key,
-            version: image.version,
-            reference: image.reference,
-        })
+        .map(|image| ImageClaim { key: image.key, version: image.version, reference: image.reference })
         .collect();
-    let unmarked = ClaimedImage::Go {
-        marks: 0,
-        applied: None,
-    };
-    assert_eq!(
-        bench.state.claim_images(&pipeline(), &claims).await.unwrap(),
-        [unmarked; 5]
-    );
+    let unmarked = ClaimedImage::Go { marks: 0, applied: None };
+    assert_eq!(bench.state.claim_images(&pipeline(), &claims).await.unwrap(), [unmarked; 5]);
 }
 
 #[tokio::test]
@@ -410,10 +358,7 @@ async fn many_images_that_fail_alike_are_not_given_up() {
     }
     bench.serves("gone", ResponseTemplate::new(404)).await;
     let failure = bench.work().await.unwrap_err();
-    assert_eq!(
-        (failure.class, failure.reason),
-        (Class::Systemic, Reason::Missing)
-    );
+    assert_eq!((failure.class, failure.reason), (Class::Systemic, Reason::Missing));
     let [applied, outstanding, dead] = bench.counts().await;
     assert_eq!((applied, outstanding + dead), (0, 60));
     assert!((20..36).contains(&dead), "{dead}: 20, and what was in hand");
@@ -481,11 +426,7 @@ async fn half_image_of_unknown_length_is_tried_again() {
     bench.work_with(bench.worker(&gate.uri)).await.unwrap();
     assert_eq!(bench.counts().await, [0, 1, 0]);
     let failure = bench.due().await.remove(0).failures.remove(0);
-    assert!(
-        failure.message.contains("cut off after 300 bytes"),
-        "{}",
-        failure.message
-    );
+    assert!(failure.message.contains("cut off after 300 bytes"), "{}", failure.message);
 }
 
 #[tokio::test]
@@ -507,11 +448,7 @@ async fn many_large_images_are_never_in_the_memory_at_once() {
         free
     });
     bench.work_with(worker).await.unwrap();
-    assert_eq!(
-        watching.await.unwrap(),
-        0,
-        "of each image is reserved what it may have at most"
-    );
+    assert_eq!(watching.await.unwrap(), 0, "of each image is reserved what it may have at most");
     assert_eq!(gate.most(), 3);
     assert_eq!(bench.counts().await, [16, 0, 0]);
     assert_eq!(budget.free(), 3_000_000, "everything is given back");
@@ -553,25 +490,14 @@ async fn image_that_many_workers_died_over_is_given_up() {
     let bench = Bench::new().await;
     bench.record(1, "image").await;
     let image = bench.listed().await.remove(0);
-    let claim = ImageClaim {
-        key: image.key,
-        version: image.version,
-        reference: image.reference,
-    };
+    let claim = ImageClaim { key: image.key, version: image.version, reference: image.reference };
     for _ in 0..MARKS_MAX {
-        bench
-            .state
-            .claim_images(&pipeline(), std::slice::from_ref(&claim))
-            .await
-            .unwrap();
+        bench.state.claim_images(&pipeline(), std::slice::from_ref(&claim)).await.unwrap();
     }
     bench.work().await.unwrap();
     assert_eq!((bench.counts().await, bench.requests().await), ([0, 0, 1], 0));
     let letters = bench.letters().await;
-    assert_eq!(
-        (letters[0].1.class, letters[0].1.reason),
-        (Class::Poison, Reason::Crashed)
-    );
+    assert_eq!((letters[0].1.class, letters[0].1.reason), (Class::Poison, Reason::Crashed));
 }
 
 #[tokio::test]
@@ -606,9 +532,7 @@ async fn overtaken_job_fetches_nothing() {
     bench.work().await.unwrap();
     receipt.durable().await.unwrap();
     assert_eq!((bench.counts().await, bench.requests().await), ([1, 0, 0], 1));
-    bench
-        .shelf
-        .look(|shelf| assert_eq!(sha256(&shelf.images["s1"]), sha256(&jpeg(2))));
+    bench.shelf.look(|shelf| assert_eq!(sha256(&shelf.images["s1"]), sha256(&jpeg(2))));
 }
 
 #[tokio::test]

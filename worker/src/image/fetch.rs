@@ -27,10 +27,7 @@ pub struct Fetched {
 
 impl std::fmt::Debug for Fetched {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Fetched")
-            .field("bytes", &self.bytes.len())
-            .field("framed", &self.framed)
-            .finish()
+        f.debug_struct("Fetched").field("bytes", &self.bytes.len()).field("framed", &self.framed).finish()
     }
 }
 
@@ -62,10 +59,7 @@ impl ImageSource {
                     .advise("upload a smaller one to Zoho"));
                 }
                 // The client has read to the end that the answer names.
-                Ok(Fetched {
-                    bytes: image.bytes,
-                    framed: true,
-                })
+                Ok(Fetched { bytes: image.bytes, framed: true })
             }
         }
     }

@@ -105,40 +105,21 @@ mod tests {
 
     #[test]
     fn a_flaw_says_what_is_wrong_and_what_to_do() {
-        let failure = Failure::from(Flaw::TooManyPixels {
-            width: 8000,
-            height: 8000,
-            limit: 50_000_000,
-        });
-        assert_eq!(
-            (failure.class, failure.reason),
-            (Class::Permanent, Reason::BadRecord)
-        );
+        let failure = Failure::from(Flaw::TooManyPixels { width: 8000, height: 8000, limit: 50_000_000 });
+        assert_eq!((failure.class, failure.reason), (Class::Permanent, Reason::BadRecord));
         assert_eq!(
             failure.to_string(),
             "8000 x 8000 pixels are more than Odoo takes (50 million); make the picture smaller (1920 pixels on the \
              longer side are enough) and upload it again"
         );
-        assert_eq!(
-            Flaw::Cut { bytes: 31_999 }.to_string(),
-            "the image is cut off after 31 kB"
-        );
-        assert_eq!(
-            Flaw::TooManyBytes { limit: 10_000_000 }.to_string(),
-            "the image is larger than 10 MB"
-        );
-        assert_eq!(
-            Flaw::Other("a web page").to_string(),
-            "this is a web page, not an image"
-        );
+        assert_eq!(Flaw::Cut { bytes: 31_999 }.to_string(), "the image is cut off after 31 kB");
+        assert_eq!(Flaw::TooManyBytes { limit: 10_000_000 }.to_string(), "the image is larger than 10 MB");
+        assert_eq!(Flaw::Other("a web page").to_string(), "this is a web page, not an image");
     }
 
     #[test]
     fn sizes_are_read_by_people() {
         let sizes = [1, 999, 1_000, 999_999, 10_000_000, 10_550_000].map(size);
-        assert_eq!(
-            sizes,
-            ["1 byte", "999 bytes", "1 kB", "999 kB", "10 MB", "10.5 MB"]
-        );
+        assert_eq!(sizes, ["1 byte", "999 bytes", "1 kB", "999 kB", "10 MB", "10.5 MB"]);
     }
 }

@@ -102,12 +102,8 @@ mod tests {
     fn what_is_no_image_is_named() {
         let told = |bytes: &[u8]| Format::sniff(bytes).unwrap_err().to_string();
         assert_eq!(told(b""), "the image is empty");
-        for page in [
-            "<!DOCTYPE html><html>",
-            " \r\n<html>",
-            "\u{feff}<HTML>",
-            "<?xml version='1.0'?><rss/>",
-        ] {
+        for page in ["<!DOCTYPE html><html>", " \r\n<html>", "\u{feff}<HTML>", "<?xml version='1.0'?><rss/>"]
+        {
             assert_eq!(told(page.as_bytes()), "this is a web page, not an image");
         }
         for json in [r#"{"code":57,"message":"not authorized"}"#, " [1]"] {
@@ -120,17 +116,8 @@ mod tests {
         assert_eq!(told(b"BMW is a car"), "this is a text, not an image");
         assert_eq!(told(b"P5 is a format"), "this is a text, not an image");
         assert_eq!(told(b"  \n"), "this is white space, not an image");
-        assert_eq!(
-            told(b"\0\0\0\x18ftypheic\0"),
-            "images of the kind HEIC are not taken"
-        );
-        assert_eq!(
-            told(b"\0\0\0\x18ftypavif\0"),
-            "images of the kind AVIF are not taken"
-        );
-        assert_eq!(
-            told(b"\xfe\0\x01"),
-            "this is a file of an unknown kind, not an image"
-        );
+        assert_eq!(told(b"\0\0\0\x18ftypheic\0"), "images of the kind HEIC are not taken");
+        assert_eq!(told(b"\0\0\0\x18ftypavif\0"), "images of the kind AVIF are not taken");
+        assert_eq!(told(b"\xfe\0\x01"), "this is a file of an unknown kind, not an image");
     }
 }

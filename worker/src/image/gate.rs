@@ -46,8 +46,7 @@ impl Gate {
             self.most.fetch_max(waiting.len(), Ordering::SeqCst);
         });
         self.answers.acquire().await.unwrap().forget();
-        self.waiting
-            .send_modify(|waiting| waiting.retain(|other| *other != path));
+        self.waiting.send_modify(|waiting| waiting.retain(|other| *other != path));
         // Whoever asked may have gone.
         drop(stream.write_all(&answer).await);
     }
@@ -55,10 +54,7 @@ impl Gate {
     /// Waits until as many requests wait, and says which.
     pub(super) async fn waiting(&self, requests: usize) -> Vec<String> {
         let mut waiting = self.waiting.subscribe();
-        let found = waiting
-            .wait_for(|waiting| waiting.len() >= requests)
-            .await
-            .unwrap();
+        let found = waiting.wait_for(|waiting| waiting.len() >= requests).await.unwrap();
         found.clone()
     }
 
@@ -81,11 +77,7 @@ impl Gate {
 
 /// A whole response with a length, or one that ends with its connection.
 pub(super) fn response(body: &[u8], is_framed: bool) -> Vec<u8> {
-    let length = if is_framed {
-        format!("Content-Length: {}\r\n", body.len())
-    } else {
-        String::new()
-    };
+    let length = if is_framed { format!("Content-Length: {}\r\n", body.len()) } else { String::new() };
     let mut response = format!("HTTP/1.1 200 OK\r\nConnection: close\r\n{length}\r\n").into_bytes();
     response.extend(body);
     response

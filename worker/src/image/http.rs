@@ -67,11 +67,7 @@ impl HttpImages {
             .user_agent(concat!("catalog-sync/", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(|error| Failure::configuration("the HTTP client cannot be set up").because(error))?;
-        Ok(Self {
-            client,
-            template: template.to_owned(),
-            host,
-        })
+        Ok(Self { client, template: template.to_owned(), host })
     }
 
     pub(super) async fn fetch(
@@ -81,12 +77,7 @@ impl HttpImages {
         limit: usize,
     ) -> Result<Fetched, Failure> {
         let url = filled(&self.template, key.as_str(), reference.as_str());
-        let response = self
-            .client
-            .get(url)
-            .send()
-            .await
-            .map_err(|error| self.broken(error))?;
+        let response = self.client.get(url).send().await.map_err(|error| self.broken(error))?;
         match response.status() {
             StatusCode::OK => self.read(response, limit).await,
             status => Err(self.refused(status, response.headers())),
@@ -118,9 +109,7 @@ impl HttpImages {
 
     fn refused(&self, status: StatusCode, headers: &HeaderMap) -> Failure {
         let host = &self.host;
-        let wait = headers
-            .get(RETRY_AFTER)
-            .and_then(|value| retry_after(value.to_str().ok()?));
+        let wait = headers.get(RETRY_AFTER).and_then(|value| retry_after(value.to_str().ok()?));
         let what = |what: &str| format!("{host} {what} (HTTP {})", status.as_u16());
         match (status.as_u16(), wait) {
             (404 | 410, _) => Failure::permanent(Reason::Missing, what("has no such image"))
@@ -173,9 +162,7 @@ impl HttpImages {
 
 /// The template with both texts in place, as parts of a path or a query.
 fn filled(template: &str, key: &str, reference: &str) -> String {
-    template
-        .replace("{key}", &encoded(key))
-        .replace("{reference}", &encoded(reference))
+    template.replace("{key}", &encoded(key)).replace("{reference}", &encoded(reference))
 }
 
 /// Everything but letters, digits and `-._~` in percent signs; a whole `.` or `..` too, which would be a folder.

@@ -13,9 +13,7 @@ fn images(server: &str) -> HttpImages {
 
 async fn fetch(server: &str, limit: usize) -> Result<Fetched, Failure> {
     let reference = "7 / front.jpg".parse().unwrap();
-    images(server)
-        .fetch(&RecordKey::from(42), &reference, limit)
-        .await
+    images(server).fetch(&RecordKey::from(42), &reference, limit).await
 }
 
 /// A server that answers one request with these bytes and closes the connection, or leaves it open.
@@ -36,10 +34,7 @@ async fn raw(answer: Vec<u8>, close: bool) -> String {
 
 async fn answering(answer: ResponseTemplate) -> MockServer {
     let server = MockServer::start().await;
-    Mock::given(method("GET"))
-        .respond_with(answer)
-        .mount(&server)
-        .await;
+    Mock::given(method("GET")).respond_with(answer).mount(&server).await;
     server
 }
 
@@ -52,13 +47,7 @@ async fn key_and_reference_are_put_into_the_address() {
         .mount(&server)
         .await;
     let fetched = fetch(&server.uri(), 5).await.unwrap();
-    assert_eq!(
-        fetched,
-        Fetched {
-            bytes: b"bytes".to_vec(),
-            framed: true
-        }
-    );
+    assert_eq!(fetched, Fetched { bytes: b"bytes".to_vec(), framed: true });
     assert!(!format!("{fetched:?}").contains("[98"));
 }
 
@@ -100,11 +89,7 @@ async fn answer_has_the_class_of_its_evidence() {
 
 #[tokio::test]
 async fn body_is_never_read_beyond_the_limit() {
-    let told = raw(
-        b"HTTP/1.1 200 OK\r\nContent-Length: 10737418240\r\n\r\n".to_vec(),
-        false,
-    )
-    .await;
+    let told = raw(b"HTTP/1.1 200 OK\r\nContent-Length: 10737418240\r\n\r\n".to_vec(), false).await;
     let mut endless = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n".to_vec();
     for _ in 0..3 {
         endless.extend(b"a\r\n0123456789\r\n");
@@ -112,10 +97,7 @@ async fn body_is_never_read_beyond_the_limit() {
     let untold = raw(endless, false).await;
     for server in [told, untold] {
         let failure = fetch(&server, 25).await.unwrap_err();
-        assert_eq!(
-            (failure.class, failure.reason),
-            (Class::Permanent, Reason::BadRecord)
-        );
+        assert_eq!((failure.class, failure.reason), (Class::Permanent, Reason::BadRecord));
         assert_eq!(failure.what(), "the image is larger than 25 bytes");
     }
     let server = answering(ResponseTemplate::new(200).set_body_bytes([7; 25])).await;
@@ -131,39 +113,18 @@ async fn connection_that_breaks_is_tried_again() {
     ] {
         let server = raw(cut.into(), true).await;
         let failure = fetch(&server, 1_000).await.unwrap_err();
-        assert_eq!(
-            (failure.class, failure.reason),
-            (Class::Transient, Reason::Unreachable),
-            "{cut}"
-        );
+        assert_eq!((failure.class, failure.reason), (Class::Transient, Reason::Unreachable), "{cut}");
     }
-    let nobody = TcpListener::bind("127.0.0.1:0")
-        .await
-        .unwrap()
-        .local_addr()
-        .unwrap();
+    let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let failure = fetch(&format!("http://{nobody}"), 1_000).await.unwrap_err();
-    assert_eq!(
-        (failure.class, failure.reason),
-        (Class::Transient, Reason::Unreachable)
-    );
+    assert_eq!((failure.class, failure.reason), (Class::Transient, Reason::Unreachable));
 }
 
 #[tokio::test]
 async fn end_that_is_only_the_end_of_the_connection_is_told() {
-    let server = raw(
-        b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nperhaps all".to_vec(),
-        true,
-    )
-    .await;
+    let server = raw(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nperhaps all".to_vec(), true).await;
     let fetched = fetch(&server, 1_000).await.unwrap();
-    assert_eq!(
-        fetched,
-        Fetched {
-            bytes: b"perhaps all".to_vec(),
-            framed: false
-        }
-    );
+    assert_eq!(fetched, Fetched { bytes: b"perhaps all".to_vec(), framed: false });
 }
 
 #[tokio::test]
@@ -182,9 +143,7 @@ async fn redirect_into_a_private_network_is_refused_unless_it_is_allowed() {
     let outside = answering(ResponseTemplate::new(302).insert_header("location", there)).await;
     let template = format!("{}/{{key}}", outside.uri());
     let allowed = HttpImages::new(&template, ["localhost".to_owned()]).unwrap();
-    let fetched = allowed
-        .fetch(&RecordKey::from(1), &"a".parse().unwrap(), 100)
-        .await;
+    let fetched = allowed.fetch(&RecordKey::from(1), &"a".parse().unwrap(), 100).await;
     // Where `localhost` is ::1 first, nobody listens there; that it was tried is enough.
     match fetched {
         Ok(fetched) => assert_eq!(fetched.bytes, b"secret"),
@@ -196,20 +155,13 @@ async fn redirect_into_a_private_network_is_refused_unless_it_is_allowed() {
 async fn redirects_in_circles_end() {
     let server = answering(ResponseTemplate::new(302).insert_header("location", "/again")).await;
     let failure = fetch(&server.uri(), 100).await.unwrap_err();
-    assert_eq!(
-        (failure.class, failure.reason),
-        (Class::Permanent, Reason::Protocol)
-    );
+    assert_eq!((failure.class, failure.reason), (Class::Permanent, Reason::Protocol));
     assert_eq!(server.received_requests().await.unwrap().len(), 6);
 }
 
 #[test]
 fn template_is_an_address_with_a_fixed_host() {
-    let reason = |template: &str| {
-        HttpImages::new(template, [])
-            .map_err(|failure| failure.reason)
-            .err()
-    };
+    let reason = |template: &str| HttpImages::new(template, []).map_err(|failure| failure.reason).err();
     assert_eq!(reason("https://shop.example/{key}/{reference}.jpg"), None);
     for wrong in [
         "shop.example/{key}",
@@ -223,13 +175,7 @@ fn template_is_an_address_with_a_fixed_host() {
 
 #[test]
 fn reference_cannot_leave_its_place_in_the_address() {
-    assert_eq!(
-        encoded("a/../b?c#d%é {key}"),
-        "a%2F..%2Fb%3Fc%23d%25%C3%A9%20%7Bkey%7D"
-    );
+    assert_eq!(encoded("a/../b?c#d%é {key}"), "a%2F..%2Fb%3Fc%23d%25%C3%A9%20%7Bkey%7D");
     assert_eq!([encoded("."), encoded("..")], ["%2E", "%2E%2E"]);
-    assert_eq!(
-        filled("/{key}/{reference}", "{reference}", "x"),
-        "/%7Breference%7D/x"
-    );
+    assert_eq!(filled("/{key}/{reference}", "{reference}", "x"), "/%7Breference%7D/x");
 }

@@ -25,11 +25,7 @@ impl Default for ImageLimits {
     /// 10 MB, since shops take 5 to 7 MB for an upload; 50 million pixels, since Odoo refuses more; a minute, in which even
     /// a slow line brings that.
     fn default() -> Self {
-        Self {
-            bytes: 10_000_000,
-            pixels: 50_000_000,
-            time: Duration::from_mins(1),
-        }
+        Self { bytes: 10_000_000, pixels: 50_000_000, time: Duration::from_mins(1) }
     }
 }
 
@@ -62,11 +58,7 @@ pub fn inspect(bytes: &[u8], limits: &ImageLimits) -> Result<Inspected, Flaw> {
         Broken::Damaged(what) => Flaw::Damaged { format, what },
     })?;
     if size.pixels() > limits.pixels {
-        return Err(Flaw::TooManyPixels {
-            width: size.width,
-            height: size.height,
-            limit: limits.pixels,
-        });
+        return Err(Flaw::TooManyPixels { width: size.width, height: size.height, limit: limits.pixels });
     }
     Ok(Inspected {
         format,
@@ -78,9 +70,7 @@ pub fn inspect(bytes: &[u8], limits: &ImageLimits) -> Result<Inspected, Flaw> {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes
-        .iter()
-        .fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
+    bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
 /// The sha256 of bytes.

@@ -63,11 +63,7 @@ fn every_cut_of_an_image_is_refused() {
             let flaw = look(&whole[..cut]).unwrap_err();
             // Without its first bytes nothing says what it was.
             let named = matches!(flaw, Flaw::Cut { bytes } if bytes == cut);
-            assert!(
-                named || cut < 12,
-                "{format} cut at {cut} of {}: {flaw:?}",
-                whole.len()
-            );
+            assert!(named || cut < 12, "{format} cut at {cut} of {}: {flaw:?}", whole.len());
         }
     }
 }
@@ -91,22 +87,13 @@ fn lossy_and_animated_webp_tell_their_size() {
     );
     assert_eq!(
         look(&animated),
-        Err(Flaw::Damaged {
-            format: Format::Webp,
-            what: "a part of it is longer than the whole"
-        })
+        Err(Flaw::Damaged { format: Format::Webp, what: "a part of it is longer than the whole" })
     );
     let animated =
         hex("52494646 20000000 57454250 56503858 0a000000 02000000 3f0100 ef0000 414e4d46 02000000 0000");
     assert_eq!(size(&animated), (320, 240));
     let still = hex("52494646 16000000 57454250 56503858 0a000000 02000000 3f0100 ef0000");
-    assert_eq!(
-        look(&still),
-        Err(Flaw::Damaged {
-            format: Format::Webp,
-            what: "it has no pixels"
-        })
-    );
+    assert_eq!(look(&still), Err(Flaw::Damaged { format: Format::Webp, what: "it has no pixels" }));
 }
 
 #[test]
@@ -121,18 +108,9 @@ fn jpeg_may_fill_restart_and_say_its_height_late() {
 #[test]
 fn jpeg_without_pixels_or_size_is_damaged() {
     let told = |text: &str| look(&hex(text)).unwrap_err().to_string();
-    assert_eq!(
-        told("ffd8 ffe00002 ffd9"),
-        "the JPEG image is damaged: it does not say how large it is"
-    );
-    assert_eq!(
-        told("ffd8 ffe00001 ffd9"),
-        "the JPEG image is damaged: a segment has no length"
-    );
-    assert_eq!(
-        told("ffd8 ffc00002 ffd9"),
-        "the JPEG image is damaged: a segment is too short"
-    );
+    assert_eq!(told("ffd8 ffe00002 ffd9"), "the JPEG image is damaged: it does not say how large it is");
+    assert_eq!(told("ffd8 ffe00001 ffd9"), "the JPEG image is damaged: a segment has no length");
+    assert_eq!(told("ffd8 ffc00002 ffd9"), "the JPEG image is damaged: a segment is too short");
     assert_eq!(
         told("ffd8 ffc0000b 08 001e 0028 01 01 11 00 ffd9"),
         "the JPEG image is damaged: it has no pixels"
@@ -146,10 +124,7 @@ fn end_of_a_thumbnail_inside_a_segment_is_not_the_end() {
     with_thumbnail.extend(hex("ffe1000a ffd8ffd9 ffd8ffd9"));
     with_thumbnail.extend(&whole[2..]);
     assert!(look(&with_thumbnail).is_ok());
-    assert!(matches!(
-        look(&with_thumbnail[..60]),
-        Err(Flaw::Cut { bytes: 60 })
-    ));
+    assert!(matches!(look(&with_thumbnail[..60]), Err(Flaw::Cut { bytes: 60 })));
 }
 
 #[test]
@@ -183,10 +158,7 @@ fn more_pixels_than_allowed_are_refused_by_the_header() {
         "8000 x 8000 pixels are more than Odoo takes (50 million)"
     );
     assert!(look(&png_header(5000, 10_000)).is_ok());
-    assert!(matches!(
-        look(&png_header(u32::MAX, u32::MAX)),
-        Err(Flaw::TooManyPixels { .. })
-    ));
+    assert!(matches!(look(&png_header(u32::MAX, u32::MAX)), Err(Flaw::TooManyPixels { .. })));
     assert_eq!(
         look(&png_header(0, 10)).unwrap_err().to_string(),
         "the PNG image is damaged: its width or height is zero"
@@ -196,16 +168,8 @@ fn more_pixels_than_allowed_are_refused_by_the_header() {
 #[test]
 fn more_bytes_than_allowed_are_refused() {
     let bytes = jpeg(1);
-    let limits = ImageLimits {
-        bytes: bytes.len() - 1,
-        ..ImageLimits::default()
-    };
-    assert_eq!(
-        inspect(&bytes, &limits),
-        Err(Flaw::TooManyBytes {
-            limit: bytes.len() - 1
-        })
-    );
+    let limits = ImageLimits { bytes: bytes.len() - 1, ..ImageLimits::default() };
+    assert_eq!(inspect(&bytes, &limits), Err(Flaw::TooManyBytes { limit: bytes.len() - 1 }));
 }
 
 fn beginning() -> impl Strategy<Value = Vec<u8>> {

@@ -49,9 +49,8 @@ impl Resolve for Resolver {
         let is_allowed = self.allowed.contains(&host);
         Box::pin(async move {
             let found = tokio::net::lookup_host((host.as_str(), 0)).await?;
-            let kept: Vec<SocketAddr> = found
-                .filter(|address| is_allowed || is_public(address.ip()))
-                .collect();
+            let kept: Vec<SocketAddr> =
+                found.filter(|address| is_allowed || is_public(address.ip())).collect();
             if kept.is_empty() {
                 return Err(PrivateAddress(host).into());
             }
@@ -100,12 +99,8 @@ mod tests {
 
     #[test]
     fn addresses_of_the_open_internet_are_public() {
-        for public in [
-            "93.184.216.34",
-            "100.128.0.1",
-            "2606:2800:220:1:248:1893:25c8:1946",
-            "::ffff:8.8.8.8",
-        ] {
+        for public in ["93.184.216.34", "100.128.0.1", "2606:2800:220:1:248:1893:25c8:1946", "::ffff:8.8.8.8"]
+        {
             assert!(is_public(public.parse().unwrap()), "{public}");
         }
     }

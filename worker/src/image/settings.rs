@@ -17,10 +17,6 @@ pub struct ImageSettings {
 impl Default for ImageSettings {
     /// 16 at once in 96 MB: with images of 10 MB, a worker needs 123 MB for them at most.
     fn default() -> Self {
-        Self {
-            limits: ImageLimits::default(),
-            parallel: 16,
-            memory: 96_000_000,
-        }
+        Self { limits: ImageLimits::default(), parallel: 16, memory: 96_000_000 }
     }
 }

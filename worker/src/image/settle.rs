@@ -34,9 +34,7 @@ impl Settler {
         let (record, attempt) = (&job.key, job.attempt);
         tracing::warn!(pipeline = %self.pipeline, %record, attempt, delay_s = delay.as_secs(), "image: {failure:#}");
         let due = Timestamp::now().checked_add(delay).unwrap_or(Timestamp::MAX);
-        self.state
-            .retry_image(&self.pipeline, record, job.version, due, &Attempt::of(failure))
-            .await?;
+        self.state.retry_image(&self.pipeline, record, job.version, due, &Attempt::of(failure)).await?;
         self.ack(delivery).await
     }
 
@@ -63,19 +61,8 @@ impl Settler {
         outcome: Outcome,
         hash: Option<Checksum>,
     ) -> Result<(), Failure> {
-        let Work {
-            job,
-            reference,
-            delivery,
-            ..
-        } = work;
-        let settled = SettledImage {
-            key: job.key,
-            version: job.version,
-            reference,
-            hash,
-            outcome,
-        };
+        let Work { job, reference, delivery, .. } = work;
+        let settled = SettledImage { key: job.key, version: job.version, reference, hash, outcome };
         self.state.settle_images(&self.pipeline, &[settled]).await?;
         self.ack(delivery).await
     }

@@ -22,10 +22,7 @@ pub struct JsonWriter {
 impl JsonWriter {
     /// Takes an opened sink; `settings` are kept to open it again.
     pub fn new(settings: JsonSettings, sink: JsonSink) -> Self {
-        Self {
-            settings,
-            sink: Some(sink),
-        }
+        Self { settings, sink: Some(sink) }
     }
 
     /// See [`super::Sink::upsert`]. A batch over which the code panics is taken apart: only the record that panics by
@@ -49,25 +46,15 @@ impl JsonWriter {
     /// `None`: the code panicked, and the sink was given up.
     fn try_upsert(&mut self, jobs: &[&Job]) -> Result<Option<Answers>, Failure> {
         let sink = self.opened()?;
-        let rows: Vec<JsonRow<'_>> = jobs
-            .iter()
-            .map(|job| JsonRow {
-                key: &job.key,
-                values: &job.values,
-            })
-            .collect();
+        let rows: Vec<JsonRow<'_>> =
+            jobs.iter().map(|job| JsonRow { key: &job.key, values: &job.values }).collect();
         // Nothing of the sink is looked at after a panic: it is dropped and opened anew from its files.
         let Ok(outcomes) = catch_unwind(AssertUnwindSafe(|| sink.upsert(&rows))) else {
             self.sink = None;
             return Ok(None);
         };
-        let upserted = |outcome| Upserted {
-            outcome,
-            sink_id: None,
-        };
-        Ok(Some(
-            outcomes?.into_iter().map(|answer| answer.map(upserted)).collect(),
-        ))
+        let upserted = |outcome| Upserted { outcome, sink_id: None };
+        Ok(Some(outcomes?.into_iter().map(|answer| answer.map(upserted)).collect()))
     }
 
     /// See [`super::Sink::flush`].
@@ -85,8 +72,6 @@ impl JsonWriter {
             let (sink, _) = JsonSink::open(self.settings.clone())?;
             self.sink = Some(sink);
         }
-        self.sink
-            .as_mut()
-            .ok_or_else(|| Failure::systemic(Reason::File, "the JSON file is not open"))
+        self.sink.as_mut().ok_or_else(|| Failure::systemic(Reason::File, "the JSON file is not open"))
     }
 }

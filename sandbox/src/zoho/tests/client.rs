@@ -31,11 +31,7 @@ impl Answer {
         while let Some(chunk) = response.chunk().await? {
             body.extend_from_slice(&chunk);
         }
-        Ok(Self {
-            status,
-            headers,
-            body,
-        })
+        Ok(Self { status, headers, body })
     }
 
     pub(super) fn json(&self) -> Json {
@@ -55,28 +51,15 @@ impl Answer {
 impl Client {
     /// A stand-in of the default settings with this many items.
     pub(super) async fn with_items(items: usize) -> Self {
-        Self::start(ZohoSettings {
-            items,
-            contacts: 30,
-            ..ZohoSettings::default()
-        })
-        .await
+        Self::start(ZohoSettings { items, contacts: 30, ..ZohoSettings::default() }).await
     }
 
     /// A stand-in with a token of it.
     pub(super) async fn start(settings: ZohoSettings) -> Self {
         let sandbox = ZohoSandbox::start(settings).await.unwrap();
-        let http = reqwest::Client::builder()
-            .timeout(Duration::from_secs(30))
-            .build()
-            .unwrap();
+        let http = reqwest::Client::builder().timeout(Duration::from_secs(30)).build().unwrap();
         let control = sandbox.control();
-        let mut client = Self {
-            http,
-            sandbox,
-            control,
-            token: String::new(),
-        };
+        let mut client = Self { http, sandbox, control, token: String::new() };
         client.refresh().await;
         client
     }
@@ -84,10 +67,7 @@ impl Client {
     /// Gets another token.
     pub(super) async fn refresh(&mut self) {
         let answer = self.token_request(&self.form(), "").await;
-        answer.json()["access_token"]
-            .as_str()
-            .unwrap()
-            .clone_into(&mut self.token);
+        answer.json()["access_token"].as_str().unwrap().clone_into(&mut self.token);
     }
 
     /// The right body of a token request.
@@ -102,13 +82,8 @@ impl Client {
 
     pub(super) async fn token_request(&self, body: &str, query: &str) -> Answer {
         let url = format!("{}/oauth/v2/token?{query}", self.sandbox.accounts_url());
-        let request = self
-            .http
-            .post(url)
-            .header("content-type", "application/x-www-form-urlencoded");
-        Answer::read(request.body(body.to_owned()).send().await.unwrap())
-            .await
-            .unwrap()
+        let request = self.http.post(url).header("content-type", "application/x-www-form-urlencoded");
+        Answer::read(request.body(body.to_owned()).send().await.unwrap()).await.unwrap()
     }
 
     /// A call of Inventory.
@@ -131,13 +106,8 @@ impl Client {
     /// A call without sending it: the target is a path and, after `?`, parameters.
     pub(super) fn request(&self, base: &str, target: &str) -> reqwest::RequestBuilder {
         let join = if target.contains('?') { '&' } else { '?' };
-        let url = format!(
-            "{base}/{target}{join}organization_id={}",
-            self.sandbox.organization_id()
-        );
-        self.http
-            .get(url)
-            .header("authorization", format!("Zoho-oauthtoken {}", self.token))
+        let url = format!("{base}/{target}{join}organization_id={}", self.sandbox.organization_id());
+        self.http.get(url).header("authorization", format!("Zoho-oauthtoken {}", self.token))
     }
 
     /// All items of a list call.
@@ -150,9 +120,7 @@ impl Client {
 
 /// The texts of one key.
 pub(super) fn column(rows: &[Json], key: &str) -> Vec<String> {
-    rows.iter()
-        .map(|row| row[key].as_str().unwrap().to_owned())
-        .collect()
+    rows.iter().map(|row| row[key].as_str().unwrap().to_owned()).collect()
 }
 
 /// Waits for a condition that another part of this process brings about.
@@ -162,7 +130,5 @@ pub(super) async fn until(condition: impl Fn() -> bool) {
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(30), waiting)
-        .await
-        .unwrap();
+    tokio::time::timeout(Duration::from_secs(30), waiting).await.unwrap();
 }

@@ -23,10 +23,7 @@ async fn list_defaults_to_200_rows_by_name_with_inactive_ones_and_no_total() {
     let last = client.get("items?page=3&per_page=1000").await.json();
     assert_eq!(last["items"].as_array().unwrap().len(), 50);
     assert_eq!(
-        (
-            &last["page_context"]["per_page"],
-            &last["page_context"]["has_more_page"]
-        ),
+        (&last["page_context"]["per_page"], &last["page_context"]["has_more_page"]),
         (&json!(200), &json!(false))
     );
     let active = client.items("items?filter_by=Status.Active&page=3").await;
@@ -48,26 +45,15 @@ async fn bound_is_inclusive_and_takes_only_a_numeric_offset_without_colon() {
     let client = Client::with_items(200).await;
     let rows = client.items(BY_TIME).await;
     let bound = rows[150]["last_modified_time"].as_str().unwrap();
-    let since = client
-        .items(&format!("{BY_TIME}&last_modified_time={bound}"))
-        .await;
+    let since = client.items(&format!("{BY_TIME}&last_modified_time={bound}")).await;
     assert_eq!(column(&since, "item_id"), column(&rows[150..], "item_id"));
-    for refused in [
-        "2025-01-01T00:00:00Z",
-        "2025-01-01",
-        "2025-01-01T00:00:00-05:00",
-        "2025-01-01T00:00:00+0000",
-    ] {
-        let answer = client
-            .get(&format!("{BY_TIME}&last_modified_time={refused}"))
-            .await;
+    for refused in
+        ["2025-01-01T00:00:00Z", "2025-01-01", "2025-01-01T00:00:00-05:00", "2025-01-01T00:00:00+0000"]
+    {
+        let answer = client.get(&format!("{BY_TIME}&last_modified_time={refused}")).await;
         assert_eq!(answer.verdict(), (400, 4), "{refused}");
     }
-    let escaped = client
-        .get(&format!(
-            "{BY_TIME}&last_modified_time=2025-01-01T00:00:00%2B0000"
-        ))
-        .await;
+    let escaped = client.get(&format!("{BY_TIME}&last_modified_time=2025-01-01T00:00:00%2B0000")).await;
     assert_eq!(escaped.verdict(), (200, 0));
 }
 
@@ -81,10 +67,7 @@ async fn books_ignores_bound_and_order_by_time_without_a_word() {
     assert_eq!(body["items"].as_array().unwrap().len(), 120);
     assert_eq!(body["page_context"]["sort_column"], "name");
     let inventory = client.items("items").await;
-    assert_eq!(
-        column(body["items"].as_array().unwrap(), "item_id"),
-        column(&inventory, "item_id")
-    );
+    assert_eq!(column(body["items"].as_array().unwrap(), "item_id"), column(&inventory, "item_id"));
 }
 
 #[tokio::test]
@@ -106,10 +89,7 @@ async fn rows_have_the_live_shape() {
     assert!(names.iter().any(|name| name.contains("&amp;")));
     assert!(names.iter().any(|name| name.ends_with("  ")));
     assert!(names.iter().any(|name| name.contains('\u{1fa91}')));
-    assert!(
-        rows.iter()
-            .any(|row| row["product_type"] == "service" && row["image_document_id"] == "")
-    );
+    assert!(rows.iter().any(|row| row["product_type"] == "service" && row["image_document_id"] == ""));
     let skus = column(&rows, "sku");
     let filled: Vec<&String> = skus.iter().filter(|sku| !sku.is_empty()).collect();
     assert!(filled.len() < skus.len() && filled.iter().collect::<HashSet<_>>().len() < filled.len());
@@ -119,14 +99,8 @@ async fn rows_have_the_live_shape() {
 async fn walk(client: &Client) -> HashSet<String> {
     let (mut seen, mut bound, mut page) = (HashSet::new(), String::new(), 1);
     loop {
-        let from = if bound.is_empty() {
-            String::new()
-        } else {
-            format!("&last_modified_time={bound}")
-        };
-        let rows = client
-            .items(&format!("{BY_TIME}&page={page}{}", from.replace('+', "%2B")))
-            .await;
+        let from = if bound.is_empty() { String::new() } else { format!("&last_modified_time={bound}") };
+        let rows = client.items(&format!("{BY_TIME}&page={page}{}", from.replace('+', "%2B"))).await;
         seen.extend(column(&rows, "item_id"));
         if rows.len() < 200 {
             return seen;
@@ -143,14 +117,7 @@ async fn walk(client: &Client) -> HashSet<String> {
 #[tokio::test]
 async fn more_rows_than_a_page_share_one_second_and_need_its_second_page() {
     let client = Client::with_items(700).await;
-    client
-        .control
-        .apply(ZohoChange::StampItems {
-            first: 100,
-            count: 450,
-            at: None,
-        })
-        .unwrap();
+    client.control.apply(ZohoChange::StampItems { first: 100, count: 450, at: None }).unwrap();
     let rows = client.items(&format!("{BY_TIME}&page=3")).await;
     assert_eq!(rows[0]["last_modified_time"], rows[199]["last_modified_time"]);
     assert_eq!(walk(&client).await.len(), 700);
@@ -160,24 +127,13 @@ async fn more_rows_than_a_page_share_one_second_and_need_its_second_page() {
 async fn an_edit_between_two_pages_makes_offset_paging_skip_a_row() {
     let client = Client::with_items(450).await;
     let first = client.control.items()[0]["item_id"].as_str().unwrap().to_owned();
-    let edit = ZohoChange::EditItem {
-        item: first.clone(),
-        fields: fields(&json!({"rate": 1})),
-        touch: true,
-    };
+    let edit = ZohoChange::EditItem { item: first.clone(), fields: fields(&json!({"rate": 1})), touch: true };
     client.control.after_list_call(1, edit.clone());
     let mut seen = HashSet::new();
     for page in 1..=3 {
-        seen.extend(column(
-            &client.items(&format!("{BY_TIME}&page={page}")).await,
-            "item_id",
-        ));
+        seen.extend(column(&client.items(&format!("{BY_TIME}&page={page}")).await, "item_id"));
     }
-    assert_eq!(
-        seen.len(),
-        449,
-        "the first row of page 2 moved to page 1 meanwhile"
-    );
+    assert_eq!(seen.len(), 449, "the first row of page 2 moved to page 1 meanwhile");
     client.control.after_list_call(1, edit);
     assert_eq!(walk(&client).await.len(), 450, "a walk by bounds loses nothing");
     assert!(client.control.counts().failed_changes.is_empty());
@@ -188,38 +144,19 @@ async fn contacts_are_listed_like_items_and_books_ignores_their_bound() {
     let client = Client::with_items(3).await;
     let answer = client.get("contacts?sort_column=last_modified_time").await.json();
     let rows = answer["contacts"].as_array().unwrap();
-    assert_eq!(
-        (rows.len(), &answer["page_context"]["report_name"]),
-        (30, &json!("Contacts"))
-    );
+    assert_eq!((rows.len(), &answer["page_context"]["report_name"]), (30, &json!("Contacts")));
     assert!(rows[0].get("billing_address").is_none());
     let bound = rows[20]["last_modified_time"].as_str().unwrap();
     let target = format!("contacts?last_modified_time={bound}");
-    assert_eq!(
-        client.get(&target).await.json()["contacts"]
-            .as_array()
-            .unwrap()
-            .len(),
-        10
-    );
-    assert_eq!(
-        client.books(&target).await.json()["contacts"]
-            .as_array()
-            .unwrap()
-            .len(),
-        30
-    );
+    assert_eq!(client.get(&target).await.json()["contacts"].as_array().unwrap().len(), 10);
+    assert_eq!(client.books(&target).await.json()["contacts"].as_array().unwrap().len(), 30);
     let vendors = client.get("contacts?contact_type=vendor").await.json();
     assert_eq!(vendors["contacts"].as_array().unwrap().len(), 4);
 }
 
 #[tokio::test]
 async fn a_hundred_thousand_items_are_listed_to_the_last_page() {
-    let settings = ZohoSettings {
-        items: 120_000,
-        contacts: 0,
-        ..ZohoSettings::default()
-    };
+    let settings = ZohoSettings { items: 120_000, contacts: 0, ..ZohoSettings::default() };
     let client = Client::start(settings).await;
     let answer = client.get(&format!("{BY_TIME}&page=600")).await.json();
     assert_eq!(answer["items"].as_array().unwrap().len(), 200);

@@ -25,11 +25,7 @@ impl MemoryConsumer {
     pub(super) fn new(lane: Arc<Lane>, prefetch: usize) -> Self {
         let number = lane.lock().next_number();
         let prefetch = Arc::new(Semaphore::new(prefetch.clamp(1, Semaphore::MAX_PERMITS)));
-        Self {
-            lane,
-            number,
-            prefetch,
-        }
+        Self { lane, number, prefetch }
     }
 
     pub(in crate::queue) async fn next(&mut self) -> Option<Delivery> {
@@ -74,36 +70,16 @@ impl MemoryConsumer {
             return Err(Nothing::Closed);
         }
         jobs.promote();
-        let Some(Waiting {
-            job,
-            redelivered,
-            hold,
-        }) = jobs.ready.pop_front()
-        else {
+        let Some(Waiting { job, redelivered, hold }) = jobs.ready.pop_front() else {
             let due = jobs.delayed.first_key_value().map(|((due, _), _)| *due);
             return Err(Nothing::Yet { slot, due });
         };
         let number = jobs.next_number();
         let copy = job.clone();
-        jobs.in_flight.insert(
-            number,
-            InFlight {
-                consumer: self.number,
-                job,
-                hold,
-            },
-        );
+        jobs.in_flight.insert(number, InFlight { consumer: self.number, job, hold });
         drop(jobs);
-        let handle = MemoryHandle {
-            lane: Arc::clone(&self.lane),
-            delivery: number,
-            _slot: slot,
-        };
-        Ok(Delivery {
-            job: Ok(copy),
-            redelivered,
-            handle: Handle::Memory(handle),
-        })
+        let handle = MemoryHandle { lane: Arc::clone(&self.lane), delivery: number, _slot: slot };
+        Ok(Delivery { job: Ok(copy), redelivered, handle: Handle::Memory(handle) })
     }
 }
 
@@ -118,19 +94,14 @@ impl Drop for MemoryConsumer {
             .collect();
         drop(jobs);
         // The newest first, so that the oldest ends at the head.
-        mine.into_iter()
-            .rev()
-            .for_each(|delivery| self.lane.give_back(delivery));
+        mine.into_iter().rev().for_each(|delivery| self.lane.give_back(delivery));
     }
 }
 
 /// Why there is no delivery.
 enum Nothing {
     /// None is ready; the first of those that wait for a retry is due then.
-    Yet {
-        slot: OwnedSemaphorePermit,
-        due: Option<Instant>,
-    },
+    Yet { slot: OwnedSemaphorePermit, due: Option<Instant> },
     /// There will be none any more.
     Closed,
 }
@@ -167,14 +138,7 @@ impl MemoryHandle {
         };
         let number = jobs.next_number();
         let due = Instant::now() + delay.min(FOREVER);
-        jobs.delayed.insert(
-            (due, number),
-            Waiting {
-                job: next,
-                redelivered: false,
-                hold,
-            },
-        );
+        jobs.delayed.insert((due, number), Waiting { job: next, redelivered: false, hold });
         drop(jobs);
         // Everybody who waits has to set a timer: whoever has one may stop waiting before it fires.
         self.lane.changed.notify_waiters();

@@ -88,11 +88,7 @@ impl Lane {
         let Some(InFlight { job, hold, .. }) = jobs.in_flight.remove(&delivery) else {
             return;
         };
-        jobs.ready.push_front(Waiting {
-            job,
-            redelivered: true,
-            hold,
-        });
+        jobs.ready.push_front(Waiting { job, redelivered: true, hold });
         drop(jobs);
         self.changed.notify_one();
     }

@@ -34,32 +34,19 @@ struct Lanes {
 
 impl MemoryQueue {
     pub(super) fn new(capacity: usize) -> Self {
-        Self {
-            lanes: Arc::default(),
-            capacity: capacity.clamp(1, Semaphore::MAX_PERMITS),
-        }
+        Self { lanes: Arc::default(), capacity: capacity.clamp(1, Semaphore::MAX_PERMITS) }
     }
 
     pub(super) async fn publish(&self, job: Job) -> Result<Receipt, Failure> {
         let closed = || Failure::interrupted("the queue was closed before the job was published");
         let lane = self.lane(&job.pipeline, job.kind);
-        let place = Arc::clone(&lane.places)
-            .acquire_owned()
-            .await
-            .map_err(|_| closed())?;
+        let place = Arc::clone(&lane.places).acquire_owned().await.map_err(|_| closed())?;
         let (durable, receipt) = Receipt::pair();
         let mut jobs = lane.lock();
         if jobs.closed {
             return Err(closed());
         }
-        jobs.ready.push_back(Waiting {
-            job,
-            redelivered: false,
-            hold: Hold {
-                durable,
-                _place: place,
-            },
-        });
+        jobs.ready.push_back(Waiting { job, redelivered: false, hold: Hold { durable, _place: place } });
         drop(jobs);
         lane.changed.notify_one();
         Ok(receipt)
@@ -73,11 +60,7 @@ impl MemoryQueue {
         let lane = self.lane(pipeline, kind);
         let mut jobs = lane.lock();
         jobs.promote();
-        Depth {
-            ready: jobs.ready.len(),
-            in_flight: jobs.in_flight.len(),
-            delayed: jobs.delayed.len(),
-        }
+        Depth { ready: jobs.ready.len(), in_flight: jobs.in_flight.len(), delayed: jobs.delayed.len() }
     }
 
     pub(super) fn close(&self) {

@@ -55,13 +55,7 @@ async fn two_openers_write_in_turn() {
         let state = store.open().await;
         let pipeline: PipelineName = format!("pipeline-{number}").parse().unwrap();
         writing.push(tokio::spawn(async move {
-            let run = state
-                .begin_run(&NewRun {
-                    pipeline: pipeline.clone(),
-                    ..new_run()
-                })
-                .await
-                .unwrap();
+            let run = state.begin_run(&NewRun { pipeline: pipeline.clone(), ..new_run() }).await.unwrap();
             for id in 0..100 {
                 state.want(&run, &[want_of(id, 1)], false).await.unwrap();
             }
@@ -80,17 +74,8 @@ async fn one_opener_enumerates_at_a_time() {
     let lock = first.lock_enumeration().await.unwrap();
     let failure = second.lock_enumeration().await.unwrap_err();
     assert_eq!((failure.class, failure.reason), (Class::Systemic, Reason::Locked));
-    assert!(
-        failure
-            .what()
-            .contains(&format!("process {}", std::process::id())),
-        "{failure}"
-    );
-    assert_eq!(
-        counts(&second).await,
-        Counts::default(),
-        "whoever only looks is not locked out"
-    );
+    assert!(failure.what().contains(&format!("process {}", std::process::id())), "{failure}");
+    assert_eq!(counts(&second).await, Counts::default(), "whoever only looks is not locked out");
     drop(lock);
     second.lock_enumeration().await.unwrap();
 }

@@ -27,35 +27,19 @@ impl ImageJob {
 
     /// The hash of the bytes is that of their reference.
     pub(super) async fn settle(&self, state: &State, outcome: Outcome) {
-        let ImageClaim {
-            key,
-            version,
-            reference,
-        } = self.claim_of();
-        let settled = SettledImage {
-            key,
-            version,
-            hash: Some(hash(&reference)),
-            reference,
-            outcome,
-        };
+        let ImageClaim { key, version, reference } = self.claim_of();
+        let settled = SettledImage { key, version, hash: Some(hash(&reference)), reference, outcome };
         state.settle_images(&products(), &[settled]).await.unwrap();
     }
 
     pub(super) async fn bury(&self, state: &State) {
-        let letter = DeadLetter {
-            job: self.0.clone(),
-            failure: failed(Class::Permanent, "not an image"),
-        };
+        let letter = DeadLetter { job: self.0.clone(), failure: failed(Class::Permanent, "not an image") };
         state.bury(&[letter]).await.unwrap();
     }
 
     pub(super) async fn retry(&self, state: &State, at: Timestamp, failure: &Attempt) {
         let Job { key, version, .. } = &self.0;
-        state
-            .retry_image(&products(), key, *version, at, failure)
-            .await
-            .unwrap();
+        state.retry_image(&products(), key, *version, at, failure).await.unwrap();
     }
 }
 
@@ -64,12 +48,7 @@ fn hash(reference: &ImageReference) -> Checksum {
 }
 
 pub(super) fn failed(class: Class, message: &str) -> Attempt {
-    Attempt {
-        at: time("2026-11-21T10:00:00Z"),
-        class,
-        reason: Reason::Timeout,
-        message: message.to_owned(),
-    }
+    Attempt { at: time("2026-11-21T10:00:00Z"), class, reason: Reason::Timeout, message: message.to_owned() }
 }
 
 /// A moment that has passed, and one that no test reaches.
@@ -83,15 +62,9 @@ fn far_off() -> Timestamp {
 
 /// Wants a record with an image; it must be new.
 async fn enqueue_with(state: &State, run: &Run, id: u64, content: u8, image: Option<u8>) -> Made {
-    let want = Want {
-        image: image.map(self::image),
-        ..want_of(id, content)
-    };
+    let want = Want { image: image.map(self::image), ..want_of(id, content) };
     let answer = state.want(run, &[want], false).await.unwrap()[0];
-    Made {
-        image,
-        ..made(run, id, content, answer)
-    }
+    Made { image, ..made(run, id, content, answer) }
 }
 
 /// The record is brought into the sink; its image follows.
@@ -104,10 +77,7 @@ async fn bring(state: &State, run: &Run, id: u64, content: u8, image: Option<u8>
 /// The jobs of all images that are due, oldest first.
 pub(super) async fn image_jobs(state: &State) -> Vec<ImageJob> {
     let found = state.outstanding_images(&products(), None, 100).await.unwrap();
-    found
-        .into_iter()
-        .map(|image| ImageJob(image.into_job(products())))
-        .collect()
+    found.into_iter().map(|image| ImageJob(image.into_job(products()))).collect()
 }
 
 /// The only image that is due.
@@ -122,12 +92,7 @@ async fn next_retry(state: &State) -> Option<Timestamp> {
 }
 
 async fn image_counts(state: &State) -> [u64; 4] {
-    let ImageCounts {
-        wanted,
-        applied,
-        outstanding,
-        dead,
-    } = counts(state).await.images;
+    let ImageCounts { wanted, applied, outstanding, dead } = counts(state).await.images;
     [wanted, applied, outstanding, dead]
 }
 
@@ -167,21 +132,12 @@ pub(super) async fn an_image_is_outstanding_once_its_record_stands_in_the_sink(s
 pub(super) async fn a_record_with_another_image_or_none_any_more_is_enqueued(store: impl Fixture) {
     let state = store.open().await;
     bring(&state, &begin(&state).await, 1, 1, Some(1)).await;
-    let same = Want {
-        image: Some(image(1)),
-        ..want_of(1, 1)
-    };
+    let same = Want { image: Some(image(1)), ..want_of(1, 1) };
     let run = begin(&state).await;
-    assert_eq!(
-        state.want(&run, &[same], false).await.unwrap(),
-        [Wanted::Unchanged]
-    );
+    assert_eq!(state.want(&run, &[same], false).await.unwrap(), [Wanted::Unchanged]);
     let other = bring(&state, &run, 1, 1, Some(2)).await;
     let none = bring(&state, &run, 1, 1, None).await;
-    assert_eq!(
-        (none.place, ledger(&state, run.id).await.enqueued),
-        (other.place, 1)
-    );
+    assert_eq!((none.place, ledger(&state, run.id).await.enqueued), (other.place, 1));
     assert_eq!(want(&state, &begin(&state).await, 1, 1).await, Wanted::Unchanged);
 }
 
@@ -194,10 +150,7 @@ pub(super) async fn the_same_image_is_brought_once(store: impl Fixture) {
     first.settle(&state, Outcome::Updated).await;
     assert_eq!(image_job(&state).await.0, job.0, "its job is under way already");
     job.settle(&state, Outcome::Created).await;
-    bring(&state, &run, 1, 3, Some(1))
-        .await
-        .settle(&state, Outcome::Updated)
-        .await;
+    bring(&state, &run, 1, 3, Some(1)).await.settle(&state, Outcome::Updated).await;
     assert_eq!(image_jobs(&state).await.len(), 0);
     assert_eq!(image_counts(&state).await, [1, 1, 0, 0]);
     assert_eq!(job.claim(&state).await, ClaimedImage::Applied);
@@ -208,9 +161,7 @@ pub(super) async fn another_image_takes_the_place_of_the_one_before(store: impl 
     let run = begin(&state).await;
     bring(&state, &run, 1, 1, Some(1)).await;
     let first = image_job(&state).await;
-    first
-        .retry(&state, far_off(), &failed(Class::Transient, "no answer"))
-        .await;
+    first.retry(&state, far_off(), &failed(Class::Transient, "no answer")).await;
     bring(&state, &run, 1, 1, Some(2)).await;
     let second = image_job(&state).await;
     assert_eq!((second.0.image.clone(), second.0.attempt), (Some(image(2)), 1));
@@ -234,11 +185,7 @@ pub(super) async fn an_image_that_the_source_lost_stays_in_the_sink(store: impl 
     bring(&state, &run, 1, 1, None).await;
     assert_eq!(image_counts(&state).await, [0, 1, 0, 0]);
     bring(&state, &run, 1, 1, Some(1)).await;
-    assert_eq!(
-        image_counts(&state).await,
-        [1, 1, 0, 0],
-        "it is back, and was there all the time"
-    );
+    assert_eq!(image_counts(&state).await, [1, 1, 0, 0], "it is back, and was there all the time");
     // What was not brought before it was lost is not brought any more.
     bring(&state, &run, 1, 1, Some(2)).await;
     let job = image_job(&state).await;
@@ -271,28 +218,15 @@ pub(super) async fn a_record_made_anew_in_the_sink_gets_its_image_again(store: i
     let before = image_job(&state).await;
     before.settle(&state, Outcome::Created).await;
     let job = enqueue_with(&state, &run, 1, 2, Some(1)).await;
-    let anew = Settled {
-        sink_id: Some("sink-9".to_owned()),
-        ..job.settled(Outcome::Created)
-    };
+    let anew = Settled { sink_id: Some("sink-9".to_owned()), ..job.settled(Outcome::Created) };
     for _ in 0..2 {
-        state
-            .settle(&products(), std::slice::from_ref(&anew))
-            .await
-            .unwrap();
+        state.settle(&products(), std::slice::from_ref(&anew)).await.unwrap();
     }
     let after = image_job(&state).await;
     assert_eq!(after.0.sink_id.as_deref(), Some("sink-9"));
-    assert_eq!(
-        after.claim(&state).await,
-        goes_on(0, None),
-        "what the lost record had is not compared with"
-    );
+    assert_eq!(after.claim(&state).await, goes_on(0, None), "what the lost record had is not compared with");
     after.settle(&state, Outcome::Created).await;
-    state
-        .settle(&products(), std::slice::from_ref(&anew))
-        .await
-        .unwrap();
+    state.settle(&products(), std::slice::from_ref(&anew)).await.unwrap();
     assert_eq!(image_counts(&state).await, [1, 1, 0, 0]);
     // Written to the record that is lost: says nothing of the one that is there.
     before.settle(&state, Outcome::Updated).await;
@@ -368,10 +302,7 @@ pub(super) async fn images_have_started_marks_of_their_own(store: impl Fixture) 
     assert_eq!(marks(&record.claim(&state).await), 0);
     state.release(&products(), &[1.into()]).await.unwrap();
     assert_eq!(deadly.claim(&state).await, goes_on(3, None));
-    state
-        .release_images(&products(), &[1.into(), 8.into()])
-        .await
-        .unwrap();
+    state.release_images(&products(), &[1.into(), 8.into()]).await.unwrap();
     assert_eq!(deadly.claim(&state).await, goes_on(0, None));
     assert_eq!(marks(&record.claim(&state).await), 0);
 }
@@ -385,11 +316,7 @@ pub(super) async fn an_image_waits_for_its_retry_time_and_keeps_its_attempts(sto
     job.retry(&state, far_off(), &first).await;
     assert_eq!(image_jobs(&state).await.len(), 0);
     assert_eq!(next_retry(&state).await, Some(far_off()));
-    assert_eq!(
-        image_counts(&state).await,
-        [1, 0, 1, 0],
-        "it is outstanding all the time"
-    );
+    assert_eq!(image_counts(&state).await, [1, 0, 1, 0], "it is outstanding all the time");
     let throttled = failed(Class::Throttled, "wait");
     job.retry(&state, far_off(), &throttled).await;
     let second = failed(Class::Transient, "no answer again");
@@ -401,11 +328,7 @@ pub(super) async fn an_image_waits_for_its_retry_time_and_keeps_its_attempts(sto
     let job = image_job(&state).await;
     assert_eq!(job.0.attempt, 3, "throttling spends none, a repeated call none");
     assert_eq!(job.0.failures, [first, throttled, second]);
-    assert_eq!(
-        job.claim(&state).await,
-        goes_on(0, None),
-        "a retry takes the mark"
-    );
+    assert_eq!(job.claim(&state).await, goes_on(0, None), "a retry takes the mark");
     assert_eq!(next_retry(&state).await, Some(due()));
     job.settle(&state, Outcome::Created).await;
     job.retry(&state, due(), &failed(Class::Transient, "late")).await;
@@ -418,20 +341,11 @@ pub(super) async fn the_failures_kept_of_an_image_are_bounded(store: impl Fixtur
     bring(&state, &begin(&state).await, 1, 1, Some(1)).await;
     let job = image_job(&state).await;
     for number in 0..25 {
-        job.retry(&state, due(), &failed(Class::Throttled, &number.to_string()))
-            .await;
+        job.retry(&state, due(), &failed(Class::Throttled, &number.to_string())).await;
     }
     let job = image_job(&state).await;
-    let kept: Vec<String> = job
-        .0
-        .failures
-        .into_iter()
-        .map(|failure| failure.message)
-        .collect();
-    assert_eq!(
-        kept,
-        (15..25).map(|number: u32| number.to_string()).collect::<Vec<_>>()
-    );
+    let kept: Vec<String> = job.0.failures.into_iter().map(|failure| failure.message).collect();
+    assert_eq!(kept, (15..25).map(|number: u32| number.to_string()).collect::<Vec<_>>());
     assert_eq!(job.0.attempt, 1);
 }
 
@@ -477,29 +391,21 @@ pub(super) async fn a_dead_image_leaves_its_record_applied(store: impl Fixture) 
     assert_eq!(counts(&state).await.dead, 1);
     changed.settle(&state, Outcome::Updated).await;
     assert_eq!(counts(&state).await.dead, 0);
-    assert_eq!(
-        image_counts(&state).await,
-        [1, 0, 0, 1],
-        "dead images stay dead until redriven or changed"
-    );
+    assert_eq!(image_counts(&state).await, [1, 0, 0, 1], "dead images stay dead until redriven or changed");
 }
 
 pub(super) async fn a_redriven_image_is_tried_again(store: impl Fixture) {
     let state = store.open().await;
     bring(&state, &begin(&state).await, 1, 1, Some(1)).await;
     let job = image_job(&state).await;
-    job.retry(&state, due(), &failed(Class::Transient, "no answer"))
-        .await;
+    job.retry(&state, due(), &failed(Class::Transient, "no answer")).await;
     job.bury(&state).await;
     assert_eq!(job.claim(&state).await, goes_on(0, None));
     let failure = failed(Class::Transient, "after the redrive");
     job.retry(&state, due(), &failure).await;
     assert_eq!(image_counts(&state).await, [1, 0, 1, 1]);
     let again = image_job(&state).await;
-    assert_eq!(
-        (again.0.attempt, again.0.failures.as_slice()),
-        (2, &[failure][..])
-    );
+    assert_eq!((again.0.attempt, again.0.failures.as_slice()), (2, &[failure][..]));
     again.settle(&state, Outcome::Created).await;
     assert_eq!(image_counts(&state).await, [1, 1, 0, 0]);
 }
@@ -526,17 +432,11 @@ pub(super) async fn a_late_write_of_an_older_image_is_repaired(store: impl Fixtu
     let older = image_job(&state).await;
     bring(&state, &run, 1, 1, Some(2)).await;
     let newer = image_job(&state).await;
-    newer
-        .retry(&state, due(), &failed(Class::Transient, "no answer"))
-        .await;
+    newer.retry(&state, due(), &failed(Class::Transient, "no answer")).await;
     newer.settle(&state, Outcome::Created).await;
     older.settle(&state, Outcome::Unchanged).await;
     older.settle(&state, Outcome::Superseded).await;
-    assert_eq!(
-        image_counts(&state).await,
-        [1, 1, 0, 0],
-        "it has not written anything"
-    );
+    assert_eq!(image_counts(&state).await, [1, 1, 0, 0], "it has not written anything");
     older.settle(&state, Outcome::Updated).await;
     assert_eq!(image_counts(&state).await, [1, 0, 1, 0]);
     let repair = image_job(&state).await;
@@ -557,11 +457,7 @@ pub(super) async fn a_withdrawn_record_wants_no_image_until_it_is_back(store: im
     assert_eq!(job.claim(&state).await, ClaimedImage::Superseded);
     assert_eq!(gone.claim(&state).await, goes_on_with_the_record());
     record.settle(&state, Outcome::Updated).await;
-    assert_eq!(
-        image_jobs(&state).await.len(),
-        0,
-        "a repeated call brings nothing back"
-    );
+    assert_eq!(image_jobs(&state).await.len(), 0, "a repeated call brings nothing back");
     // The source has it again exactly as the sink has its fields, and the image is still lacking.
     let later = begin(&state).await;
     bring(&state, &later, 1, 1, Some(1)).await;
@@ -570,22 +466,13 @@ pub(super) async fn a_withdrawn_record_wants_no_image_until_it_is_back(store: im
     enqueue_with(&state, &later, 1, 2, Some(2)).await;
     state.withdraw(&products(), &[1.into()]).await.unwrap();
     assert_eq!(image_counts(&state).await, [1, 1, 0, 0]);
-    let back = Want {
-        image: Some(image(1)),
-        ..want_of(1, 1)
-    };
+    let back = Want { image: Some(image(1)), ..want_of(1, 1) };
     let run = begin(&state).await;
-    assert_eq!(
-        state.want(&run, &[back], false).await.unwrap(),
-        [Wanted::Unchanged]
-    );
+    assert_eq!(state.want(&run, &[back], false).await.unwrap(), [Wanted::Unchanged]);
 }
 
 fn goes_on_with_the_record() -> Claimed {
-    Claimed::Go {
-        marks: 0,
-        sink_id: Some("sink-1".to_owned()),
-    }
+    Claimed::Go { marks: 0, sink_id: Some("sink-1".to_owned()) }
 }
 
 pub(super) async fn a_reset_forgets_images_and_supersedes_their_jobs(store: impl Fixture) {
@@ -597,17 +484,13 @@ pub(super) async fn a_reset_forgets_images_and_supersedes_their_jobs(store: impl
     let [applied, dead, outstanding] = image_jobs(&state).await.try_into().unwrap();
     applied.settle(&state, Outcome::Created).await;
     dead.bury(&state).await;
-    let reset = NewRun {
-        reset: true,
-        ..new_run()
-    };
+    let reset = NewRun { reset: true, ..new_run() };
     let later = state.begin_run(&reset).await.unwrap();
     for job in [applied, dead, outstanding] {
         assert_eq!(job.claim(&state).await, ClaimedImage::Superseded);
         job.settle(&state, Outcome::Created).await;
         job.bury(&state).await;
-        job.retry(&state, due(), &failed(Class::Transient, "no answer"))
-            .await;
+        job.retry(&state, due(), &failed(Class::Transient, "no answer")).await;
     }
     assert_eq!(counts(&state).await, Counts::default());
     bring(&state, &later, 1, 1, Some(1)).await;
@@ -623,8 +506,7 @@ pub(super) async fn an_image_job_that_the_state_does_not_know_goes_on(mut store:
     drop(state);
     store.wipe().await;
     let state = store.open().await;
-    good.retry(&state, due(), &failed(Class::Transient, "no answer"))
-        .await;
+    good.retry(&state, due(), &failed(Class::Transient, "no answer")).await;
     assert_eq!(good.claim(&state).await, goes_on(0, None));
     good.settle(&state, Outcome::Created).await;
     assert_eq!(good.claim(&state).await, ClaimedImage::Applied);
@@ -642,20 +524,11 @@ pub(super) async fn images_of_one_pipeline_are_unknown_to_another(store: impl Fi
     let job = image_job(&state).await;
     let (key, version) = (job.0.key.clone(), job.0.version);
     let failure = failed(Class::Transient, "no answer");
-    state
-        .release_images(&customers, std::slice::from_ref(&key))
-        .await
-        .unwrap();
-    state
-        .retry_image(&customers, &key, version, far_off(), &failure)
-        .await
-        .unwrap();
+    state.release_images(&customers, std::slice::from_ref(&key)).await.unwrap();
+    state.retry_image(&customers, &key, version, far_off(), &failure).await.unwrap();
     assert_eq!(state.outstanding_images(&customers, None, 10).await.unwrap(), []);
     let claims = [job.claim_of()];
-    assert_eq!(
-        state.claim_images(&customers, &claims).await.unwrap(),
-        [goes_on(0, None)]
-    );
+    assert_eq!(state.claim_images(&customers, &claims).await.unwrap(), [goes_on(0, None)]);
     assert_eq!(job.claim(&state).await, goes_on(0, None));
     assert_eq!(image_counts(&state).await, [1, 0, 1, 0]);
 }

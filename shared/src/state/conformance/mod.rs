@@ -45,10 +45,7 @@ impl Fixture for Memory {
 struct SqliteFile(TempDir);
 
 impl SqliteFile {
-    #[expect(
-        clippy::unused_async,
-        reason = "every fixture is made by an asynchronous call"
-    )]
+    #[expect(clippy::unused_async, reason = "every fixture is made by an asynchronous call")]
     async fn new() -> Self {
         Self(tempfile::tempdir().unwrap())
     }
@@ -177,11 +174,7 @@ fn sum(content: u8) -> Checksum {
 }
 
 fn binding() -> Binding {
-    Binding {
-        source: "http://erp/db".to_owned(),
-        sink: "file 1".to_owned(),
-        mapping: sum(0),
-    }
+    Binding { source: "http://erp/db".to_owned(), sink: "file 1".to_owned(), mapping: sum(0) }
 }
 
 fn new_run() -> NewRun {
@@ -203,11 +196,7 @@ async fn begin(state: &State) -> Run {
 }
 
 fn want_of(id: u64, content: u8) -> Want {
-    Want {
-        key: id.into(),
-        checksum: sum(content),
-        image: None,
-    }
+    Want { key: id.into(), checksum: sum(content), image: None }
 }
 
 async fn want(state: &State, run: &Run, id: u64, content: u8) -> Wanted {
@@ -237,14 +226,7 @@ async fn enqueue(state: &State, run: &Run, id: u64, content: u8) -> Made {
 
 fn made(run: &Run, id: u64, content: u8, answer: Wanted) -> Made {
     match answer {
-        Wanted::Enqueue { version, place } => Made {
-            run: run.id,
-            id,
-            content,
-            version,
-            place,
-            image: None,
-        },
+        Wanted::Enqueue { version, place } => Made { run: run.id, id, content, version, place, image: None },
         other => panic!("{other:?} instead of a job for record {id}"),
     }
 }
@@ -268,10 +250,7 @@ impl Made {
     }
 
     async fn claim(&self, state: &State) -> Claimed {
-        let claim = Claim {
-            key: self.id.into(),
-            version: self.version,
-        };
+        let claim = Claim { key: self.id.into(), version: self.version };
         state.claim(&products(), &[claim]).await.unwrap().remove(0)
     }
 
@@ -330,10 +309,7 @@ async fn finish(state: &State, run: &Run) -> RunSummary {
 
 /// All outstanding keys, oldest first.
 async fn outstanding(state: &State) -> Vec<String> {
-    let all = Version {
-        epoch: u64::MAX >> 1,
-        sequence: 0,
-    };
+    let all = Version { epoch: u64::MAX >> 1, sequence: 0 };
     let found = state.outstanding(&products(), all, 100).await.unwrap();
     found.iter().map(|record| record.key.to_string()).collect()
 }

@@ -94,19 +94,13 @@ impl World {
     async fn want(&mut self, rows: &[Row], lost: bool) {
         let wants: Vec<Want> = rows
             .iter()
-            .map(|(id, content, number)| Want {
-                image: number.map(image),
-                ..want_of(*id, *content)
-            })
+            .map(|(id, content, number)| Want { image: number.map(image), ..want_of(*id, *content) })
             .collect();
         let answers = self.state.want(&self.run, &wants, lost).await.unwrap();
         for ((id, content, image), answer) in rows.iter().copied().zip(answers) {
             self.source[usize::try_from(id).unwrap()] = (content, image);
             if matches!(answer, Wanted::Enqueue { .. }) {
-                self.jobs.push(Made {
-                    image,
-                    ..made(&self.run, id, content, answer)
-                });
+                self.jobs.push(Made { image, ..made(&self.run, id, content, answer) });
             }
         }
     }
@@ -126,15 +120,11 @@ impl World {
     }
 
     fn job(&self, number: usize) -> Option<Made> {
-        number
-            .checked_rem(self.jobs.len())
-            .map(|number| self.jobs[number])
+        number.checked_rem(self.jobs.len()).map(|number| self.jobs[number])
     }
 
     fn image_job(&self, number: usize) -> Option<ImageJob> {
-        number
-            .checked_rem(self.image_jobs.len())
-            .map(|number| self.image_jobs[number].clone())
+        number.checked_rem(self.image_jobs.len()).map(|number| self.image_jobs[number].clone())
     }
 
     async fn take_image_step(&mut self, step: &Step) {
@@ -208,10 +198,7 @@ impl World {
     /// What must hold after every step.
     async fn check(&self) {
         let counts = counts(&self.state).await;
-        assert_eq!(
-            counts.outstanding,
-            u64::try_from(outstanding(&self.state).await.len()).unwrap()
-        );
+        assert_eq!(counts.outstanding, u64::try_from(outstanding(&self.state).await.len()).unwrap());
         let letters = self.state.dead_letters(&products(), 100).await.unwrap();
         let of_kind = |kind: JobKind| {
             let letters = letters.iter().filter(|letter| letter.job.kind == kind);
@@ -224,15 +211,7 @@ impl World {
         assert!(counts.images.outstanding <= counts.images.wanted && counts.images.wanted <= counts.applied);
         assert!(counts.applied <= counts.wanted && counts.outstanding <= counts.wanted);
         for run in self.state.runs(None, 100).await.unwrap() {
-            let Ledger {
-                enqueued,
-                created,
-                updated,
-                unchanged,
-                superseded,
-                dead,
-                ..
-            } = run.ledger;
+            let Ledger { enqueued, created, updated, unchanged, superseded, dead, .. } = run.ledger;
             let ended = created + updated + unchanged + superseded + dead;
             assert!(ended <= enqueued, "{:?}", run.ledger);
             assert_eq!(
@@ -246,10 +225,8 @@ impl World {
     async fn calm_down(&mut self) {
         self.take(&Step::NextRun).await;
         let first = self.jobs.len();
-        let rows: Vec<Row> = (0..)
-            .zip(self.source)
-            .map(|(id, (content, image))| (id, content, image))
-            .collect();
+        let rows: Vec<Row> =
+            (0..).zip(self.source).map(|(id, (content, image))| (id, content, image)).collect();
         self.want(&rows, true).await;
         for job in &self.jobs[first..] {
             assert!(matches!(job.claim(&self.state).await, Claimed::Go { .. }));
@@ -264,13 +241,7 @@ impl World {
         finish(&self.state, &self.run).await;
         assert_eq!(outstanding(&self.state).await, [""; 0]);
         for run in self.state.runs(None, 100).await.unwrap() {
-            assert_eq!(
-                run.ledger.outstanding(),
-                0,
-                "run {} does not balance: {:?}",
-                run.id,
-                run.ledger
-            );
+            assert_eq!(run.ledger.outstanding(), 0, "run {} does not balance: {:?}", run.id, run.ledger);
         }
     }
 }
@@ -291,11 +262,7 @@ impl World {
 }
 
 fn in_runtime(test: impl Future<Output = ()>) {
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap()
-        .block_on(test);
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(test);
 }
 
 proptest! {

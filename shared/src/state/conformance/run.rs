@@ -3,12 +3,7 @@
 use super::*;
 
 fn page(number: u64) -> Page {
-    Page {
-        number,
-        position: format!("id > {number}00"),
-        unchanged: 5,
-        dead: 2,
-    }
+    Page { number, position: format!("id > {number}00"), unchanged: 5, dead: 2 }
 }
 
 pub(super) async fn a_pipeline_that_never_ran_is_unknown(store: impl Fixture) {
@@ -24,50 +19,24 @@ pub(super) async fn a_pipeline_that_never_ran_is_unknown(store: impl Fixture) {
 pub(super) async fn a_complete_run_moves_the_cursor(store: impl Fixture) {
     let state = store.open().await;
     let run = begin(&state).await;
-    let open = OpenRun {
-        id: run.id,
-        kind: run.kind,
-        window: run.window,
-        position: None,
-    };
-    let expected = PipelineState {
-        binding: binding(),
-        cursor: None,
-        last_full: None,
-        open: Some(open),
-    };
+    let open = OpenRun { id: run.id, kind: run.kind, window: run.window, position: None };
+    let expected = PipelineState { binding: binding(), cursor: None, last_full: None, open: Some(open) };
     assert_eq!(state.pipeline(&products()).await.unwrap(), Some(expected));
 
     let summary = finish(&state, &run).await;
-    assert_eq!(
-        (summary.end, summary.window),
-        (Some(RunEnd::Complete), run.window)
-    );
+    assert_eq!((summary.end, summary.window), (Some(RunEnd::Complete), run.window));
     assert!(summary.ended.unwrap() >= summary.started);
     let known = state.pipeline(&products()).await.unwrap().unwrap();
-    assert_eq!(
-        (known.cursor, known.last_full, known.open),
-        (Some(run.window.end), None, None)
-    );
+    assert_eq!((known.cursor, known.last_full, known.open), (Some(run.window.end), None, None));
     assert_eq!(state.resume_run(&products()).await.unwrap(), None);
 
     // The source was restored: its clock went back, and the cursor with it.
-    let window = Window {
-        start: None,
-        end: time("2026-11-19T00:00:00Z"),
-    };
-    let full = NewRun {
-        kind: RunKind::Full,
-        window,
-        ..new_run()
-    };
+    let window = Window { start: None, end: time("2026-11-19T00:00:00Z") };
+    let full = NewRun { kind: RunKind::Full, window, ..new_run() };
     let full = state.begin_run(&full).await.unwrap();
     finish(&state, &full).await;
     let known = state.pipeline(&products()).await.unwrap().unwrap();
-    assert_eq!(
-        (known.cursor, known.last_full),
-        (Some(window.end), Some(window.end))
-    );
+    assert_eq!((known.cursor, known.last_full), (Some(window.end), Some(window.end)));
 }
 
 pub(super) async fn a_failed_run_stays_open_and_goes_on_from_its_position(store: impl Fixture) {
@@ -82,47 +51,26 @@ pub(super) async fn a_failed_run_stays_open_and_goes_on_from_its_position(store:
 
     let state = store.open().await;
     let known = state.pipeline(&products()).await.unwrap().unwrap();
-    assert_eq!(
-        (known.cursor, known.open.unwrap().position),
-        (None, Some("id > 100".to_owned()))
-    );
+    assert_eq!((known.cursor, known.open.unwrap().position), (None, Some("id > 100".to_owned())));
     let resumed = state.resume_run(&products()).await.unwrap().unwrap();
     assert!(resumed.epoch > run.epoch);
-    let expected = Run {
-        epoch: resumed.epoch,
-        position: Some("id > 100".to_owned()),
-        pages: 1,
-        ..run
-    };
+    let expected = Run { epoch: resumed.epoch, position: Some("id > 100".to_owned()), pages: 1, ..run };
     assert_eq!(resumed, expected);
     let summary = state.run(resumed.id).await.unwrap().unwrap();
-    assert_eq!(
-        (summary.ended, summary.end),
-        (None, None),
-        "it is under way again"
-    );
+    assert_eq!((summary.ended, summary.end), (None, None), "it is under way again");
     finish(&state, &resumed).await;
-    assert_eq!(
-        state.pipeline(&products()).await.unwrap().unwrap().cursor,
-        Some(resumed.window.end)
-    );
+    assert_eq!(state.pipeline(&products()).await.unwrap().unwrap().cursor, Some(resumed.window.end));
 }
 
 pub(super) async fn a_new_run_closes_an_open_one_as_interrupted(store: impl Fixture) {
     let state = store.open().await;
     let killed = begin(&state).await;
     let failed = begin(&state).await;
-    state
-        .finish_run(&failed, &RunEnd::Failed("no connection".to_owned()))
-        .await
-        .unwrap();
+    state.finish_run(&failed, &RunEnd::Failed("no connection".to_owned())).await.unwrap();
     let last = begin(&state).await;
     let end = async |run: &Run| state.run(run.id).await.unwrap().unwrap().end;
     assert_eq!(end(&killed).await, Some(RunEnd::Interrupted));
-    assert_eq!(
-        end(&failed).await,
-        Some(RunEnd::Failed("no connection".to_owned()))
-    );
+    assert_eq!(end(&failed).await, Some(RunEnd::Failed("no connection".to_owned())));
     assert_eq!(end(&last).await, None);
     assert!(killed.id < failed.id && failed.id < last.id);
     assert!(killed.epoch < failed.epoch && failed.epoch < last.epoch);
@@ -132,38 +80,20 @@ pub(super) async fn a_new_run_closes_an_open_one_as_interrupted(store: impl Fixt
 pub(super) async fn a_reset_forgets_records_letters_and_cursor(store: impl Fixture) {
     let state = store.open().await;
     let run = begin(&state).await;
-    enqueue(&state, &run, 1, 1)
-        .await
-        .settle(&state, Outcome::Created)
-        .await;
+    enqueue(&state, &run, 1, 1).await.settle(&state, Outcome::Created).await;
     enqueue(&state, &run, 2, 1).await.bury(&state, "refused").await;
     enqueue(&state, &run, 3, 1).await;
     finish(&state, &run).await;
-    let elsewhere = Binding {
-        sink: "file 2".to_owned(),
-        mapping: sum(9),
-        ..binding()
-    };
-    let reset = NewRun {
-        reset: true,
-        binding: elsewhere.clone(),
-        ..new_run()
-    };
+    let elsewhere = Binding { sink: "file 2".to_owned(), mapping: sum(9), ..binding() };
+    let reset = NewRun { reset: true, binding: elsewhere.clone(), ..new_run() };
     let later = state.begin_run(&reset).await.unwrap();
     assert_eq!(counts(&state).await, Counts::default());
     assert_eq!(state.dead_letters(&products(), 10).await.unwrap(), []);
     assert_eq!(outstanding(&state).await, [""; 0]);
     let known = state.pipeline(&products()).await.unwrap().unwrap();
-    assert_eq!(
-        (known.binding, known.cursor, known.last_full),
-        (elsewhere, None, None)
-    );
+    assert_eq!((known.binding, known.cursor, known.last_full), (elsewhere, None, None));
     let before = ledger(&state, run.id).await;
-    assert_eq!(
-        (before.superseded, before.outstanding()),
-        (1, 0),
-        "the former run balances"
-    );
+    assert_eq!((before.superseded, before.outstanding()), (1, 0), "the former run balances");
     for id in 1..=3 {
         enqueue(&state, &later, id, 1).await;
     }
@@ -173,13 +103,7 @@ pub(super) async fn a_job_from_before_a_reset_is_superseded_and_leaves_no_trace(
     let state = store.open().await;
     let run = begin(&state).await;
     let old = enqueue(&state, &run, 1, 1).await;
-    state
-        .begin_run(&NewRun {
-            reset: true,
-            ..new_run()
-        })
-        .await
-        .unwrap();
+    state.begin_run(&NewRun { reset: true, ..new_run() }).await.unwrap();
     assert_eq!(old.claim(&state).await, Claimed::Superseded);
     let before = ledger(&state, run.id).await;
     old.settle(&state, Outcome::Created).await;
@@ -209,10 +133,7 @@ pub(super) async fn a_page_counts_once(store: impl Fixture) {
         state.advance(&run, &page(number)).await.unwrap();
     }
     let ledger = ledger(&state, run.id).await;
-    assert_eq!(
-        (ledger.unchanged_at_source, ledger.dead_at_source, ledger.seen),
-        (10, 4, 14)
-    );
+    assert_eq!((ledger.unchanged_at_source, ledger.dead_at_source, ledger.seen), (10, 4, 14));
     let open = state.pipeline(&products()).await.unwrap().unwrap().open.unwrap();
     assert_eq!(open.position.as_deref(), Some("id > 200"));
 }
@@ -221,10 +142,7 @@ pub(super) async fn finishing_twice_is_finishing_once(store: impl Fixture) {
     let state = store.open().await;
     let run = begin(&state).await;
     let first = finish(&state, &run).await;
-    let window = Window {
-        start: None,
-        end: time("2026-11-22T00:00:00Z"),
-    };
+    let window = Window { start: None, end: time("2026-11-22T00:00:00Z") };
     let later = state.begin_run(&NewRun { window, ..new_run() }).await.unwrap();
     finish(&state, &later).await;
     assert_eq!(finish(&state, &run).await, first);
@@ -256,21 +174,8 @@ pub(super) async fn history_is_newest_first_and_bounded_by_the_limit(store: impl
     let customers: PipelineName = "customers".parse().unwrap();
     let mut ids = Vec::new();
     for number in 0..4 {
-        let pipeline = if number == 2 {
-            customers.clone()
-        } else {
-            products()
-        };
-        ids.push(
-            state
-                .begin_run(&NewRun {
-                    pipeline,
-                    ..new_run()
-                })
-                .await
-                .unwrap()
-                .id,
-        );
+        let pipeline = if number == 2 { customers.clone() } else { products() };
+        ids.push(state.begin_run(&NewRun { pipeline, ..new_run() }).await.unwrap().id);
     }
     let listed = async |pipeline: Option<&PipelineName>, limit| {
         let runs = state.runs(pipeline, limit).await.unwrap();
@@ -284,19 +189,9 @@ pub(super) async fn history_is_newest_first_and_bounded_by_the_limit(store: impl
 
 pub(super) async fn force_survives_a_resumption(store: impl Fixture) {
     let state = store.open().await;
-    state
-        .begin_run(&NewRun {
-            force: true,
-            kind: RunKind::Full,
-            ..new_run()
-        })
-        .await
-        .unwrap();
+    state.begin_run(&NewRun { force: true, kind: RunKind::Full, ..new_run() }).await.unwrap();
     let resumed = state.resume_run(&products()).await.unwrap().unwrap();
-    assert_eq!(
-        (resumed.force, resumed.kind, resumed.window),
-        (true, RunKind::Full, new_run().window)
-    );
+    assert_eq!((resumed.force, resumed.kind, resumed.window), (true, RunKind::Full, new_run().window));
 }
 
 pub(super) async fn a_memo_is_kept_replaced_and_forgotten(store: impl Fixture) {

@@ -43,10 +43,7 @@ fn bury_record(
     let mut after = before.clone();
     after.unmark(job.version);
     // What a newer version, or a second worker, has achieved already is no longer to be looked into.
-    let obsolete = before
-        .applied
-        .as_ref()
-        .is_some_and(|applied| applied.version >= job.version);
+    let obsolete = before.applied.as_ref().is_some_and(|applied| applied.version >= job.version);
     if !obsolete {
         after.bury(Noted {
             version: job.version,
@@ -140,10 +137,7 @@ fn note(
             "SELECT epoch, sequence FROM dead_letter WHERE pipeline = ?1 AND kind = ?2 AND key = ?3",
         )?
         .query_row(params![pipeline.id, job.kind, job.key], |row| {
-            Ok(Version {
-                epoch: row.get(0)?,
-                sequence: row.get(1)?,
-            })
+            Ok(Version { epoch: row.get(0)?, sequence: row.get(1)? })
         })
         .optional()?;
     match existing {
@@ -156,13 +150,6 @@ fn note(
             "REPLACE INTO dead_letter (pipeline, kind, key, epoch, sequence, letter) \
              VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
         )?
-        .execute(params![
-            pipeline.id,
-            job.kind,
-            job.key,
-            job.version.epoch,
-            job.version.sequence,
-            letter
-        ])?;
+        .execute(params![pipeline.id, job.kind, job.key, job.version.epoch, job.version.sequence, letter])?;
     Ok(())
 }

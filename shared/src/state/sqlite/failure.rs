@@ -41,11 +41,11 @@ fn of_sqlite(error: rusqlite::Error, file: &Path) -> Failure {
         .advise(
             "look for a second catalog-sync, a backup or an open database shell on that file and let it end",
         ),
-        Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied | ErrorCode::CannotOpen) => Failure::systemic(
-            Reason::File,
-            format!("the state {file} cannot be opened for writing"),
-        )
-        .advise("check that its folder exists and that this user may write to the folder and the file"),
+        Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied | ErrorCode::CannotOpen) => {
+            Failure::systemic(Reason::File, format!("the state {file} cannot be opened for writing")).advise(
+                "check that its folder exists and that this user may write to the folder and the file",
+            )
+        }
         Some(ErrorCode::SystemIoFailure) => {
             Failure::systemic(Reason::File, format!("the disk fails under the state {file}"))
                 .advise("check the disk and its mount, then start again")
@@ -92,19 +92,13 @@ mod tests {
         ] {
             let failure = of_code(code);
             assert_eq!((failure.class, failure.reason), (class, reason), "{code}");
-            assert!(
-                failure.what().contains("state.db") && failure.advice().is_some(),
-                "{failure}"
-            );
+            assert!(failure.what().contains("state.db") && failure.advice().is_some(), "{failure}");
         }
     }
 
     #[test]
     fn a_damaged_file_is_to_be_moved_away() {
         let failure = of_code(ffi::SQLITE_CORRUPT);
-        assert!(
-            failure.to_string().contains("rebuilds the state from the sink"),
-            "{failure}"
-        );
+        assert!(failure.to_string().contains("rebuilds the state from the sink"), "{failure}");
     }
 }

@@ -15,15 +15,8 @@ fn new_run() -> NewRun {
     NewRun {
         pipeline: "products".parse().unwrap(),
         kind: RunKind::Full,
-        window: Window {
-            start: None,
-            end: "2026-11-21T00:00:00Z".parse().unwrap(),
-        },
-        binding: Binding {
-            source: "a".to_owned(),
-            sink: "b".to_owned(),
-            mapping: checksum,
-        },
+        window: Window { start: None, end: "2026-11-21T00:00:00Z".parse().unwrap() },
+        binding: Binding { source: "a".to_owned(), sink: "b".to_owned(), mapping: checksum },
         force: false,
         reset: false,
     }
@@ -31,26 +24,17 @@ fn new_run() -> NewRun {
 
 fn wants(ids: std::ops::Range<u64>) -> Vec<Want> {
     let checksum = Checksum::try_from([1; 32].as_slice()).unwrap();
-    ids.map(|id| Want {
-        key: id.into(),
-        checksum,
-        image: None,
-    })
-    .collect()
+    ids.map(|id| Want { key: id.into(), checksum, image: None }).collect()
 }
 
 fn set(state: &SqliteState, pragma: &str, value: u32) {
     let connection = state.connection.lock().unwrap();
-    connection
-        .pragma_update_and_check(None, pragma, value, |_| Ok(()))
-        .unwrap();
+    connection.pragma_update_and_check(None, pragma, value, |_| Ok(())).unwrap();
 }
 
 async fn opened() -> (tempfile::TempDir, SqliteState) {
     let folder = tempfile::tempdir().unwrap();
-    let state = SqliteState::open(Some(&folder.path().join("state.db")))
-        .await
-        .unwrap();
+    let state = SqliteState::open(Some(&folder.path().join("state.db"))).await.unwrap();
     (folder, state)
 }
 
@@ -61,41 +45,23 @@ async fn a_full_disk_is_systemic_loses_nothing_and_goes_on_when_there_is_room() 
     state.want(&run, &wants(0..100), false).await.unwrap();
     set(&state, "max_page_count", 30);
     let failure = state.want(&run, &wants(100..2_000), false).await.unwrap_err();
-    assert_eq!(
-        (failure.class, failure.reason),
-        (Class::Systemic, Reason::DiskFull)
-    );
+    assert_eq!((failure.class, failure.reason), (Class::Systemic, Reason::DiskFull));
     assert_eq!(state.counts(&run.pipeline).await.unwrap().wanted, 100);
     set(&state, "max_page_count", 1_000_000);
     let answers = state.want(&run, &wants(100..2_000), false).await.unwrap();
-    assert!(
-        matches!(answers[0], Wanted::Enqueue { place: 100, .. }),
-        "{:?}",
-        answers[0]
-    );
+    assert!(matches!(answers[0], Wanted::Enqueue { place: 100, .. }), "{:?}", answers[0]);
 }
 
 #[tokio::test]
 async fn a_lock_held_too_long_is_transient_and_readers_do_not_wait_for_it() {
     let (folder, state) = opened().await;
     let run = state.begin_run(&new_run()).await.unwrap();
-    state
-        .connection
-        .lock()
-        .unwrap()
-        .busy_timeout(Duration::from_millis(1))
-        .unwrap();
+    state.connection.lock().unwrap().busy_timeout(Duration::from_millis(1)).unwrap();
     let other = Connection::open(folder.path().join("state.db")).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     let failure = state.want(&run, &wants(0..1), false).await.unwrap_err();
-    assert_eq!(
-        (failure.class, failure.reason),
-        (Class::Transient, Reason::Locked)
-    );
-    assert!(
-        failure.advice().unwrap().contains("second catalog-sync"),
-        "{failure}"
-    );
+    assert_eq!((failure.class, failure.reason), (Class::Transient, Reason::Locked));
+    assert!(failure.advice().unwrap().contains("second catalog-sync"), "{failure}");
     assert_eq!(state.counts(&run.pipeline).await.unwrap(), Counts::default());
     other.execute_batch("ROLLBACK").unwrap();
     state.want(&run, &wants(0..1), false).await.unwrap();
@@ -106,12 +72,7 @@ async fn a_row_that_was_never_written_by_us_is_damage() {
     let (_folder, state) = opened().await;
     let run = state.begin_run(&new_run()).await.unwrap();
     state.want(&run, &wants(0..1), false).await.unwrap();
-    state
-        .connection
-        .lock()
-        .unwrap()
-        .execute("UPDATE record SET wanted_checksum = x'00'", [])
-        .unwrap();
+    state.connection.lock().unwrap().execute("UPDATE record SET wanted_checksum = x'00'", []).unwrap();
     let failure = state.want(&run, &wants(0..1), false).await.unwrap_err();
     assert_eq!((failure.class, failure.reason), (Class::Systemic, Reason::File));
     assert!(failure.to_string().contains("rebuilds the state"), "{failure}");
@@ -139,9 +100,7 @@ async fn history_keeps_a_thousand_runs_and_late_jobs_of_older_ones_are_applied_u
     let state = SqliteState::open(None).await.unwrap();
     let first = state.begin_run(&new_run()).await.unwrap();
     let answers = state.want(&first, &wants(0..1), false).await.unwrap();
-    let Wanted::Enqueue { version, place } = answers[0] else {
-        panic!("{answers:?}")
-    };
+    let Wanted::Enqueue { version, place } = answers[0] else { panic!("{answers:?}") };
     for _ in 0..1_001 {
         state.begin_run(&new_run()).await.unwrap();
     }
@@ -167,38 +126,19 @@ async fn bitmaps_go_with_the_runs_that_are_counted_to_their_end() {
     let state = SqliteState::open(None).await.unwrap();
     let bitmaps = || -> u32 {
         let connection = state.connection.lock().unwrap();
-        connection
-            .query_row("SELECT count(*) FROM place", [], |row| row.get(0))
-            .unwrap()
+        connection.query_row("SELECT count(*) FROM place", [], |row| row.get(0)).unwrap()
     };
     for settle_first in [true, false] {
-        let run = state
-            .begin_run(&NewRun {
-                reset: true,
-                ..new_run()
-            })
-            .await
-            .unwrap();
+        let run = state.begin_run(&NewRun { reset: true, ..new_run() }).await.unwrap();
         let wanted = wants(0..2);
         let answers = state.want(&run, &wanted, false).await.unwrap();
         let settled: Vec<Settled> = wanted
             .into_iter()
             .zip(answers)
             .map(|(Want { key, checksum, .. }, answer)| {
-                let Wanted::Enqueue { version, place } = answer else {
-                    panic!("{answer:?}")
-                };
+                let Wanted::Enqueue { version, place } = answer else { panic!("{answer:?}") };
                 let (run, outcome, sink_id) = (run.id, Outcome::Created, None);
-                Settled {
-                    run,
-                    place,
-                    key,
-                    version,
-                    checksum,
-                    outcome,
-                    sink_id,
-                    image: None,
-                }
+                Settled { run, place, key, version, checksum, outcome, sink_id, image: None }
             })
             .collect();
         state.settle(&run.pipeline, &settled[..1]).await.unwrap();

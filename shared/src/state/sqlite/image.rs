@@ -71,10 +71,7 @@ impl Image {
         let Some(wanted) = &self.wanted else {
             return Stage::Unknown;
         };
-        let has_it = wanted
-            .reference
-            .as_ref()
-            .is_none_or(|reference| self.is_applied(reference));
+        let has_it = wanted.reference.as_ref().is_none_or(|reference| self.is_applied(reference));
         match (has_it, self.dead) {
             (true, _) => Stage::Applied,
             (false, true) => Stage::Dead,
@@ -83,9 +80,7 @@ impl Image {
     }
 
     pub(super) fn is_applied(&self, reference: &ImageReference) -> bool {
-        self.applied
-            .as_ref()
-            .is_some_and(|applied| applied.reference == *reference)
+        self.applied.as_ref().is_some_and(|applied| applied.reference == *reference)
     }
 
     /// Whether a job is about an image that is no longer the wanted one.
@@ -114,10 +109,7 @@ impl Image {
         if anew {
             self.applied = None;
         }
-        self.want(
-            WantedImage::new(job.version, job.image.clone(), sink_id, job.run),
-            now,
-        );
+        self.want(WantedImage::new(job.version, job.image.clone(), sink_id, job.run), now);
     }
 
     /// The source no longer has the record, whose version `up_to` was wanted: what was not brought is not wanted any
@@ -146,10 +138,7 @@ impl Image {
                 self.applied = None;
             }
         } else if wrote || job.outcome == Outcome::Unchanged {
-            let before = self
-                .applied
-                .take()
-                .filter(|applied| applied.reference == job.reference);
+            let before = self.applied.take().filter(|applied| applied.reference == job.reference);
             self.applied = Some(AppliedImage {
                 reference: job.reference.clone(),
                 hash: job.hash.or(before.and_then(|applied| applied.hash)),
@@ -172,10 +161,8 @@ impl Image {
         if told || !matches!(stage, Stage::Outstanding | Stage::Dead) {
             return;
         }
-        let spends = !matches!(
-            failure.class,
-            Class::Throttled | Class::Systemic | Class::Interrupted | Class::Newer
-        );
+        let spends =
+            !matches!(failure.class, Class::Throttled | Class::Systemic | Class::Interrupted | Class::Newer);
         wanted.attempt = wanted.attempt.saturating_add(u32::from(spends));
         wanted.retry_at = Some(retry_at);
         wanted.failures.push(failure.clone());
@@ -192,17 +179,9 @@ impl Image {
             return false;
         }
         // A job newer than anything known: the state was wiped while it was under way.
-        if self
-            .wanted
-            .as_ref()
-            .is_none_or(|wanted| wanted.version < job.version)
-        {
-            self.wanted = Some(WantedImage::new(
-                job.version,
-                Some(reference.clone()),
-                job.sink_id.clone(),
-                job.run,
-            ));
+        if self.wanted.as_ref().is_none_or(|wanted| wanted.version < job.version) {
+            self.wanted =
+                Some(WantedImage::new(job.version, Some(reference.clone()), job.sink_id.clone(), job.run));
         }
         if let Some(wanted) = &mut self.wanted {
             wanted.forget_attempts();

@@ -20,10 +20,7 @@ pub(super) fn outstanding(
     after: Option<Version>,
     limit: usize,
 ) -> Result<Vec<OutstandingImage>, StoreError> {
-    let after = after.unwrap_or(Version {
-        epoch: 0,
-        sequence: 0,
-    });
+    let after = after.unwrap_or(Version { epoch: 0, sequence: 0 });
     let now = Timestamp::now().as_millisecond();
     let found = connection
         .prepare_cached(
@@ -74,11 +71,7 @@ pub(super) fn claim(
     let mut pipeline = Pipeline::get(transaction, name)?;
     let mut answers = Vec::with_capacity(claims.len());
     for claim in claims {
-        let ImageClaim {
-            key,
-            version,
-            reference,
-        } = claim;
+        let ImageClaim { key, version, reference } = claim;
         let before = Image::load(transaction, pipeline.id, key)?;
         if before.supersedes(*version, reference) || pipeline.is_foreign(*version) {
             answers.push(ClaimedImage::Superseded);
@@ -116,10 +109,7 @@ pub(super) fn release(
     };
     for key in keys {
         let before = Image::load(transaction, pipeline.id, key)?;
-        let after = Image {
-            started: None,
-            ..before.clone()
-        };
+        let after = Image { started: None, ..before.clone() };
         pipeline.replace_image(transaction, key, &before, &after)?;
     }
     Ok(())

@@ -27,10 +27,7 @@ impl Image {
     fn of_row(row: &Row<'_>) -> rusqlite::Result<Self> {
         let wanted = match row.get(4)? {
             Some(epoch) => Some(WantedImage {
-                version: Version {
-                    epoch,
-                    sequence: row.get(5)?,
-                },
+                version: Version { epoch, sequence: row.get(5)? },
                 reference: row.get(6)?,
                 sink_id: row.get(7)?,
                 run: row.get(8)?,
@@ -42,28 +39,14 @@ impl Image {
             None => None,
         };
         let applied = match row.get(13)? {
-            Some(reference) => Some(AppliedImage {
-                reference,
-                hash: row.get(14)?,
-            }),
+            Some(reference) => Some(AppliedImage { reference, hash: row.get(14)? }),
             None => None,
         };
         let started = match row.get(2)? {
-            Some(epoch) => Some((
-                Version {
-                    epoch,
-                    sequence: row.get(3)?,
-                },
-                row.get(1)?,
-            )),
+            Some(epoch) => Some((Version { epoch, sequence: row.get(3)? }, row.get(1)?)),
             None => None,
         };
-        Ok(Self {
-            wanted,
-            applied,
-            dead: row.get::<_, i64>(0)? == Stage::Dead as i64,
-            started,
-        })
+        Ok(Self { wanted, applied, dead: row.get::<_, i64>(0)? == Stage::Dead as i64, started })
     }
 
     /// Writes the row, or removes it where nothing is known any more.

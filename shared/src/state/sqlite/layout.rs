@@ -36,11 +36,7 @@ pub(super) fn open(path: Option<&Path>) -> Result<Connection, StoreError> {
     };
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.set_prepared_statement_cache_capacity(64);
-    migrate(
-        &mut connection,
-        MIGRATIONS,
-        path.unwrap_or(Path::new("in memory")),
-    )?;
+    migrate(&mut connection, MIGRATIONS, path.unwrap_or(Path::new("in memory")))?;
     // Only now: what stands in the write-ahead log alone is not seen by the look at the header.
     connection.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(()))?;
     connection.pragma_update(None, "synchronous", "normal")?;
@@ -58,31 +54,19 @@ fn refuse_foreign(path: &Path) -> Result<(), Failure> {
     let mut header = Vec::new();
     match File::open(path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-        opened => opened
-            .and_then(|file| file.take(100).read_to_end(&mut header))
-            .map_err(|error| {
-                Failure::systemic(
-                    Reason::File,
-                    format!("the state {} cannot be read", path.display()),
-                )
+        opened => opened.and_then(|file| file.take(100).read_to_end(&mut header)).map_err(|error| {
+            Failure::systemic(Reason::File, format!("the state {} cannot be read", path.display()))
                 .because(error)
                 .advise("check that it is a file and that this user may read and write it")
-            })?,
+        })?,
     };
     let is_database = header.starts_with(b"SQLite format 3\0");
     // Offset 68, big-endian: the application id.
-    let application = header
-        .get(68..72)
-        .and_then(|bytes| bytes.try_into().ok())
-        .map(u32::from_be_bytes);
+    let application = header.get(68..72).and_then(|bytes| bytes.try_into().ok()).map(u32::from_be_bytes);
     if header.is_empty() || (is_database && application == Some(APPLICATION_ID)) {
         return Ok(());
     }
-    let what = if is_database {
-        "the database of another program"
-    } else {
-        "no state of catalog-sync"
-    };
+    let what = if is_database { "the database of another program" } else { "no state of catalog-sync" };
     Err(Failure::configuration(format!("{} is {what}; it was not touched", path.display())).advise(
         "name another file for the state; if it was the state once, it is damaged: move it away, the next run \
          rebuilds it from the sink, at the cost of time only",
@@ -134,15 +118,8 @@ mod tests {
         let mut connection = Connection::open_in_memory().unwrap();
         let first = "CREATE TABLE a (x); INSERT INTO a VALUES (7);";
         migrate(&mut connection, &[first], Path::new("s")).unwrap();
-        migrate(
-            &mut connection,
-            &[first, "ALTER TABLE a ADD COLUMN y;"],
-            Path::new("s"),
-        )
-        .unwrap();
-        let x: u32 = connection
-            .query_row("SELECT x FROM a WHERE y IS NULL", [], |row| row.get(0))
-            .unwrap();
+        migrate(&mut connection, &[first, "ALTER TABLE a ADD COLUMN y;"], Path::new("s")).unwrap();
+        let x: u32 = connection.query_row("SELECT x FROM a WHERE y IS NULL", [], |row| row.get(0)).unwrap();
         assert_eq!(x, 7);
     }
 
@@ -152,9 +129,8 @@ mod tests {
         migrate(&mut connection, &["CREATE TABLE a (x);"], Path::new("s")).unwrap();
         let steps = ["CREATE TABLE a (x);", "CREATE TABLE b (x); no SQL;"];
         migrate(&mut connection, &steps, Path::new("s")).unwrap_err();
-        let tables: u32 = connection
-            .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
-            .unwrap();
+        let tables: u32 =
+            connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).unwrap();
         assert_eq!(tables, 1);
     }
 
@@ -162,15 +138,9 @@ mod tests {
     fn a_newer_layout_is_refused_in_words() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("state.db");
-        open(Some(&path))
-            .unwrap()
-            .pragma_update(None, "user_version", 99)
-            .unwrap();
+        open(Some(&path)).unwrap().pragma_update(None, "user_version", 99).unwrap();
         let failure = refused(&path);
-        assert_eq!(
-            (failure.class, failure.reason),
-            (Class::Systemic, Reason::Configuration)
-        );
+        assert_eq!((failure.class, failure.reason), (Class::Systemic, Reason::Configuration));
         assert!(failure.what().contains("layout 99"), "{failure}");
     }
 
@@ -180,21 +150,14 @@ mod tests {
         let json = folder.path().join("catalogue.json");
         std::fs::write(&json, r#"{"products":[]}"#).unwrap();
         let database = folder.path().join("other.db");
-        Connection::open(&database)
-            .unwrap()
-            .execute_batch("CREATE TABLE theirs (x);")
-            .unwrap();
+        Connection::open(&database).unwrap().execute_batch("CREATE TABLE theirs (x);").unwrap();
         for path in [&json, &database] {
             let before = std::fs::read(path).unwrap();
             let failure = refused(path);
             assert_eq!(failure.reason, Reason::Configuration, "{failure}");
             assert_eq!(std::fs::read(path).unwrap(), before);
         }
-        assert_eq!(
-            std::fs::read_dir(folder.path()).unwrap().count(),
-            2,
-            "nothing was written beside them"
-        );
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2, "nothing was written beside them");
     }
 
     #[test]

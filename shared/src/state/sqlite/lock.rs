@@ -31,21 +31,13 @@ pub(super) fn lock_file(state: &Path) -> Result<EnumerationLock, Failure> {
     path.push(".lock");
     let path = PathBuf::from(path);
     let failed = |error: io::Error| {
-        Failure::systemic(
-            Reason::File,
-            format!("the lock {} cannot be taken", path.display()),
-        )
-        .because(error)
-        .advise("check that this user may write to its folder")
+        Failure::systemic(Reason::File, format!("the lock {} cannot be taken", path.display()))
+            .because(error)
+            .advise("check that this user may write to its folder")
     };
     // Not truncated: until the lock is ours, the note in it is another process's.
-    let mut file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(&path)
-        .map_err(failed)?;
+    let mut file =
+        OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).map_err(failed)?;
     match file.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => return Err(held_by(&note(&mut file), state)),
@@ -57,9 +49,8 @@ pub(super) fn lock_file(state: &Path) -> Result<EnumerationLock, Failure> {
 
 /// The same for a state in memory, which only this process can see.
 pub(super) fn lock_memory(lock: &Arc<Mutex<()>>) -> Result<EnumerationLock, Failure> {
-    let guard = Arc::clone(lock)
-        .try_lock_owned()
-        .map_err(|_| held_by("this process", Path::new("in memory")))?;
+    let guard =
+        Arc::clone(lock).try_lock_owned().map_err(|_| held_by("this process", Path::new("in memory")))?;
     Ok(EnumerationLock(Held::Memory(guard)))
 }
 
@@ -81,11 +72,8 @@ fn note(file: &mut File) -> String {
 }
 
 fn held_by(holder: &str, state: &Path) -> Failure {
-    Failure::systemic(
-        Reason::Locked,
-        format!("the state {} is in use by {holder}", state.display()),
-    )
-    .advise("wait until it ends or stop it; two at a time would enqueue everything twice")
+    Failure::systemic(Reason::Locked, format!("the state {} is in use by {holder}", state.display()))
+        .advise("wait until it ends or stop it; two at a time would enqueue everything twice")
 }
 
 #[cfg(test)]
@@ -101,10 +89,7 @@ mod tests {
         let failure = lock_file(&state).unwrap_err();
         assert_eq!((failure.class, failure.reason), (Class::Systemic, Reason::Locked));
         let pid = std::process::id().to_string();
-        assert!(
-            failure.what().contains(&format!("process {pid} since 20")),
-            "{failure}"
-        );
+        assert!(failure.what().contains(&format!("process {pid} since 20")), "{failure}");
         drop(first);
         lock_file(&state).unwrap();
     }
@@ -112,11 +97,8 @@ mod tests {
     #[test]
     fn a_note_left_by_a_killed_process_locks_nobody_out() {
         let folder = tempfile::tempdir().unwrap();
-        std::fs::write(
-            folder.path().join("state.db.lock"),
-            "process 1 since 2020-01-01 and more text",
-        )
-        .unwrap();
+        std::fs::write(folder.path().join("state.db.lock"), "process 1 since 2020-01-01 and more text")
+            .unwrap();
         drop(lock_file(&folder.path().join("state.db")).unwrap());
         let note = std::fs::read_to_string(folder.path().join("state.db.lock")).unwrap();
         assert!(

@@ -14,10 +14,9 @@ pub(super) fn get(connection: &Connection, name: &str) -> Result<Option<String>,
 
 pub(super) fn set(transaction: &Transaction<'_>, name: &str, text: Option<&str>) -> Result<(), StoreError> {
     match text {
-        Some(text) => transaction.execute(
-            "REPLACE INTO memo (name, text) VALUES (?1, ?2)",
-            params![name, text],
-        )?,
+        Some(text) => {
+            transaction.execute("REPLACE INTO memo (name, text) VALUES (?1, ?2)", params![name, text])?
+        }
         None => transaction.execute("DELETE FROM memo WHERE name = ?1", [name])?,
     };
     Ok(())

@@ -58,11 +58,7 @@ impl SqliteState {
             layout::open(file).map_err(|error| error.into_failure(name(file)))
         })
         .await?;
-        Ok(Self {
-            connection: Arc::new(Mutex::new(connection)),
-            path,
-            memory_lock: Arc::default(),
-        })
+        Ok(Self { connection: Arc::new(Mutex::new(connection)), path, memory_lock: Arc::default() })
     }
 
     pub(super) async fn lock_enumeration(&self) -> Result<EnumerationLock, Failure> {
@@ -74,8 +70,7 @@ impl SqliteState {
 
     pub(super) async fn pipeline(&self, name: &PipelineName) -> Result<Option<PipelineState>, Failure> {
         let name = name.clone();
-        self.read(move |connection| pipeline::state(connection, &name))
-            .await
+        self.read(move |connection| pipeline::state(connection, &name)).await
     }
 
     pub(super) async fn begin_run(&self, new: &NewRun) -> Result<Run, Failure> {
@@ -85,14 +80,12 @@ impl SqliteState {
 
     pub(super) async fn resume_run(&self, name: &PipelineName) -> Result<Option<Run>, Failure> {
         let name = name.clone();
-        self.write(move |transaction| run::resume(transaction, &name))
-            .await
+        self.write(move |transaction| run::resume(transaction, &name)).await
     }
 
     pub(super) async fn want(&self, run: &Run, wants: &[Want], lost: bool) -> Result<Vec<Wanted>, Failure> {
         let (run, wants) = (run.clone(), wants.to_vec());
-        self.write(move |transaction| want::want(transaction, &run, &wants, lost))
-            .await
+        self.write(move |transaction| want::want(transaction, &run, &wants, lost)).await
     }
 
     pub(super) async fn outstanding(
@@ -102,44 +95,37 @@ impl SqliteState {
         limit: usize,
     ) -> Result<Vec<Outstanding>, Failure> {
         let name = name.clone();
-        self.read(move |connection| want::outstanding(connection, &name, before, limit))
-            .await
+        self.read(move |connection| want::outstanding(connection, &name, before, limit)).await
     }
 
     pub(super) async fn withdraw(&self, name: &PipelineName, keys: &[RecordKey]) -> Result<(), Failure> {
         let (name, keys) = (name.clone(), keys.to_vec());
-        self.write(move |transaction| want::withdraw(transaction, &name, &keys))
-            .await
+        self.write(move |transaction| want::withdraw(transaction, &name, &keys)).await
     }
 
     pub(super) async fn advance(&self, run: &Run, page: &Page) -> Result<(), Failure> {
         let (run, page) = (run.clone(), page.clone());
-        self.write(move |transaction| run::advance(transaction, &run, &page))
-            .await
+        self.write(move |transaction| run::advance(transaction, &run, &page)).await
     }
 
     pub(super) async fn finish_run(&self, run: &Run, end: &RunEnd) -> Result<RunSummary, Failure> {
         let (run, end) = (run.clone(), end.clone());
-        self.write(move |transaction| run::finish(transaction, &run, &end))
-            .await
+        self.write(move |transaction| run::finish(transaction, &run, &end)).await
     }
 
     pub(super) async fn claim(&self, name: &PipelineName, claims: &[Claim]) -> Result<Vec<Claimed>, Failure> {
         let (name, claims) = (name.clone(), claims.to_vec());
-        self.write(move |transaction| settle::claim(transaction, &name, &claims))
-            .await
+        self.write(move |transaction| settle::claim(transaction, &name, &claims)).await
     }
 
     pub(super) async fn release(&self, name: &PipelineName, keys: &[RecordKey]) -> Result<(), Failure> {
         let (name, keys) = (name.clone(), keys.to_vec());
-        self.write(move |transaction| settle::release(transaction, &name, &keys))
-            .await
+        self.write(move |transaction| settle::release(transaction, &name, &keys)).await
     }
 
     pub(super) async fn settle(&self, name: &PipelineName, settled: &[Settled]) -> Result<(), Failure> {
         let (name, settled) = (name.clone(), settled.to_vec());
-        self.write(move |transaction| settle::settle(transaction, &name, &settled))
-            .await
+        self.write(move |transaction| settle::settle(transaction, &name, &settled)).await
     }
 
     pub(super) async fn outstanding_images(
@@ -149,14 +135,12 @@ impl SqliteState {
         limit: usize,
     ) -> Result<Vec<OutstandingImage>, Failure> {
         let name = name.clone();
-        self.read(move |connection| image_job::outstanding(connection, &name, after, limit))
-            .await
+        self.read(move |connection| image_job::outstanding(connection, &name, after, limit)).await
     }
 
     pub(super) async fn next_image_retry(&self, name: &PipelineName) -> Result<Option<Timestamp>, Failure> {
         let name = name.clone();
-        self.read(move |connection| image_job::next_retry(connection, &name))
-            .await
+        self.read(move |connection| image_job::next_retry(connection, &name)).await
     }
 
     pub(super) async fn claim_images(
@@ -165,8 +149,7 @@ impl SqliteState {
         claims: &[ImageClaim],
     ) -> Result<Vec<ClaimedImage>, Failure> {
         let (name, claims) = (name.clone(), claims.to_vec());
-        self.write(move |transaction| image_job::claim(transaction, &name, &claims))
-            .await
+        self.write(move |transaction| image_job::claim(transaction, &name, &claims)).await
     }
 
     pub(super) async fn release_images(
@@ -175,8 +158,7 @@ impl SqliteState {
         keys: &[RecordKey],
     ) -> Result<(), Failure> {
         let (name, keys) = (name.clone(), keys.to_vec());
-        self.write(move |transaction| image_job::release(transaction, &name, &keys))
-            .await
+        self.write(move |transaction| image_job::release(transaction, &name, &keys)).await
     }
 
     pub(super) async fn settle_images(
@@ -185,8 +167,7 @@ impl SqliteState {
         settled: &[SettledImage],
     ) -> Result<(), Failure> {
         let (name, settled) = (name.clone(), settled.to_vec());
-        self.write(move |transaction| image_job::settle(transaction, &name, &settled))
-            .await
+        self.write(move |transaction| image_job::settle(transaction, &name, &settled)).await
     }
 
     pub(super) async fn retry_image(
@@ -204,8 +185,7 @@ impl SqliteState {
 
     pub(super) async fn bury(&self, letters: &[DeadLetter]) -> Result<(), Failure> {
         let letters = letters.to_vec();
-        self.write(move |transaction| dead_letter::bury(transaction, &letters))
-            .await
+        self.write(move |transaction| dead_letter::bury(transaction, &letters)).await
     }
 
     pub(super) async fn dead_letters(
@@ -214,8 +194,7 @@ impl SqliteState {
         limit: usize,
     ) -> Result<Vec<DeadLetter>, Failure> {
         let name = name.clone();
-        self.read(move |connection| dead_letter::newest(connection, &name, limit))
-            .await
+        self.read(move |connection| dead_letter::newest(connection, &name, limit)).await
     }
 
     pub(super) async fn counts(&self, name: &PipelineName) -> Result<Counts, Failure> {
@@ -234,8 +213,7 @@ impl SqliteState {
         limit: usize,
     ) -> Result<Vec<RunSummary>, Failure> {
         let name = name.cloned();
-        self.read(move |connection| run::history(connection, name.as_ref(), limit))
-            .await
+        self.read(move |connection| run::history(connection, name.as_ref(), limit)).await
     }
 
     pub(super) async fn run(&self, id: RunId) -> Result<Option<RunSummary>, Failure> {
@@ -249,8 +227,7 @@ impl SqliteState {
 
     pub(super) async fn set_memo(&self, name: &str, text: Option<&str>) -> Result<(), Failure> {
         let (name, text) = (name.to_owned(), text.map(str::to_owned));
-        self.write(move |transaction| memo::set(transaction, &name, text.as_deref()))
-            .await
+        self.write(move |transaction| memo::set(transaction, &name, text.as_deref())).await
     }
 
     /// One read of the file as it is at one moment: each is a single statement.
@@ -303,9 +280,7 @@ async fn on_blocking_thread<T: Send + 'static>(
         Ok(result) => result,
         Err(error) => match error.try_into_panic() {
             Ok(panic) => std::panic::resume_unwind(panic),
-            Err(_) => Err(Failure::interrupted(
-                "the process ended before the state was asked",
-            )),
+            Err(_) => Err(Failure::interrupted("the process ended before the state was asked")),
         },
     }
 }

@@ -83,10 +83,7 @@ impl Pipeline {
     /// The next version of this epoch.
     pub(super) fn next_version(&mut self) -> Version {
         self.sequence += 1;
-        Version {
-            epoch: self.epoch,
-            sequence: self.sequence,
-        }
+        Version { epoch: self.epoch, sequence: self.sequence }
     }
 
     /// Whether a job is about another source or sink than the pipeline is now.
@@ -106,16 +103,8 @@ impl Pipeline {
             return Ok(());
         }
         let counts = &mut self.counts;
-        shift(
-            &mut counts.wanted,
-            before.wanted.is_some(),
-            after.wanted.is_some(),
-        );
-        shift(
-            &mut counts.applied,
-            before.applied.is_some(),
-            after.applied.is_some(),
-        );
+        shift(&mut counts.wanted, before.wanted.is_some(), after.wanted.is_some());
+        shift(&mut counts.applied, before.applied.is_some(), after.applied.is_some());
         let outstanding = |record: &Record| record.stage() == Stage::Outstanding;
         shift(&mut counts.outstanding, outstanding(before), outstanding(after));
         after.save(connection, self.id, key)
@@ -133,18 +122,9 @@ impl Pipeline {
             return Ok(());
         }
         let counts = &mut self.counts.images;
-        let wanted = |image: &Image| {
-            image
-                .wanted
-                .as_ref()
-                .is_some_and(|wanted| wanted.reference.is_some())
-        };
+        let wanted = |image: &Image| image.wanted.as_ref().is_some_and(|wanted| wanted.reference.is_some());
         shift(&mut counts.wanted, wanted(before), wanted(after));
-        shift(
-            &mut counts.applied,
-            before.applied.is_some(),
-            after.applied.is_some(),
-        );
+        shift(&mut counts.applied, before.applied.is_some(), after.applied.is_some());
         let outstanding = |image: &Image| image.stage() == Stage::Outstanding;
         shift(&mut counts.outstanding, outstanding(before), outstanding(after));
         after.save(connection, self.id, key)
@@ -204,11 +184,7 @@ pub(super) fn state(
                 None => None,
             };
             Ok(PipelineState {
-                binding: Binding {
-                    source: row.get(0)?,
-                    sink: row.get(1)?,
-                    mapping: row.get(2)?,
-                },
+                binding: Binding { source: row.get(0)?, sink: row.get(1)?, mapping: row.get(2)? },
                 cursor: row.get(3)?,
                 last_full: row.get(4)?,
                 open,
@@ -230,10 +206,7 @@ pub(super) fn taken_over(run: &Run) -> Failure {
     Failure::new(
         Class::Systemic,
         Reason::Locked,
-        format!(
-            "run {} of {} was taken over by another process",
-            run.id, run.pipeline
-        ),
+        format!("run {} of {} was taken over by another process", run.id, run.pipeline),
     )
     .advise("let only one process enumerate a pipeline at a time")
 }

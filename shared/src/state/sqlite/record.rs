@@ -62,10 +62,7 @@ impl Record {
         let Some(wanted) = &self.wanted else {
             return Stage::Unknown;
         };
-        let has_it = self
-            .applied
-            .as_ref()
-            .is_some_and(|applied| applied.version >= wanted.version);
+        let has_it = self.applied.as_ref().is_some_and(|applied| applied.version >= wanted.version);
         match (has_it, self.dirty, self.dead) {
             (true, false, _) => Stage::Applied,
             (false, false, true) => Stage::Dead,
@@ -76,10 +73,7 @@ impl Record {
     /// The values are wanted under a new version; it repairs whatever made the record dirty. The same values enqueued
     /// again keep their started marks: a record that kills its workers must not be innocent again with each restart.
     pub(super) fn want(&mut self, noted: Noted) {
-        let same = self
-            .wanted
-            .as_ref()
-            .filter(|wanted| wanted.checksum == noted.checksum);
+        let same = self.wanted.as_ref().filter(|wanted| wanted.checksum == noted.checksum);
         self.started = match (same, self.started) {
             (Some(wanted), Some((marked, count))) if marked == wanted.version => Some((noted.version, count)),
             (_, started) => started,
@@ -91,18 +85,12 @@ impl Record {
 
     /// The sink has what `noted` describes. `wrote`: the sink was changed for it, not only looked at.
     pub(super) fn apply(&mut self, noted: Noted, sink_id: Option<String>, wrote: bool, now: Timestamp) {
-        let Noted {
-            version, checksum, ..
-        } = noted;
+        let Noted { version, checksum, .. } = noted;
         self.catch_up(noted);
         let newest = self.applied.as_ref().map(|applied| applied.version);
         if newest.is_none_or(|newest| newest < version) {
             let sink_id = sink_id.or_else(|| self.applied.take().and_then(|before| before.sink_id));
-            self.applied = Some(Applied {
-                version,
-                checksum,
-                sink_id,
-            });
+            self.applied = Some(Applied { version, checksum, sink_id });
             self.dirty = false;
         } else if wrote && newest.is_some_and(|newest| newest > version) {
             self.dirty = true;
@@ -133,9 +121,7 @@ impl Record {
         self.dirty = false;
         self.started = None;
         self.wanted = self.applied.as_ref().and_then(|applied| {
-            let Applied {
-                version, checksum, ..
-            } = *applied;
+            let Applied { version, checksum, .. } = *applied;
             self.wanted.take().map(|wanted| Noted {
                 version,
                 checksum,
@@ -148,11 +134,7 @@ impl Record {
 
     /// A job newer than anything known: the state was wiped, or the record withdrawn, while it was under way.
     fn catch_up(&mut self, noted: Noted) {
-        if self
-            .wanted
-            .as_ref()
-            .is_none_or(|wanted| wanted.version < noted.version)
-        {
+        if self.wanted.as_ref().is_none_or(|wanted| wanted.version < noted.version) {
             self.want(noted);
         }
     }
@@ -187,14 +169,7 @@ impl Record {
 
     fn of_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<Self> {
         let version = |epoch: Option<u64>, at: usize| -> rusqlite::Result<Option<Version>> {
-            epoch
-                .map(|epoch| {
-                    Ok(Version {
-                        epoch,
-                        sequence: row.get(at)?,
-                    })
-                })
-                .transpose()
+            epoch.map(|epoch| Ok(Version { epoch, sequence: row.get(at)? })).transpose()
         };
         let wanted = match version(row.get(6)?, 7)? {
             Some(version) => Some(Noted {
@@ -208,11 +183,7 @@ impl Record {
             None => None,
         };
         let applied = match version(row.get(12)?, 13)? {
-            Some(version) => Some(Applied {
-                version,
-                checksum: row.get(14)?,
-                sink_id: row.get(5)?,
-            }),
+            Some(version) => Some(Applied { version, checksum: row.get(14)?, sink_id: row.get(5)? }),
             None => None,
         };
         let started = match version(row.get(3)?, 4)? {
@@ -220,13 +191,7 @@ impl Record {
             None => None,
         };
         let dead = row.get::<_, i64>(1)? == Stage::Dead as i64;
-        Ok(Self {
-            wanted,
-            applied,
-            dead,
-            dirty: row.get(0)?,
-            started,
-        })
+        Ok(Self { wanted, applied, dead, dirty: row.get(0)?, started })
     }
 
     /// Writes the row, or removes it where nothing is known any more.

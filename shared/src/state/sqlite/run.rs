@@ -41,12 +41,7 @@ pub(super) fn begin(transaction: &Transaction<'_>, new: &NewRun) -> Result<Run, 
     pipeline.save(transaction)?;
     transaction.execute(
         "UPDATE pipeline SET source = ?2, sink = ?3, mapping = ?4 WHERE id = ?1",
-        params![
-            pipeline.id,
-            new.binding.source,
-            new.binding.sink,
-            new.binding.mapping
-        ],
+        params![pipeline.id, new.binding.source, new.binding.sink, new.binding.mapping],
     )?;
     Ok(Run {
         id,
@@ -98,13 +93,7 @@ pub(super) fn advance(transaction: &Transaction<'_>, run: &Run, page: &Page) -> 
             "UPDATE run SET pages = ?2, position = ?3, unchanged_at_source = unchanged_at_source + ?4, \
              dead_at_source = dead_at_source + ?5 WHERE id = ?1 AND pages < ?2",
         )?
-        .execute(params![
-            run.id,
-            page.number,
-            page.position,
-            page.unchanged,
-            page.dead
-        ])?;
+        .execute(params![run.id, page.number, page.position, page.unchanged, page.dead])?;
     Ok(())
 }
 
@@ -160,9 +149,7 @@ pub(super) fn history(
 ) -> Result<Vec<RunSummary>, StoreError> {
     let runs = match pipeline {
         Some(name) => connection
-            .prepare_cached(&format!(
-                "{SUMMARY} WHERE p.name = ?1 ORDER BY r.id DESC LIMIT ?2"
-            ))?
+            .prepare_cached(&format!("{SUMMARY} WHERE p.name = ?1 ORDER BY r.id DESC LIMIT ?2"))?
             .query_map(params![name, limit], summary_of)?
             .collect::<Result<_, _>>()?,
         None => connection
@@ -175,10 +162,7 @@ pub(super) fn history(
 
 /// A window from two columns, from `at` on.
 pub(super) fn window(row: &Row<'_>, at: usize) -> rusqlite::Result<Window> {
-    Ok(Window {
-        start: row.get(at)?,
-        end: row.get(at + 1)?,
-    })
+    Ok(Window { start: row.get(at)?, end: row.get(at + 1)? })
 }
 
 fn summary_of(row: &Row<'_>) -> rusqlite::Result<RunSummary> {
@@ -203,11 +187,10 @@ fn next_epoch(pipeline: &mut Pipeline, now: Timestamp) {
 
 /// Jobs of unknown source and sink were worked on before the first run.
 fn is_unbound(transaction: &Transaction<'_>, pipeline: &Pipeline) -> Result<bool, StoreError> {
-    let unbound: bool = transaction.query_row(
-        "SELECT source IS NULL FROM pipeline WHERE id = ?1",
-        [pipeline.id],
-        |row| row.get(0),
-    )?;
+    let unbound: bool =
+        transaction.query_row("SELECT source IS NULL FROM pipeline WHERE id = ?1", [pipeline.id], |row| {
+            row.get(0)
+        })?;
     Ok(unbound && pipeline.counts != Counts::default())
 }
 

@@ -23,19 +23,12 @@ pub(super) fn claim(
     let mut answers = Vec::with_capacity(claims.len());
     for Claim { key, version } in claims {
         let before = Record::load(transaction, pipeline.id, key)?;
-        let newer_wanted = before
-            .wanted
-            .as_ref()
-            .is_some_and(|wanted| wanted.version > *version);
+        let newer_wanted = before.wanted.as_ref().is_some_and(|wanted| wanted.version > *version);
         if newer_wanted || pipeline.is_foreign(*version) {
             answers.push(Claimed::Superseded);
             continue;
         }
-        if before
-            .applied
-            .as_ref()
-            .is_some_and(|applied| applied.version >= *version)
-        {
+        if before.applied.as_ref().is_some_and(|applied| applied.version >= *version) {
             answers.push(Claimed::Applied);
             continue;
         }
@@ -67,10 +60,7 @@ pub(super) fn release(
     };
     for key in keys {
         let before = Record::load(transaction, pipeline.id, key)?;
-        let after = Record {
-            started: None,
-            ..before.clone()
-        };
+        let after = Record { started: None, ..before.clone() };
         pipeline.replace(transaction, key, &before, &after)?;
     }
     Ok(())
@@ -85,11 +75,7 @@ pub(super) fn settle(
     let mut pipeline = Pipeline::get(transaction, name)?;
     let mut tally = Tally::default();
     let now = Timestamp::now();
-    for job in settled
-        .iter()
-        .filter(|job| job.version.epoch >= pipeline.floor)
-        .collect::<Vec<_>>()
-    {
+    for job in settled.iter().filter(|job| job.version.epoch >= pipeline.floor).collect::<Vec<_>>() {
         let before = Record::load(transaction, pipeline.id, &job.key)?;
         let mut after = before.clone();
         after.unmark(job.version);
@@ -126,10 +112,7 @@ fn want_image(
     record: &Record,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let newest = record
-        .applied
-        .as_ref()
-        .filter(|applied| applied.version == job.version);
+    let newest = record.applied.as_ref().filter(|applied| applied.version == job.version);
     let (Some(applied), true) = (newest, job.image.is_some() || pipeline.has_images()) else {
         return Ok(());
     };

@@ -143,9 +143,7 @@ impl Tally {
             }
         };
         let within = place % PLACES_PER_CHUNK;
-        let byte = usize::try_from(within / 8)
-            .ok()
-            .and_then(|byte| chunk.get_mut(byte));
+        let byte = usize::try_from(within / 8).ok().and_then(|byte| chunk.get_mut(byte));
         let bit = 1_u8 << (within % 8);
         Ok(byte.is_some_and(|byte| {
             let fresh = *byte & bit == 0;
@@ -157,9 +155,7 @@ impl Tally {
 
 /// Drops the bitmap of a run.
 pub(super) fn forget_places(connection: &Connection, run: RunId) -> Result<(), StoreError> {
-    connection
-        .prepare_cached("DELETE FROM place WHERE run = ?1")?
-        .execute([run])?;
+    connection.prepare_cached("DELETE FROM place WHERE run = ?1")?.execute([run])?;
     Ok(())
 }
 

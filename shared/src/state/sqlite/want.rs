@@ -94,10 +94,7 @@ pub(super) fn outstanding(
         .query_map(params![name, before.epoch, before.sequence, limit], |row| {
             Ok(Outstanding {
                 key: row.get(0)?,
-                version: Version {
-                    epoch: row.get(1)?,
-                    sequence: row.get(2)?,
-                },
+                version: Version { epoch: row.get(1)?, sequence: row.get(2)? },
                 since: row.get(3)?,
             })
         })?
@@ -117,11 +114,7 @@ pub(super) fn withdraw(
     let mut tally = Tally::default();
     for key in keys {
         let before = Record::load(transaction, pipeline.id, key)?;
-        let Some(wanted) = before
-            .wanted
-            .as_ref()
-            .filter(|_| before.stage() == Stage::Outstanding)
-        else {
+        let Some(wanted) = before.wanted.as_ref().filter(|_| before.stage() == Stage::Outstanding) else {
             continue;
         };
         let mut after = before.clone();

@@ -24,11 +24,7 @@ fn bound_moves_to_the_last_row_and_it_is_not_read_twice() {
     let first = Position::first(Api::Inventory, None);
     let page = first.turn(vec![row(1, &at(0)), row(2, &at(5))], true).unwrap();
     let next = page.next().unwrap().clone();
-    let expected = Position::Changed {
-        since: Some(at(5)),
-        page: 1,
-        seen: vec!["2".to_owned()],
-    };
+    let expected = Position::Changed { since: Some(at(5)), page: 1, seen: vec!["2".to_owned()] };
     assert_eq!(next, expected);
     let page = next.turn(vec![row(2, &at(5)), row(3, &at(5))], false).unwrap();
     assert_eq!((ids(&page), page.next()), (vec!["3".to_owned()], None));
@@ -53,10 +49,7 @@ fn same_instant_in_another_offset_is_the_same_bound() {
         page: 1,
         seen: vec!["1".to_owned()],
     };
-    let rows = vec![
-        row(1, "2026-10-09T13:20:00-0400"),
-        row(2, "2026-10-09T13:20:00-0400"),
-    ];
+    let rows = vec![row(1, "2026-10-09T13:20:00-0400"), row(2, "2026-10-09T13:20:00-0400")];
     let page = position.turn(rows, true).unwrap();
     assert_eq!(ids(&page), ["2"]);
     assert_eq!(page.next().unwrap().number(), 2);
@@ -73,10 +66,7 @@ fn walk_that_cannot_be_trusted_becomes_a_scan() {
     ] {
         let page = position.turn(rows, false).unwrap();
         assert_eq!(page.distrust, Some(distrust));
-        assert_eq!(
-            (page.rows.len(), page.next()),
-            (0, Some(&Position::Scan { page: 1 }))
-        );
+        assert_eq!((page.rows.len(), page.next()), (0, Some(&Position::Scan { page: 1 })));
     }
 }
 
@@ -101,11 +91,7 @@ fn position_is_read_back() {
     for position in [
         Position::Scan { page: 7 },
         Position::first(Api::Inventory, None),
-        Position::Changed {
-            since: Some(at(1)),
-            page: 3,
-            seen: vec!["88001000000110002".to_owned()],
-        },
+        Position::Changed { since: Some(at(1)), page: 3, seen: vec!["88001000000110002".to_owned()] },
     ] {
         assert_eq!(position.to_string().parse::<Position>().unwrap(), position);
     }

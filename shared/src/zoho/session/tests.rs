@@ -11,11 +11,7 @@ use crate::zoho::client_tests::config;
 
 async fn served(answer: ResponseTemplate) -> (MockServer, Session, Http) {
     let server = MockServer::start().await;
-    Mock::given(method("POST"))
-        .and(path("/oauth/v2/token"))
-        .respond_with(answer)
-        .mount(&server)
-        .await;
+    Mock::given(method("POST")).and(path("/oauth/v2/token")).respond_with(answer).mount(&server).await;
     let config = config(&server.uri());
     let session = Session::new(Place::new(&config).unwrap(), config.secret.clone());
     (server, session, Http::new(&config).unwrap())
@@ -70,11 +66,7 @@ async fn throttle_and_rejected_secret_are_not_asked_for_again_at_once() {
         for _ in 0..3 {
             let failure = session.current(&http).await.unwrap_err();
             assert_eq!(failure.class, class);
-            assert!(
-                failure
-                    .retry_after
-                    .is_none_or(|wait| wait <= Duration::from_mins(10))
-            );
+            assert!(failure.retry_after.is_none_or(|wait| wait <= Duration::from_mins(10)));
         }
         assert_eq!(asked(&server).await, 1);
     }

@@ -18,9 +18,7 @@ pub(super) fn walk(bytes: &[u8]) -> Result<Size, Broken> {
             0x01 | 0xd0..=0xd8 => {} // these have no length
             marker => {
                 let length = usize::from(reader.u16_be()?);
-                let body = length
-                    .checked_sub(2)
-                    .ok_or(Broken::Damaged("a segment has no length"))?;
+                let body = length.checked_sub(2).ok_or(Broken::Damaged("a segment has no length"))?;
                 let mut segment = Reader::new(reader.take(body)?);
                 match marker {
                     0xc0..=0xc3 | 0xc5..=0xc7 | 0xc9..=0xcb | 0xcd..=0xcf => {

@@ -23,10 +23,7 @@ pub(super) struct Size {
 
 impl Size {
     fn new(width: impl Into<u32>, height: impl Into<u32>) -> Self {
-        Self {
-            width: width.into(),
-            height: height.into(),
-        }
+        Self { width: width.into(), height: height.into() }
     }
 
     /// Large enough for both.

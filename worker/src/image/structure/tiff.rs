@@ -9,11 +9,7 @@ const HEIGHT: u16 = 257;
 
 pub(super) fn walk(bytes: &[u8]) -> Result<Size, Broken> {
     let mut reader = Reader::new(bytes);
-    let order = if reader.array()? == *b"II" {
-        Order::Little
-    } else {
-        Order::Big
-    };
+    let order = if reader.array()? == *b"II" { Order::Little } else { Order::Big };
     reader.take(2)?; // forty-two
     let mut directory = Reader::at(bytes, order.u32(&mut reader)?)?;
     let (mut width, mut height) = (None, None);
@@ -22,11 +18,7 @@ pub(super) fn walk(bytes: &[u8]) -> Result<Size, Broken> {
         let kind = order.u16(&mut directory)?;
         directory.take(4)?; // how many values: one, for the two that are read
         let mut value = Reader::new(directory.take(4)?);
-        let value = if kind == 3 {
-            u32::from(order.u16(&mut value)?)
-        } else {
-            order.u32(&mut value)?
-        };
+        let value = if kind == 3 { u32::from(order.u16(&mut value)?) } else { order.u32(&mut value)? };
         match tag {
             WIDTH => width = Some(value),
             HEIGHT => height = Some(value),

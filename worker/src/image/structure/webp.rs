@@ -44,10 +44,7 @@ fn empty() -> Broken {
 fn canvas(mut body: Reader<'_>) -> Result<Size, Broken> {
     body.take(4)?; // which features it has
     let [w0, w1, w2, h0, h1, h2] = body.array()?;
-    Ok(Size::new(
-        u32::from_le_bytes([w0, w1, w2, 0]) + 1,
-        u32::from_le_bytes([h0, h1, h2, 0]) + 1,
-    ))
+    Ok(Size::new(u32::from_le_bytes([w0, w1, w2, 0]) + 1, u32::from_le_bytes([h0, h1, h2, 0]) + 1))
 }
 
 fn lossy(mut body: Reader<'_>) -> Result<Size, Broken> {

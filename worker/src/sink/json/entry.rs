@@ -66,11 +66,7 @@ impl EntryWriter {
     pub(super) fn create(path: &Path, meter: &Meter) -> io::Result<Self> {
         let mut out = BufWriter::with_capacity(64 * 1024, MeteredFile::create(path, meter)?);
         out.write_all(MAGIC)?;
-        Ok(Self {
-            out,
-            hasher: Sha256::new(),
-            fence: Fence::default(),
-        })
+        Ok(Self { out, hasher: Sha256::new(), fence: Fence::default() })
     }
 
     /// Ids must come ascending and once.
@@ -89,11 +85,7 @@ impl EntryWriter {
         if durable {
             self.out.get_ref().sync()?;
         }
-        Ok(EntryFile {
-            file: File::open(path)?,
-            fence: self.fence,
-            block: None,
-        })
+        Ok(EntryFile { file: File::open(path)?, fence: self.fence, block: None })
     }
 }
 
@@ -123,9 +115,7 @@ impl Fence {
         if id > self.last_id {
             return None;
         }
-        self.first_ids
-            .partition_point(|first| *first <= id)
-            .checked_sub(1)
+        self.first_ids.partition_point(|first| *first <= id).checked_sub(1)
     }
 }
 
@@ -160,11 +150,7 @@ impl EntryFile {
         if u64::from_le_bytes(count) != fence.count || hash != short(hasher) {
             return Err(damaged("its checksum is wrong"));
         }
-        Ok(Self {
-            file: cursor.input.into_inner(),
-            fence,
-            block: None,
-        })
+        Ok(Self { file: cursor.input.into_inner(), fence, block: None })
     }
 
     pub(super) fn count(&self) -> u64 {
@@ -191,16 +177,10 @@ impl EntryFile {
     fn read_block(&mut self, number: usize) -> io::Result<Vec<Entry>> {
         let first = (number * BLOCK_ENTRIES) as u64;
         let entries = (self.fence.count - first).min(BLOCK_ENTRIES as u64);
-        self.file
-            .seek(SeekFrom::Start(MAGIC.len() as u64 + first * ENTRY_BYTES as u64))?;
+        self.file.seek(SeekFrom::Start(MAGIC.len() as u64 + first * ENTRY_BYTES as u64))?;
         let mut bytes = Vec::with_capacity(BLOCK_ENTRIES * ENTRY_BYTES);
-        (&self.file)
-            .take(entries * ENTRY_BYTES as u64)
-            .read_to_end(&mut bytes)?;
-        Ok(bytes
-            .chunks_exact(ENTRY_BYTES)
-            .filter_map(Entry::decode)
-            .collect())
+        (&self.file).take(entries * ENTRY_BYTES as u64).read_to_end(&mut bytes)?;
+        Ok(bytes.chunks_exact(ENTRY_BYTES).filter_map(Entry::decode).collect())
     }
 
     /// All entries in ascending order.
@@ -221,11 +201,7 @@ impl EntryCursor {
         let mut input = BufReader::with_capacity(16 * 1024, file);
         let mut magic = [0; 8];
         input.read_exact(&mut magic)?;
-        if &magic == MAGIC {
-            Ok(Self { input, left })
-        } else {
-            Err(damaged("it is no index"))
-        }
+        if &magic == MAGIC { Ok(Self { input, left }) } else { Err(damaged("it is no index")) }
     }
 
     pub(super) fn next(&mut self) -> io::Result<Option<Entry>> {
@@ -241,9 +217,7 @@ impl EntryCursor {
 
 fn short(hasher: Sha256) -> [u8; 16] {
     let mut half = [0; 16];
-    half.iter_mut()
-        .zip(hasher.finalize())
-        .for_each(|(to, from)| *to = from);
+    half.iter_mut().zip(hasher.finalize()).for_each(|(to, from)| *to = from);
     half
 }
 
@@ -256,12 +230,7 @@ mod tests {
     use super::*;
 
     fn entry(id: u64) -> Entry {
-        Entry {
-            id,
-            offset: id * 7,
-            length: 5,
-            hash: [u8::try_from(id % 251).unwrap(); 16],
-        }
+        Entry { id, offset: id * 7, length: 5, hash: [u8::try_from(id % 251).unwrap(); 16] }
     }
 
     #[test]
@@ -273,10 +242,7 @@ mod tests {
         for id in &ids[..1000] {
             writer.push(&entry(*id)).unwrap();
         }
-        let last = Entry {
-            id: u64::MAX,
-            ..entry(1)
-        };
+        let last = Entry { id: u64::MAX, ..entry(1) };
         writer.push(&last).unwrap();
         writer.finish(&path, true).unwrap();
         let mut file = EntryFile::open(&path).unwrap();

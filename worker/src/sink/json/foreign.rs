@@ -44,18 +44,15 @@ type Take<'a> = &'a mut dyn FnMut(&str) -> Result<(), Refused>;
 pub fn count_records(path: &Path) -> Result<u64, Failure> {
     let mut check = |text: &str| {
         let object = text.starts_with('{');
-        object
-            .then_some(())
-            .ok_or_else(|| Refused::Bad("it is no object".to_owned()))
+        object.then_some(()).ok_or_else(|| Refused::Bad("it is no object".to_owned()))
     };
     match read_records(path, &mut check) {
         Ok(records) => Ok(records),
         Err(Unreadable::Failed(failure)) => Err(failure),
-        Err(Unreadable::Broken(why)) => Err(Failure::systemic(
-            Reason::File,
-            format!("{} is broken: {why}", path.display()),
-        )
-        .advise("the next sync sets it aside and writes it anew")),
+        Err(Unreadable::Broken(why)) => {
+            Err(Failure::systemic(Reason::File, format!("{} is broken: {why}", path.display()))
+                .advise("the next sync sets it aside and writes it anew"))
+        }
     }
 }
 
@@ -67,19 +64,8 @@ pub(super) fn read_records(path: &Path, take: Take<'_>) -> Result<u64, Unreadabl
         file => file.map_err(failed)?,
     };
     let allowance = Allowance::default();
-    let mut input = BufReader::with_capacity(
-        64 * 1024,
-        Capped {
-            file,
-            allowance: allowance.clone(),
-        },
-    );
-    let mut records = Records {
-        take,
-        count: 0,
-        failure: None,
-        allowance,
-    };
+    let mut input = BufReader::with_capacity(64 * 1024, Capped { file, allowance: allowance.clone() });
+    let mut records = Records { take, count: 0, failure: None, allowance };
     records.allowance.renew();
     let shape = Shape::of(path, &mut input, &mut records)?;
     records.allowance.renew();
@@ -113,9 +99,7 @@ fn read_lines(
     for number in 1_u64.. {
         records.allowance.renew();
         line.clear();
-        let read = input
-            .read_until(b'\n', &mut line)
-            .map_err(|error| records.unread(path, error))?;
+        let read = input.read_until(b'\n', &mut line).map_err(|error| records.unread(path, error))?;
         if read == 0 {
             break;
         }
@@ -171,9 +155,7 @@ impl Shape {
             Self::Array
         };
         records.allowance.renew();
-        input
-            .seek(SeekFrom::Start(start))
-            .map_err(|error| records.unread(path, error))?;
+        input.seek(SeekFrom::Start(start)).map_err(|error| records.unread(path, error))?;
         Ok(shape)
     }
 
@@ -191,11 +173,7 @@ impl Shape {
 fn skip_mark(input: &mut BufReader<Capped>) -> io::Result<u64> {
     let mut mark = [0; 3];
     let read = input.by_ref().take(3).read(&mut mark)?;
-    let start = if read == 3 && mark == *b"\xef\xbb\xbf" {
-        3
-    } else {
-        0
-    };
+    let start = if read == 3 && mark == *b"\xef\xbb\xbf" { 3 } else { 0 };
     input.seek(SeekFrom::Start(start))?;
     Ok(start)
 }

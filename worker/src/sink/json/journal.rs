@@ -120,11 +120,7 @@ impl Journal {
             return Ok(());
         }
         let entries = self.write_entries(&path, scanned.entries.values())?;
-        self.sealed.push(Sealed {
-            path,
-            bytes: scanned.whole,
-            entries,
-        });
+        self.sealed.push(Sealed { path, bytes: scanned.whole, entries });
         Ok(())
     }
 
@@ -206,9 +202,7 @@ impl Journal {
     }
 
     fn open_segment(&mut self) -> io::Result<&mut Segment> {
-        self.open
-            .as_mut()
-            .ok_or_else(|| io::Error::other("no segment was begun"))
+        self.open.as_mut().ok_or_else(|| io::Error::other("no segment was begun"))
     }
 
     /// Forgets what is staged.

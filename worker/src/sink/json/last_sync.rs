@@ -107,12 +107,7 @@ impl LastSync {
         name.push(".lock");
         let path = self.path.with_file_name(name);
         let failed = |error| file_failure("lock", &path, error);
-        let file = File::options()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(&path)
-            .map_err(failed)?;
+        let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(failed)?;
         let start = Instant::now();
         loop {
             match file.try_lock() {
@@ -130,11 +125,7 @@ impl LastSync {
 fn locked(path: &Path) -> Failure {
     Failure::systemic(
         Reason::Locked,
-        format!(
-            "another process has held {} for {} seconds",
-            path.display(),
-            LOCK_WAIT.as_secs()
-        ),
+        format!("another process has held {} for {} seconds", path.display(), LOCK_WAIT.as_secs()),
     )
     .advise("look for a stopped or hanging catalog-sync")
 }
@@ -144,10 +135,7 @@ impl Times {
         let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
         match serde_json::from_slice(bytes) {
             Ok(Value::String(text)) => match parse_time(&text) {
-                Some(time) => Ok(Self {
-                    general: Some(time),
-                    entries: BTreeMap::new(),
-                }),
+                Some(time) => Ok(Self { general: Some(time), entries: BTreeMap::new() }),
                 None => Err(format!("{text:?} is no time")),
             },
             Ok(Value::Object(fields)) => {
@@ -181,16 +169,9 @@ impl Times {
     fn to_bytes(&self) -> io::Result<Vec<u8>> {
         let mut fields = serde_json::Map::new();
         if let Some(oldest) = self.entries.values().filter_map(time_in).min() {
-            fields.insert(
-                "last_sync".to_owned(),
-                Value::String(oldest.strftime(FORMAT).to_string()),
-            );
+            fields.insert("last_sync".to_owned(), Value::String(oldest.strftime(FORMAT).to_string()));
         }
-        fields.extend(
-            self.entries
-                .iter()
-                .map(|(name, value)| (name.clone(), value.clone())),
-        );
+        fields.extend(self.entries.iter().map(|(name, value)| (name.clone(), value.clone())));
         let mut bytes = serde_json::to_vec_pretty(&fields)?;
         bytes.push(b'\n');
         Ok(bytes)
@@ -254,17 +235,14 @@ mod tests {
         let path = folder.path().join("new/last_sync.json");
         let file = LastSync::new(&path);
         assert_eq!(file.time_of(&name("products")).unwrap(), None);
-        file.record(&name("products"), time("2025-10-11T09:12:05.999Z"))
-            .unwrap();
-        file.record(&name("customers"), time("2025-10-10T00:00:00Z"))
-            .unwrap();
+        file.record(&name("products"), time("2025-10-11T09:12:05.999Z")).unwrap();
+        file.record(&name("customers"), time("2025-10-10T00:00:00Z")).unwrap();
         let expected = "{\n  \"last_sync\": \"2025-10-10 00:00:00\",\n  \"customers\": \"2025-10-10 00:00:00\",\n  \
             \"products\": \"2025-10-11 09:12:05\"\n}\n";
         assert_eq!(std::fs::read_to_string(&path).unwrap(), expected);
 
         let (_folder, file) = holding(r#"{"other": {"n": 1.50}, "zz": "2025-01-01 00:00:00"}"#);
-        file.record(&name("customers"), time("2025-10-10T00:00:00Z"))
-            .unwrap();
+        file.record(&name("customers"), time("2025-10-10T00:00:00Z")).unwrap();
         let text = std::fs::read_to_string(&file.path).unwrap();
         assert!(text.contains("\"n\": 1.50"), "{text}");
         assert!(text.contains("\"last_sync\": \"2025-01-01 00:00:00\""), "{text}");
@@ -272,15 +250,7 @@ mod tests {
 
     #[test]
     fn a_broken_file_counts_as_none_and_is_kept_beside() {
-        for text in [
-            "",
-            "{",
-            "[]",
-            "12",
-            "\"yesterday\"",
-            "{}",
-            r#"{"last_sync": null}"#,
-        ] {
+        for text in ["", "{", "[]", "12", "\"yesterday\"", "{}", r#"{"last_sync": null}"#] {
             let (folder, file) = holding(text);
             assert_eq!(file.time_of(&name("customers")).unwrap(), None, "{text}");
             let aside = std::fs::read_dir(folder.path())
@@ -296,9 +266,7 @@ mod tests {
     #[test]
     fn a_pipeline_named_like_a_general_key_is_refused() {
         let (_folder, file) = holding(r#"{"last_sync": "2025-10-11 09:12:05"}"#);
-        let failure = file
-            .record(&name("timestamp"), Timestamp::UNIX_EPOCH)
-            .unwrap_err();
+        let failure = file.record(&name("timestamp"), Timestamp::UNIX_EPOCH).unwrap_err();
         assert_eq!(failure.reason, Reason::Configuration);
     }
 
@@ -310,15 +278,11 @@ mod tests {
             for number in 0..8 {
                 let file = LastSync::new(&path);
                 threads.spawn(move || {
-                    file.record(&name(&format!("p{number}")), Timestamp::UNIX_EPOCH)
-                        .unwrap();
+                    file.record(&name(&format!("p{number}")), Timestamp::UNIX_EPOCH).unwrap();
                 });
             }
         });
         let text = std::fs::read_to_string(&path).unwrap();
-        assert!(
-            (0..8).all(|number| text.contains(&format!("\"p{number}\""))),
-            "{text}"
-        );
+        assert!((0..8).all(|number| text.contains(&format!("\"p{number}\""))), "{text}");
     }
 }

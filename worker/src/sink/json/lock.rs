@@ -57,11 +57,7 @@ impl SinkLock {
             .map_err(std::io::Error::from)
             .and_then(|text| std::fs::write(&holder, text))
             .map_err(|error| file_failure("write", &holder, error))?;
-        Ok(Self {
-            _locked: file,
-            holder,
-            token: ours.token,
-        })
+        Ok(Self { _locked: file, holder, token: ours.token })
     }
 
     /// Fails when somebody removed the lock's folder, or removed the lock and another process took a new one: a lock
@@ -95,11 +91,8 @@ fn held_by_another(holder: &Path, visible: &Path) -> Failure {
         Some(holder) => format!("process {} since {}", holder.pid, holder.since),
         None => "another process".to_owned(),
     };
-    Failure::systemic(
-        Reason::Locked,
-        format!("{} is being written by {who}", visible.display()),
-    )
-    .advise("wait for it to end, or stop it: two syncs cannot write one file")
+    Failure::systemic(Reason::Locked, format!("{} is being written by {who}", visible.display()))
+        .advise("wait for it to end, or stop it: two syncs cannot write one file")
 }
 
 /// 128 random bits as text. The standard library seeds its hash maps from the system's random source; that is the

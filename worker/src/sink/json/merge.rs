@@ -28,13 +28,7 @@ pub(super) struct Input {
 
 impl Input {
     pub(super) fn open(texts: &Path, entries: EntryCursor) -> io::Result<Self> {
-        Ok(Self {
-            entries,
-            texts: File::open(texts)?,
-            buffer: Vec::new(),
-            start: 0,
-            end: 0,
-        })
+        Ok(Self { entries, texts: File::open(texts)?, buffer: Vec::new(), start: 0, end: 0 })
     }
 
     /// The text of an entry of this input. `InvalidData` when there is no record at that place.

@@ -36,10 +36,7 @@ impl Stamp {
 
     pub(super) fn new(about: &std::fs::Metadata) -> io::Result<Self> {
         let since = about.modified()?.duration_since(UNIX_EPOCH).unwrap_or_default();
-        Ok(Self {
-            size: about.len(),
-            modified: u64::try_from(since.as_nanos()).unwrap_or(u64::MAX),
-        })
+        Ok(Self { size: about.len(), modified: u64::try_from(since.as_nanos()).unwrap_or(u64::MAX) })
     }
 }
 
@@ -65,13 +62,7 @@ pub(super) struct Head {
 impl Head {
     /// A sink that was never written to.
     pub(super) fn fresh(format: JsonFormat, generation: u64, first_segment: u64) -> Self {
-        Self {
-            identity: random_id(),
-            generation,
-            format,
-            file: None,
-            first_segment,
-        }
+        Self { identity: random_id(), generation, format, file: None, first_segment }
     }
 }
 
@@ -91,11 +82,7 @@ struct LayoutOnly {
 
 impl Meta {
     pub(super) fn new(current: Head, next: Option<Head>) -> Self {
-        Self {
-            layout: LAYOUT,
-            current,
-            next,
-        }
+        Self { layout: LAYOUT, current, next }
     }
 
     /// The highest generation that any file may bear.
@@ -107,9 +94,7 @@ impl Meta {
     /// Whether the writer that is at `head` is the one that wrote this last.
     pub(super) fn knows(&self, head: &Head) -> bool {
         // Not the identity: a sink that takes over a file changes it in memory first.
-        std::iter::once(&self.current)
-            .chain(&self.next)
-            .any(|known| known.generation == head.generation)
+        std::iter::once(&self.current).chain(&self.next).any(|known| known.generation == head.generation)
     }
 
     fn path(sidecar: &Path) -> PathBuf {
@@ -128,10 +113,7 @@ impl Meta {
         {
             return Err(Failure::systemic(
                 Reason::Configuration,
-                format!(
-                    "{} was written by a newer catalog-sync (layout {layout})",
-                    path.display()
-                ),
+                format!("{} was written by a newer catalog-sync (layout {layout})", path.display()),
             )
             .advise("use that version, or remove the hidden .sync folder to start anew"));
         }
@@ -163,22 +145,13 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         assert_eq!(Meta::read(folder.path()).unwrap(), None);
         let mut next = Head::fresh(JsonFormat::Lines, 2, 9);
-        next.file = Some(Written {
-            stamp: Stamp {
-                size: 7,
-                modified: u64::MAX,
-            },
-            records: 1,
-        });
+        next.file = Some(Written { stamp: Stamp { size: 7, modified: u64::MAX }, records: 1 });
         let meta = Meta::new(Head::fresh(JsonFormat::Array, 1, 0), Some(next));
         meta.write(folder.path(), &Meter::default()).unwrap();
         assert_eq!(Meta::read(folder.path()).unwrap(), Some(meta));
         std::fs::write(folder.path().join("meta.json"), "{\"layout\":1}").unwrap();
         assert_eq!(Meta::read(folder.path()).unwrap(), None);
         std::fs::write(folder.path().join("meta.json"), "{\"layout\":2}").unwrap();
-        assert_eq!(
-            Meta::read(folder.path()).unwrap_err().reason,
-            Reason::Configuration
-        );
+        assert_eq!(Meta::read(folder.path()).unwrap_err().reason, Reason::Configuration);
     }
 }

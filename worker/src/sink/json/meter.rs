@@ -30,18 +30,12 @@ pub(super) struct MeteredFile {
 impl MeteredFile {
     /// A new empty file; one that is there already is emptied.
     pub(super) fn create(path: &Path, meter: &Meter) -> io::Result<Self> {
-        Ok(Self {
-            file: File::create(path)?,
-            meter: meter.clone(),
-        })
+        Ok(Self { file: File::create(path)?, meter: meter.clone() })
     }
 
     /// A new file where none may be yet.
     pub(super) fn create_new(path: &Path, meter: &Meter) -> io::Result<Self> {
-        Ok(Self {
-            file: File::create_new(path)?,
-            meter: meter.clone(),
-        })
+        Ok(Self { file: File::create_new(path)?, meter: meter.clone() })
     }
 
     /// Contents and length are on disk after this.

@@ -70,11 +70,7 @@ impl JsonSettings {
 
     /// An array with the default limit.
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self {
-            path: path.into(),
-            format: JsonFormat::Array,
-            merge_after_bytes: Self::MERGE_AFTER_BYTES,
-        }
+        Self { path: path.into(), format: JsonFormat::Array, merge_after_bytes: Self::MERGE_AFTER_BYTES }
     }
 }
 

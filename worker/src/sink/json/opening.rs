@@ -26,10 +26,8 @@ fn standing(meta: Option<&Meta>, stamp: Option<Stamp>, settings: &JsonSettings) 
     let stamp_of = |head: &Head| head.file.as_ref().map(|written| written.stamp);
     let heads = meta.map(|meta| std::iter::once(&meta.current).chain(&meta.next));
     // `current` is looked at first: its journal is still there, so going back to it loses nothing.
-    let matching = heads
-        .into_iter()
-        .flatten()
-        .find(|head| stamp_of(head) == stamp && head.format == settings.format);
+    let matching =
+        heads.into_iter().flatten().find(|head| stamp_of(head) == stamp && head.format == settings.format);
     match (matching, stamp) {
         (Some(head), _) => Standing::Ours(head.clone()),
         (None, None) => Standing::Gone,
@@ -50,11 +48,7 @@ impl JsonSink {
         // A crash may have left half of a foreign file there.
         Journal::empty(&place.sidecar, Purpose::TakeOver, &Meter::default());
         let standing = standing(meta.as_ref(), Stamp::of(&place.visible)?, &settings);
-        let ground = Ground {
-            place,
-            settings,
-            lock,
-        };
+        let ground = Ground { place, settings, lock };
         match (standing, meta) {
             (Standing::Ours(head), meta) => {
                 let (mut sink, usable) = ground.resume(head)?;

@@ -49,12 +49,7 @@ impl Place {
         std::fs::create_dir_all(&sidecar)
             .and_then(|()| platform::sync_folder(&folder))
             .map_err(|error| file_failure("create the folder", &sidecar, error))?;
-        Ok(Self {
-            visible,
-            folder,
-            sidecar,
-            name,
-        })
+        Ok(Self { visible, folder, sidecar, name })
     }
 
     /// The index of the visible file as written by this generation.
@@ -86,9 +81,8 @@ impl Place {
             let name = name.to_string_lossy();
             name.starts_with(&*prefix.to_string_lossy()) && name.ends_with(".tmp")
         });
-        let in_sidecar = names(&self.sidecar)
-            .into_iter()
-            .filter(|name| name.to_string_lossy().starts_with("index-"));
+        let in_sidecar =
+            names(&self.sidecar).into_iter().filter(|name| name.to_string_lossy().starts_with("index-"));
         in_folder
             .map(|name| self.folder.join(name))
             .chain(in_sidecar.map(|name| self.sidecar.join(name)))
@@ -128,12 +122,7 @@ pub(super) fn remove(path: &Path) {
 
 /// The names in a folder; none when it cannot be read.
 pub(super) fn names(folder: &Path) -> Vec<OsString> {
-    std::fs::read_dir(folder)
-        .into_iter()
-        .flatten()
-        .flatten()
-        .map(|entry| entry.file_name())
-        .collect()
+    std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.file_name()).collect()
 }
 
 /// The file that `path` stands for in the end; it need not exist.
@@ -143,9 +132,7 @@ fn follow_links(path: &Path) -> io::Result<PathBuf> {
         match path.symlink_metadata() {
             Ok(about) if about.is_symlink() => {
                 let target = std::fs::read_link(&path)?;
-                path = path
-                    .parent()
-                    .map_or(target.clone(), |folder| folder.join(&target));
+                path = path.parent().map_or(target.clone(), |folder| folder.join(&target));
             }
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => return Ok(path),

@@ -49,19 +49,11 @@ impl RecordText {
         if text.len() > MAX_RECORD_BYTES {
             return Err(Failure::permanent(
                 Reason::BadRecord,
-                format!(
-                    "record {} has {} bytes, more than {MAX_RECORD_BYTES}",
-                    row.key,
-                    text.len()
-                ),
+                format!("record {} has {} bytes, more than {MAX_RECORD_BYTES}", row.key, text.len()),
             )
             .advise("leave the large field out of the mapping"));
         }
-        Ok(Self {
-            id,
-            hash: content_hash(row.values),
-            text,
-        })
+        Ok(Self { id, hash: content_hash(row.values), text })
     }
 
     /// A record of a file that is there already; the error says why it is none. The text is kept as it is, but for
@@ -72,11 +64,7 @@ impl RecordText {
         else {
             return Err("it is no object".to_owned());
         };
-        Ok(Self {
-            id: record_id(&values)?,
-            hash: content_hash(&values),
-            text: one_line(text),
-        })
+        Ok(Self { id: record_id(&values)?, hash: content_hash(&values), text: one_line(text) })
     }
 }
 
@@ -92,9 +80,7 @@ fn record_id(values: &Values) -> Result<u64, String> {
     if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err("its 'id' is no whole number in plain digits".to_owned());
     }
-    digits
-        .parse()
-        .map_err(|_| "its 'id' is no whole number below 2^64".to_owned())
+    digits.parse().map_err(|_| "its 'id' is no whole number below 2^64".to_owned())
 }
 
 fn kind(value: &Value) -> &'static str {
@@ -140,10 +126,7 @@ mod tests {
     fn of(key: &str, values: &str) -> Result<RecordText, Failure> {
         let key = key.parse().unwrap();
         let values = serde_json::from_str(values).unwrap();
-        RecordText::of_row(&JsonRow {
-            key: &key,
-            values: &values,
-        })
+        RecordText::of_row(&JsonRow { key: &key, values: &values })
     }
 
     #[test]
@@ -179,10 +162,7 @@ mod tests {
     #[test]
     fn a_record_over_several_lines_becomes_one_line_and_nothing_else_changes() {
         let pretty = "{\r\n  \"id\": 1.0e0 ,\n \"a b\": \"x  \\\" \\\\\" ,\n\t\"c\" : \"\\u00e9 \\n\" }";
-        assert_eq!(
-            one_line(pretty),
-            r#"{"id":1.0e0,"a b":"x  \" \\","c":"\u00e9 \n"}"#
-        );
+        assert_eq!(one_line(pretty), r#"{"id":1.0e0,"a b":"x  \" \\","c":"\u00e9 \n"}"#);
         let spaced = r#"{"id": 1, "a": "x"}"#;
         assert_eq!(one_line(spaced), spaced);
     }

@@ -91,8 +91,7 @@ impl Segment {
         }
         self.torn = false;
         self.acknowledged = self.staged_end;
-        self.entries
-            .extend(self.staged.drain(..).map(|entry| (entry.id, entry)));
+        self.entries.extend(self.staged.drain(..).map(|entry| (entry.id, entry)));
         Ok(())
     }
 
@@ -134,11 +133,7 @@ pub(super) fn scan(path: &Path) -> io::Result<Scanned> {
     let file = File::open(path)?;
     let length = file.metadata()?.len();
     let mut input = BufReader::with_capacity(256 * 1024, file);
-    let mut scanned = Scanned {
-        entries: BTreeMap::new(),
-        whole: 0,
-        length,
-    };
+    let mut scanned = Scanned { entries: BTreeMap::new(), whole: 0, length };
     let mut payload = Vec::new();
     while let Some((entry, end)) = next_frame(&mut input, scanned.whole, length, &mut payload)? {
         scanned.entries.insert(entry.id, entry);
@@ -178,9 +173,7 @@ fn next_frame(
         })
     });
     let intact = check([payload.as_slice(), &[], &[]]) == expected;
-    Ok(entry
-        .filter(|_| intact)
-        .map(|entry| (entry, start + FRAME_HEAD + length)))
+    Ok(entry.filter(|_| intact).map(|entry| (entry, start + FRAME_HEAD + length)))
 }
 
 fn check(parts: [&[u8]; 3]) -> [u8; 8] {

@@ -124,11 +124,7 @@ impl JsonSink {
                 None => Outcome::Created,
             }));
             if known != Some(record.hash) {
-                let staged = if fresh.is_empty() {
-                    self.journal.begin()
-                } else {
-                    Ok(())
-                };
+                let staged = if fresh.is_empty() { self.journal.begin() } else { Ok(()) };
                 staged
                     .and_then(|()| self.journal.stage(&record))
                     .map_err(|error| self.journal_failure(error))?;
@@ -137,9 +133,7 @@ impl JsonSink {
             }
         }
         if !fresh.is_empty() {
-            self.journal
-                .commit()
-                .map_err(|error| self.journal_failure(error))?;
+            self.journal.commit().map_err(|error| self.journal_failure(error))?;
         }
         Ok((outcomes, added))
     }
@@ -162,10 +156,7 @@ impl JsonSink {
             Some(meta) if meta.knows(&self.head) => Ok(()),
             _ => Err(Failure::systemic(
                 Reason::Locked,
-                format!(
-                    "another process wrote {} while we had it open",
-                    self.place.visible.display()
-                ),
+                format!("another process wrote {} while we had it open", self.place.visible.display()),
             )
             .advise("let one sync at a time write this file; the newer content was kept")),
         }

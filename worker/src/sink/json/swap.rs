@@ -142,8 +142,7 @@ impl JsonSink {
         });
         let complete = read.and_then(|records| {
             let rest = if records == 0 { Ok(()) } else { import.commit() };
-            rest.and_then(|()| import.seal())
-                .map_err(|error| Unreadable::Failed(failed(error)))
+            rest.and_then(|()| import.seal()).map_err(|error| Unreadable::Failed(failed(error)))
         });
         match complete {
             Ok(()) => Ok(Ok(import)),
@@ -200,13 +199,11 @@ impl JsonSink {
     pub(super) fn prepare(&mut self, base: &Base, over: Option<Stamp>) -> Result<Prepared, Failure> {
         let generation = self.head.generation + 1;
         let temporary = self.place.temporary(generation);
-        let written = self
-            .write_next(base, &temporary, generation)
-            .and_then(|(file, index)| {
-                let known = self.head.file.as_ref().map(|written| written.stamp);
-                let stamp = stamp_apart(&file, &[over, known])?;
-                Ok((stamp, index))
-            });
+        let written = self.write_next(base, &temporary, generation).and_then(|(file, index)| {
+            let known = self.head.file.as_ref().map(|written| written.stamp);
+            let stamp = stamp_apart(&file, &[over, known])?;
+            Ok((stamp, index))
+        });
         let (stamp, index) = written.map_err(|error| {
             self.discard(&temporary, generation);
             file_failure("write", &self.place.visible, error)
@@ -220,10 +217,7 @@ impl JsonSink {
                 identity,
                 generation,
                 format: self.format(),
-                file: Some(Written {
-                    stamp,
-                    records: index.count(),
-                }),
+                file: Some(Written { stamp, records: index.count() }),
                 first_segment: self.journal.next_number(),
             },
             index,
@@ -266,10 +260,7 @@ impl JsonSink {
         if Stamp::of(visible)? != prepared.over {
             return Err(Failure::transient(
                 Reason::File,
-                format!(
-                    "{} was changed while its next version was written",
-                    visible.display()
-                ),
+                format!("{} was changed while its next version was written", visible.display()),
             )
             .advise("nothing was overwritten; the change is taken over by the next try"));
         }
@@ -298,8 +289,7 @@ fn stamp_apart(file: &MeteredFile, others: &[Option<Stamp>]) -> io::Result<Stamp
         if !others.contains(&Some(stamp)) {
             return Ok(stamp);
         }
-        file.file()
-            .set_modified(UNIX_EPOCH + Duration::from_nanos(stamp.modified) + step)?;
+        file.file().set_modified(UNIX_EPOCH + Duration::from_nanos(stamp.modified) + step)?;
         file.sync()?;
         step *= 2;
     }

@@ -54,10 +54,7 @@ impl VisibleWriter {
         if self.format == JsonFormat::Array && self.records > 0 {
             self.write(b",\n")?;
         }
-        self.index.push(&Entry {
-            offset: self.position,
-            ..*entry
-        })?;
+        self.index.push(&Entry { offset: self.position, ..*entry })?;
         self.write(text)?;
         if self.format == JsonFormat::Lines {
             self.write(b"\n")?;

@@ -65,10 +65,9 @@ impl Cell {
                 Self::Number(Decimal::parse(number.as_str()).unwrap_or_default())
             }
             (Kind::Whole | Kind::Decimal(_), _) => Self::Number(Decimal::default()),
-            (Kind::Reference { .. }, Value::Array(pair)) => pair
-                .first()
-                .and_then(Value::as_i64)
-                .map_or(Self::Empty, Self::Reference),
+            (Kind::Reference { .. }, Value::Array(pair)) => {
+                pair.first().and_then(Value::as_i64).map_or(Self::Empty, Self::Reference)
+            }
             (Kind::Reference { .. }, Value::Number(id)) => id.as_i64().map_or(Self::Empty, Self::Reference),
             (Kind::References { .. }, Value::Array(ids)) if !ids.is_empty() => {
                 Self::References(ids.iter().filter_map(Value::as_i64).collect())
@@ -147,16 +146,11 @@ impl Wanted {
             }
             Kind::Decimal(places) => {
                 let number = decimal(column, value)?;
-                ready(Cell::Number(
-                    places.map_or_else(|| number.clone(), |places| number.rounded(places)),
-                ))
+                ready(Cell::Number(places.map_or_else(|| number.clone(), |places| number.rounded(places))))
             }
             Kind::Text(size) => {
                 let text = text(column, value)?;
-                ready(Cell::Text(size.map_or_else(
-                    || text.clone(),
-                    |size| text.chars().take(size).collect(),
-                )))
+                ready(Cell::Text(size.map_or_else(|| text.clone(), |size| text.chars().take(size).collect())))
             }
             Kind::Html | Kind::Website => ready(Cell::Text(text(column, value)?)),
             Kind::Choice(choices) => ready(choice(column, choices, value)?),
@@ -178,10 +172,7 @@ fn unfit(column: &Column, value: &Value, takes: &str) -> Failure {
     }
     Failure::permanent(
         Reason::BadRecord,
-        format!(
-            "{} takes {takes}, not {shown} (column '{}')",
-            column.label, column.name
-        ),
+        format!("{} takes {takes}, not {shown} (column '{}')", column.label, column.name),
     )
     .advise("correct the record, or the mapping of this column")
 }
@@ -223,12 +214,10 @@ fn choice(column: &Column, choices: &[(String, String)], value: &Value) -> Resul
     let given = text(column, value)?;
     let by_value = choices.iter().find(|(technical, _)| *technical == given);
     let found = by_value.or_else(|| choices.iter().find(|(_, label)| *label == given));
-    found
-        .map(|(technical, _)| Cell::Text(technical.clone()))
-        .ok_or_else(|| {
-            let known: Vec<&str> = choices.iter().map(|(technical, _)| technical.as_str()).collect();
-            unfit(column, value, &format!("one of {}", known.join(", ")))
-        })
+    found.map(|(technical, _)| Cell::Text(technical.clone())).ok_or_else(|| {
+        let known: Vec<&str> = choices.iter().map(|(technical, _)| technical.as_str()).collect();
+        unfit(column, value, &format!("one of {}", known.join(", ")))
+    })
 }
 
 fn day(column: &Column, value: &Value) -> Result<Cell, Failure> {
@@ -240,10 +229,7 @@ fn day(column: &Column, value: &Value) -> Result<Cell, Failure> {
 /// In UTC, as Odoo keeps it, to the second; without a zone it is taken to be in UTC.
 fn moment(column: &Column, value: &Value) -> Result<Cell, Failure> {
     let text = value.as_str().unwrap_or_default().trim();
-    let zoned = text
-        .parse::<Timestamp>()
-        .ok()
-        .map(|timestamp| timestamp.to_zoned(TimeZone::UTC).datetime());
+    let zoned = text.parse::<Timestamp>().ok().map(|timestamp| timestamp.to_zoned(TimeZone::UTC).datetime());
     zoned
         .or_else(|| text.parse::<DateTime>().ok())
         .map(|moment| Cell::Text(moment.strftime("%Y-%m-%d %H:%M:%S").to_string()))
@@ -325,16 +311,8 @@ mod tests {
         ("website", r#""shop.example""#, r#""http://shop.example""#),
         ("type", r#""Goods""#, r#""consu""#),
         ("since", r#""2026-11-22""#, r#""2026-11-22""#),
-        (
-            "seen",
-            r#""2026-11-22T10:00:00.7+05:30""#,
-            r#""2026-11-22 04:30:00""#,
-        ),
-        (
-            "seen",
-            r#""2026-11-22T10:00:00+0530""#,
-            r#""2026-11-22 04:30:00""#,
-        ),
+        ("seen", r#""2026-11-22T10:00:00.7+05:30""#, r#""2026-11-22 04:30:00""#),
+        ("seen", r#""2026-11-22T10:00:00+0530""#, r#""2026-11-22 04:30:00""#),
         ("seen", r#""2026-11-22 10:00:00""#, r#""2026-11-22 10:00:00""#),
     ];
 
@@ -346,10 +324,9 @@ mod tests {
             let ours_cell = wanted(name, ours).unwrap();
             assert!(column.is_same(&ours_cell, &current), "{name}: {ours} and {odoo}");
         }
-        assert!(!column("name").is_same(
-            &wanted("name", r#""a""#).unwrap(),
-            &wanted("name", r#""a ""#).unwrap()
-        ));
+        assert!(
+            !column("name").is_same(&wanted("name", r#""a""#).unwrap(), &wanted("name", r#""a ""#).unwrap())
+        );
     }
 
     #[test]
@@ -376,10 +353,7 @@ mod tests {
         ] {
             let value: Value = serde_json::from_str(value).unwrap();
             let failure = Wanted::of(&column(name), &value).unwrap_err();
-            assert_eq!(
-                (failure.class, failure.reason),
-                (Class::Permanent, Reason::BadRecord)
-            );
+            assert_eq!((failure.class, failure.reason), (Class::Permanent, Reason::BadRecord));
             assert!(failure.to_string().contains(says), "{failure}");
         }
     }
@@ -388,15 +362,9 @@ mod tests {
     fn references_are_named_in_several_ways() {
         assert_eq!(named("uom_id", r#""Units""#), [Called::Name("Units".to_owned())]);
         assert_eq!(named("uom_id", "7"), [Called::Id(7)]);
-        assert_eq!(
-            named("uom_id", r#"[1,"Units"]"#),
-            [Called::Name("Units".to_owned())]
-        );
+        assert_eq!(named("uom_id", r#"[1,"Units"]"#), [Called::Name("Units".to_owned())]);
         assert_eq!(named("uom_id/.id", r#""7""#), [Called::Id(7)]);
-        assert_eq!(
-            named("uom_id/id", r#""uom.unit""#),
-            [Called::ExternalId("uom.unit".to_owned())]
-        );
+        assert_eq!(named("uom_id/id", r#""uom.unit""#), [Called::ExternalId("uom.unit".to_owned())]);
         assert_eq!(named("taxes_id", "[1,2]"), [Called::Id(1), Called::Id(2)]);
         assert_eq!(wanted("uom_id", "false").unwrap(), Cell::Empty);
         assert_eq!(wanted("taxes_id", "[]").unwrap(), Cell::Empty);

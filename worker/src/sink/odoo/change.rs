@@ -26,10 +26,7 @@ pub(super) struct Change {
 #[derive(Debug)]
 pub(super) enum What {
     /// Other values for each row, one list of cells per row.
-    Load {
-        headings: Vec<String>,
-        cells: Vec<Vec<Value>>,
-    },
+    Load { headings: Vec<String>, cells: Vec<Vec<Value>> },
     /// The same values for all records.
     Write { ids: Vec<i64>, values: Row },
     /// A method of the records without arguments.
@@ -77,22 +74,15 @@ impl Change {
                     while let Some(part) = split.next() {
                         answers.extend(self.numbered(&part).map(|row| (row, Err(not_sent(&failure)))));
                     }
-                    return Applied {
-                        answers,
-                        stopped: Some(failure),
-                    };
+                    return Applied { answers, stopped: Some(failure) };
                 }
             }
         }
-        Applied {
-            answers,
-            stopped: None,
-        }
+        Applied { answers, stopped: None }
     }
 
     fn numbered(&self, part: &[usize]) -> impl Iterator<Item = usize> {
-        part.iter()
-            .filter_map(|position| self.rows.get(*position).copied())
+        part.iter().filter_map(|position| self.rows.get(*position).copied())
     }
 
     /// Sends a part, and again while it conflicts.
@@ -137,9 +127,7 @@ impl Change {
 }
 
 fn picked<T: Clone>(all: &[T], part: &[usize]) -> Vec<T> {
-    part.iter()
-        .filter_map(|position| all.get(*position).cloned())
-        .collect()
+    part.iter().filter_map(|position| all.get(*position).cloned()).collect()
 }
 
 impl Refusal {
@@ -155,10 +143,7 @@ impl Refusal {
 
 /// The ids of an answer of `load`, or whom it blames.
 fn loaded(answer: LoadAnswer, rows: usize) -> Result<Vec<i64>, Refusal> {
-    if let Some(ids) = answer
-        .ids
-        .filter(|ids| ids.len() == rows && ids.iter().all(|id| *id > 0))
-    {
+    if let Some(ids) = answer.ids.filter(|ids| ids.len() == rows && ids.iter().all(|id| *id > 0)) {
         return Ok(ids);
     }
     let mut reported = BTreeSet::new();
@@ -176,11 +161,8 @@ fn loaded(answer: LoadAnswer, rows: usize) -> Result<Vec<i64>, Refusal> {
     Err(match first {
         Some(failure) => Refusal::Values(reported, failure),
         None => Refusal::System(
-            Failure::transient(
-                Reason::Protocol,
-                "Odoo took a batch in without telling what became of it",
-            )
-            .advise("check that no customised module changes `load`"),
+            Failure::transient(Reason::Protocol, "Odoo took a batch in without telling what became of it")
+                .advise("check that no customised module changes `load`"),
         ),
     })
 }
@@ -207,11 +189,7 @@ pub(super) fn outcome_unknown(failure: &Failure) -> Failure {
 
 /// For rows that were not sent after such a failure.
 pub(super) fn not_sent(failure: &Failure) -> Failure {
-    let unsent = Failure::new(
-        failure.class,
-        failure.reason,
-        format!("not sent: {}", failure.what()),
-    );
+    let unsent = Failure::new(failure.class, failure.reason, format!("not sent: {}", failure.what()));
     let unsent = match failure.advice() {
         Some(advice) => unsent.advise(advice),
         None => unsent,
@@ -228,12 +206,7 @@ mod tests {
     use shared::odoo::LoadMessage;
 
     fn message(record: Option<usize>, failure: Option<Failure>) -> LoadMessage {
-        LoadMessage {
-            record,
-            field: None,
-            text: String::new(),
-            failure,
-        }
+        LoadMessage { record, field: None, text: String::new(), failure }
     }
 
     fn bad() -> Failure {
@@ -241,15 +214,7 @@ mod tests {
     }
 
     fn refused(messages: Vec<LoadMessage>) -> Refusal {
-        loaded(
-            LoadAnswer {
-                ids: None,
-                messages,
-                nextrow: 0,
-            },
-            5,
-        )
-        .unwrap_err()
+        loaded(LoadAnswer { ids: None, messages, nextrow: 0 }, 5).unwrap_err()
     }
 
     #[test]
@@ -269,26 +234,16 @@ mod tests {
     #[test]
     fn conflict_of_one_row_is_no_fault_of_another() {
         let conflict = Failure::transient(Reason::Conflict, "busy");
-        let refusal = refused(vec![
-            message(Some(1), Some(bad())),
-            message(Some(2), Some(conflict)),
-        ]);
+        let refusal = refused(vec![message(Some(1), Some(bad())), message(Some(2), Some(conflict))]);
         assert!(matches!(refusal, Refusal::Conflict(_)));
         let rights = Failure::systemic(Reason::Rights, "not allowed");
-        assert!(matches!(
-            refused(vec![message(Some(2), Some(rights))]),
-            Refusal::System(_)
-        ));
+        assert!(matches!(refused(vec![message(Some(2), Some(rights))]), Refusal::System(_)));
     }
 
     #[test]
     fn refusal_without_a_reason_is_the_system_s() {
         assert!(matches!(refused(Vec::new()), Refusal::System(_)));
-        let short = LoadAnswer {
-            ids: Some(vec![1]),
-            messages: Vec::new(),
-            nextrow: 0,
-        };
+        let short = LoadAnswer { ids: Some(vec![1]), messages: Vec::new(), nextrow: 0 };
         assert!(matches!(loaded(short, 2), Err(Refusal::System(_))));
     }
 
@@ -296,14 +251,9 @@ mod tests {
     fn deleted_record_is_tried_again() {
         let failure = bad();
         assert_eq!(gone(&failure).class, Class::Permanent);
-        let failure = Failure::permanent(
-            Reason::BadRecord,
-            "Odoo refuses the record: Unknown database identifier '9'",
-        );
-        assert_eq!(
-            (gone(&failure).class, gone(&failure).reason),
-            (Class::Transient, Reason::Missing)
-        );
+        let failure =
+            Failure::permanent(Reason::BadRecord, "Odoo refuses the record: Unknown database identifier '9'");
+        assert_eq!((gone(&failure).class, gone(&failure).reason), (Class::Transient, Reason::Missing));
     }
 
     #[test]

@@ -9,16 +9,8 @@ use super::cell::Cell;
 use super::html;
 
 /// What `fields_get` is asked for.
-pub(super) const ATTRIBUTES: [&str; 8] = [
-    "type",
-    "string",
-    "required",
-    "readonly",
-    "relation",
-    "digits",
-    "selection",
-    "size",
-];
+pub(super) const ATTRIBUTES: [&str; 8] =
+    ["type", "string", "required", "readonly", "relation", "digits", "selection", "size"];
 
 /// The field that says whether a record is archived. It is never written: a variant's `active` alone leaves its template
 /// in the shop without anything to sell (measured on Odoo 17 to 19), so records are archived by Odoo's own actions.
@@ -123,12 +115,7 @@ impl Column {
 
     /// Whether Odoo would still hold the same after `wanted` was written over `current`.
     pub(super) fn is_same(&self, wanted: &Cell, current: &Cell) -> bool {
-        let bare = |cell: &Cell| {
-            cell.text()
-                .strip_prefix("http://")
-                .unwrap_or(cell.text())
-                .to_owned()
-        };
+        let bare = |cell: &Cell| cell.text().strip_prefix("http://").unwrap_or(cell.text()).to_owned();
         match (&self.kind, wanted, current) {
             (Kind::Website, wanted, current) => bare(wanted) == bare(current),
             (Kind::Html, wanted, current) => html::essence(wanted.text()) == html::essence(current.text()),
@@ -146,70 +133,40 @@ impl Column {
 }
 
 fn kind(name: &str, model: &str, described: &Value, by: By) -> Result<Kind, Failure> {
-    let relation = || {
-        described
-            .get("relation")
-            .and_then(Value::as_str)
-            .unwrap_or_default()
-            .to_owned()
-    };
+    let relation = || described.get("relation").and_then(Value::as_str).unwrap_or_default().to_owned();
     let number = |value: &Value| value.as_u64().and_then(|number| u32::try_from(number).ok());
-    Ok(
-        match described.get("type").and_then(Value::as_str).unwrap_or_default() {
-            "boolean" => Kind::Flag,
-            "integer" => Kind::Whole,
-            "float" => Kind::Decimal(
-                described
-                    .get("digits")
-                    .and_then(|digits| digits.get(1))
-                    .and_then(number),
-            ),
-            // Rounded to the currency's places; hardly any currency has others than two.
-            "monetary" => Kind::Decimal(Some(2)),
-            "char" if name == "website" => Kind::Website,
-            "char" | "text" => {
-                let size = described
-                    .get("size")
-                    .and_then(Value::as_u64)
-                    .filter(|size| *size > 0);
-                Kind::Text(size.and_then(|size| usize::try_from(size).ok()))
-            }
-            "html" => Kind::Html,
-            "selection" => Kind::Choice(choices(described)),
-            "date" => Kind::Day,
-            "datetime" => Kind::Moment,
-            "many2one" => Kind::Reference {
-                model: relation(),
-                by,
-            },
-            "many2many" => Kind::References {
-                model: relation(),
-                by,
-            },
-            "binary" | "image" => {
-                return Err(refused(name, model, "holds a file")
-                    .advise("take the column out of the mapping: images travel on their own"));
-            }
-            other => {
-                return Err(refused(
-                    name,
-                    model,
-                    &format!("is of type '{other}', which cannot be synchronised"),
-                )
+    Ok(match described.get("type").and_then(Value::as_str).unwrap_or_default() {
+        "boolean" => Kind::Flag,
+        "integer" => Kind::Whole,
+        "float" => Kind::Decimal(described.get("digits").and_then(|digits| digits.get(1)).and_then(number)),
+        // Rounded to the currency's places; hardly any currency has others than two.
+        "monetary" => Kind::Decimal(Some(2)),
+        "char" if name == "website" => Kind::Website,
+        "char" | "text" => {
+            let size = described.get("size").and_then(Value::as_u64).filter(|size| *size > 0);
+            Kind::Text(size.and_then(|size| usize::try_from(size).ok()))
+        }
+        "html" => Kind::Html,
+        "selection" => Kind::Choice(choices(described)),
+        "date" => Kind::Day,
+        "datetime" => Kind::Moment,
+        "many2one" => Kind::Reference { model: relation(), by },
+        "many2many" => Kind::References { model: relation(), by },
+        "binary" | "image" => {
+            return Err(refused(name, model, "holds a file")
+                .advise("take the column out of the mapping: images travel on their own"));
+        }
+        other => {
+            return Err(refused(name, model, &format!("is of type '{other}', which cannot be synchronised"))
                 .advise("take the column out of the mapping"));
-            }
-        },
-    )
+        }
+    })
 }
 
 fn choices(described: &Value) -> Vec<(String, String)> {
     let pairs = described.get("selection").and_then(Value::as_array);
     let text = |value: Option<&Value>| value.and_then(Value::as_str).unwrap_or_default().to_owned();
-    pairs
-        .into_iter()
-        .flatten()
-        .map(|pair| (text(pair.get(0)), text(pair.get(1))))
-        .collect()
+    pairs.into_iter().flatten().map(|pair| (text(pair.get(0)), text(pair.get(1)))).collect()
 }
 
 fn is_true(described: &Value, attribute: &str) -> bool {

@@ -46,11 +46,7 @@ impl Decimal {
             return Self::default();
         }
         let zeros = i32::try_from(digits.len() - short.len()).unwrap_or(0);
-        Self {
-            negative,
-            digits: short.to_owned(),
-            exponent: exponent.saturating_add(zeros),
-        }
+        Self { negative, digits: short.to_owned(), exponent: exponent.saturating_add(zeros) }
     }
 
     /// Rounded to so many places, halves away from zero as Odoo does.
@@ -137,9 +133,7 @@ mod tests {
         ] {
             assert_eq!(decimal(text).to_string(), shown, "{text}");
         }
-        for text in [
-            "", "-", ".", "12,5", "$5", "NaN", "1e99", "0x1", "1.2.3", "1e", "--1",
-        ] {
+        for text in ["", "-", ".", "12,5", "$5", "NaN", "1e99", "0x1", "1.2.3", "1e", "--1"] {
             assert_eq!(Decimal::parse(text), None, "{text}");
         }
     }
@@ -166,10 +160,7 @@ mod tests {
     fn a_float_shows_fifteen_digits() {
         let sent = decimal("1234567890123.456789").as_float_shows();
         assert_eq!(sent, decimal("1234567890123.4568").as_float_shows());
-        assert_ne!(
-            decimal("0.1").as_float_shows(),
-            decimal("0.10000000000001").as_float_shows()
-        );
+        assert_ne!(decimal("0.1").as_float_shows(), decimal("0.10000000000001").as_float_shows());
     }
 
     proptest! {

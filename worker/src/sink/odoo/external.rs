@@ -32,11 +32,7 @@ pub(super) struct ExternalIds {
 
 impl ExternalIds {
     pub(super) fn new(client: OdooClient, prefix: &str, model: &str) -> Self {
-        Self {
-            client,
-            prefix: prefix.to_owned(),
-            model: model.to_owned(),
-        }
+        Self { client, prefix: prefix.to_owned(), model: model.to_owned() }
     }
 
     /// What these names stand for; a name that is not there is left out. Names of other models come too: Odoo has each name
@@ -50,11 +46,8 @@ impl ExternalIds {
         let mut naming: HashMap<i64, Vec<i64>> = HashMap::new();
         for ids in ids.chunks(LOOK_UP) {
             let mut search = SearchRead::new(DATA);
-            search.domain = json!([
-                ["module", "=", self.prefix],
-                ["model", "=", self.model],
-                ["res_id", "in", ids]
-            ]);
+            search.domain =
+                json!([["module", "=", self.prefix], ["model", "=", self.model], ["res_id", "in", ids]]);
             search.fields = vec!["res_id".to_owned()];
             for row in self.client.search_read(&search).await? {
                 if let (Some(row), Some(id)) = (number(&row, "id"), number(&row, "res_id")) {
@@ -76,10 +69,7 @@ impl ExternalIds {
                 ("res_id", (*id).into()),
                 ("noupdate", false.into()),
             ];
-            cells
-                .map(|(key, value)| (key.to_owned(), value))
-                .into_iter()
-                .collect()
+            cells.map(|(key, value)| (key.to_owned(), value)).into_iter().collect()
         };
         let rows: Vec<Row> = named.iter().map(row).collect();
         self.client.create(DATA, &rows).await
@@ -94,11 +84,8 @@ impl ExternalIds {
     pub(super) async fn count(&self, entity: &str) -> Result<u64, Failure> {
         // '_' stands for any character in a pattern of Odoo unless it is escaped.
         let pattern = format!("{}\\_%", entity.replace('_', "\\_"));
-        let domain = json!([
-            ["module", "=", self.prefix],
-            ["model", "=", self.model],
-            ["name", "=like", pattern]
-        ]);
+        let domain =
+            json!([["module", "=", self.prefix], ["model", "=", self.model], ["name", "=like", pattern]]);
         self.client.search_count(DATA, &domain).await
     }
 }
@@ -116,12 +103,9 @@ pub(super) async fn look_up(
         search.fields = ["name", "model", "res_id"].map(str::to_owned).to_vec();
         for row in client.search_read(&search).await? {
             let text = |key: &str| row.get(key).and_then(Value::as_str).map(str::to_owned);
-            if let (Some(name), Some(model), Some(id), Some(row)) = (
-                text("name"),
-                text("model"),
-                number(&row, "res_id"),
-                number(&row, "id"),
-            ) {
+            if let (Some(name), Some(model), Some(id), Some(row)) =
+                (text("name"), text("model"), number(&row, "res_id"), number(&row, "id"))
+            {
                 found.insert(name, Target { row, model, id });
             }
         }

@@ -32,13 +32,8 @@ pub struct OdooImages {
 impl OdooImages {
     /// The images of `model`.
     pub fn new(client: &OdooClient, model: &str) -> Self {
-        let archived_too = [("active_test".to_owned(), Value::Bool(false))]
-            .into_iter()
-            .collect();
-        Self {
-            client: client.with_context(archived_too),
-            model: model.to_owned(),
-        }
+        let archived_too = [("active_test".to_owned(), Value::Bool(false))].into_iter().collect();
+        Self { client: client.with_context(archived_too), model: model.to_owned() }
     }
 }
 
@@ -55,11 +50,8 @@ impl ImageSink for OdooImages {
 
 fn record_id(sink_id: &str) -> Result<i64, Failure> {
     sink_id.parse().map_err(|error| {
-        Failure::permanent(
-            Reason::Undecodable,
-            format!("'{sink_id}' is no id of an Odoo record"),
-        )
-        .because(error)
+        Failure::permanent(Reason::Undecodable, format!("'{sink_id}' is no id of an Odoo record"))
+            .because(error)
     })
 }
 
@@ -97,15 +89,9 @@ async fn templates(client: &OdooClient, ids: &[i64]) -> Result<HashMap<i64, i64>
     search.domain = json!([["id", "in", ids]]);
     search.fields = vec!["product_tmpl_id".to_owned()];
     let rows = client.search_read(&search).await?;
-    let template = |row: &Row| {
-        row.get("product_tmpl_id")
-            .and_then(|pair| pair.get(0))
-            .and_then(Value::as_i64)
-    };
-    Ok(rows
-        .iter()
-        .filter_map(|row| Some((number(row, "id")?, template(row)?)))
-        .collect())
+    let template =
+        |row: &Row| row.get("product_tmpl_id").and_then(|pair| pair.get(0)).and_then(Value::as_i64);
+    Ok(rows.iter().filter_map(|row| Some((number(row, "id")?, template(row)?))).collect())
 }
 
 /// Without `res_field` in the domain Odoo shows no attachment of a field at all.
@@ -116,18 +102,11 @@ async fn attachments(
     ids: &[i64],
 ) -> Result<HashMap<i64, String>, Failure> {
     let mut search = SearchRead::new("ir.attachment");
-    search.domain = json!([
-        ["res_model", "=", model],
-        ["res_field", "=", field],
-        ["res_id", "in", ids]
-    ]);
+    search.domain = json!([["res_model", "=", model], ["res_field", "=", field], ["res_id", "in", ids]]);
     search.fields = ["res_id", "checksum"].map(str::to_owned).to_vec();
     let rows = client.search_read(&search).await?;
     let hash = |row: &Row| row.get("checksum").and_then(Value::as_str).map(str::to_owned);
-    Ok(rows
-        .iter()
-        .filter_map(|row| Some((number(row, "res_id")?, hash(row)?)))
-        .collect())
+    Ok(rows.iter().filter_map(|row| Some((number(row, "res_id")?, hash(row)?))).collect())
 }
 
 /// Writes an image in standard base64, or clears it.
@@ -143,8 +122,5 @@ pub(super) async fn write(
         None => Value::Bool(false),
     };
     let values: Row = std::iter::once((IMAGE.to_owned(), image)).collect();
-    client
-        .write(model, &[id], &values)
-        .await
-        .map_err(|failure| outcome_unknown(&failure))
+    client.write(model, &[id], &values).await.map_err(|failure| outcome_unknown(&failure))
 }

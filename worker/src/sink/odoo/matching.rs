@@ -97,11 +97,7 @@ async fn search(
     let found = rows.iter().filter_map(|row| {
         let text = |name: &str| row.get(name).and_then(Value::as_str).map(str::to_owned);
         let id = number(row, "id")?;
-        Some(Match {
-            id,
-            shown: text("display_name").unwrap_or_default(),
-            value: text(&key.field)?,
-        })
+        Some(Match { id, shown: text("display_name").unwrap_or_default(), value: text(&key.field)? })
     });
     Ok(found.collect())
 }
@@ -131,18 +127,12 @@ fn judge(
 }
 
 fn ambiguous(key: &Column, value: &str, all: &[&Match], seekers: &[&Seeker]) -> Failure {
-    let shown: Vec<String> = all
-        .iter()
-        .take(5)
-        .map(|found| format!("'{}' (id {})", found.shown, found.id))
-        .collect();
+    let shown: Vec<String> =
+        all.iter().take(5).map(|found| format!("'{}' (id {})", found.shown, found.id)).collect();
     let shown = shown.join(", ");
     let (label, name) = (&key.label, &key.name);
     let what = if all.len() > 1 {
-        format!(
-            "{} records of Odoo have {label} '{value}' (column '{name}'): {shown}",
-            all.len()
-        )
+        format!("{} records of Odoo have {label} '{value}' (column '{name}'): {shown}", all.len())
     } else {
         let keys: Vec<&str> = seekers.iter().take(5).map(|seeker| seeker.key.as_str()).collect();
         format!(
@@ -157,19 +147,11 @@ fn ambiguous(key: &Column, value: &str, all: &[&Match], seekers: &[&Seeker]) -> 
 /// Gives found records their external ids, and makes sure that none got another one at the same time: then both are taken
 /// back, and one of them wins the next attempt.
 async fn tie(names: &ExternalIds, found: &[(&Seeker, i64)]) -> Result<Verdicts, Failure> {
-    let named: Vec<(&str, i64)> = found
-        .iter()
-        .map(|(seeker, id)| (seeker.name.as_str(), *id))
-        .collect();
+    let named: Vec<(&str, i64)> = found.iter().map(|(seeker, id)| (seeker.name.as_str(), *id)).collect();
     let mut verdicts = Verdicts::new();
     let mut made: Vec<(usize, i64, i64)> = Vec::new();
     match names.bind(&named).await {
-        Ok(rows) => made.extend(
-            found
-                .iter()
-                .zip(rows)
-                .map(|((seeker, id), row)| (seeker.row, *id, row)),
-        ),
+        Ok(rows) => made.extend(found.iter().zip(rows).map(|((seeker, id), row)| (seeker.row, *id, row))),
         Err(failure) if failure.class != Class::Permanent => return Err(outcome_unknown(&failure)),
         Err(_) => {
             for ((seeker, id), name) in found.iter().zip(&named) {
@@ -185,17 +167,13 @@ async fn tie(names: &ExternalIds, found: &[(&Seeker, i64)]) -> Result<Verdicts, 
     let ids: Vec<i64> = made.iter().map(|(_, id, _)| *id).collect();
     let naming = names.naming(&ids).await?;
     let is_alone = |id: &i64| naming.get(id).is_none_or(|rows| rows.len() <= 1);
-    let withdrawn: Vec<i64> = made
-        .iter()
-        .filter(|(_, id, _)| !is_alone(id))
-        .map(|(_, _, row)| *row)
-        .collect();
+    let withdrawn: Vec<i64> =
+        made.iter().filter(|(_, id, _)| !is_alone(id)).map(|(_, _, row)| *row).collect();
     if !withdrawn.is_empty() {
         names.unbind(&withdrawn).await?;
     }
     verdicts.extend(
-        made.into_iter()
-            .map(|(row, id, _)| (row, if is_alone(&id) { Ok(id) } else { Err(overtaken()) })),
+        made.into_iter().map(|(row, id, _)| (row, if is_alone(&id) { Ok(id) } else { Err(overtaken()) })),
     );
     Ok(verdicts)
 }
@@ -203,18 +181,11 @@ async fn tie(names: &ExternalIds, found: &[(&Seeker, i64)]) -> Result<Verdicts, 
 /// Why a name could not be given: it may be there by now.
 async fn refused(names: &ExternalIds, name: &str, failure: Failure) -> Result<Failure, Failure> {
     let there = names.look_up(&[name.to_owned()]).await?;
-    Ok(if there.contains_key(name) {
-        overtaken()
-    } else {
-        failure
-    })
+    Ok(if there.contains_key(name) { overtaken() } else { failure })
 }
 
 fn overtaken() -> Failure {
-    Failure::transient(
-        Reason::Conflict,
-        "another worker gave the record an external id at the same time",
-    )
+    Failure::transient(Reason::Conflict, "another worker gave the record an external id at the same time")
 }
 
 /// The value that a cell is looked for by.
@@ -229,20 +200,11 @@ mod tests {
     use proptest::prelude::*;
 
     fn seeker(row: usize, value: &str) -> Seeker {
-        Seeker {
-            row,
-            key: format!("k{row}"),
-            name: format!("item_k{row}"),
-            values: vec![value.to_owned()],
-        }
+        Seeker { row, key: format!("k{row}"), name: format!("item_k{row}"), values: vec![value.to_owned()] }
     }
 
     fn found(id: i64, value: &str) -> Match {
-        Match {
-            id,
-            shown: format!("[{value}] Thing {id}"),
-            value: value.to_owned(),
-        }
+        Match { id, shown: format!("[{value}] Thing {id}"), value: value.to_owned() }
     }
 
     fn judged(seekers: &[Seeker], matches: &[Match], taken: &[i64]) -> HashMap<usize, Result<i64, String>> {
@@ -265,27 +227,16 @@ mod tests {
     fn several_matches_are_named() {
         let verdicts = judged(&[seeker(0, "A")], &[found(7, "A"), found(8, "A")], &[8]);
         let told = verdicts[&0].as_ref().unwrap_err();
-        assert!(
-            told.contains("'[A] Thing 7' (id 7), '[A] Thing 8' (id 8)"),
-            "{told}"
-        );
+        assert!(told.contains("'[A] Thing 7' (id 7), '[A] Thing 8' (id 8)"), "{told}");
     }
 
     #[test]
     fn key_that_two_records_of_the_source_have_finds_nobody() {
         let seekers = [seeker(0, "A"), seeker(1, "A")];
         let verdicts = judged(&seekers, &[found(7, "A")], &[]);
-        assert!(
-            verdicts[&0]
-                .as_ref()
-                .unwrap_err()
-                .contains("2 records of the source")
-        );
+        assert!(verdicts[&0].as_ref().unwrap_err().contains("2 records of the source"));
         assert!(verdicts[&1].as_ref().unwrap_err().contains("k0, k1"));
-        assert!(
-            judged(&seekers, &[found(7, "A")], &[7]).is_empty(),
-            "ours already: both are new"
-        );
+        assert!(judged(&seekers, &[found(7, "A")], &[7]).is_empty(), "ours already: both are new");
     }
 
     proptest! {

@@ -30,17 +30,10 @@ impl Namesake {
 pub(super) fn choose(name: &str, namesakes: &[Namesake], fields: usize) -> Result<i64, Unresolved> {
     for field in 0..fields {
         let is_called = |namesake: &&Namesake| {
-            namesake
-                .texts
-                .get(field)
-                .is_some_and(|text| text.as_deref() == Some(name))
+            namesake.texts.get(field).is_some_and(|text| text.as_deref() == Some(name))
         };
         let all: Vec<&Namesake> = namesakes.iter().filter(is_called).collect();
-        let active: Vec<&Namesake> = all
-            .iter()
-            .copied()
-            .filter(|namesake| namesake.is_active)
-            .collect();
+        let active: Vec<&Namesake> = all.iter().copied().filter(|namesake| namesake.is_active).collect();
         match (all.as_slice(), active.as_slice()) {
             ([], _) => {}
             ([one], _) | (_, [one]) => return Ok(one.id),
@@ -55,11 +48,7 @@ mod tests {
     use super::*;
 
     fn namesake(id: i64, is_active: bool, texts: [&str; 2]) -> Namesake {
-        Namesake {
-            id,
-            is_active,
-            texts: texts.map(|text| Some(text.to_owned())).to_vec(),
-        }
+        Namesake { id, is_active, texts: texts.map(|text| Some(text.to_owned())).to_vec() }
     }
 
     #[test]

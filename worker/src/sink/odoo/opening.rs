@@ -15,10 +15,8 @@ pub(super) fn find_columns(names: &[String], model: &str, fields: &Row) -> Resul
     for name in names {
         let column = Column::find(name, model, fields)?;
         if let Some(other) = found.iter().find(|other| other.field == column.field) {
-            let what = format!(
-                "columns '{}' and '{name}' are both field '{}' of Odoo",
-                other.name, column.field
-            );
+            let what =
+                format!("columns '{}' and '{name}' are both field '{}' of Odoo", other.name, column.field);
             return Err(Failure::systemic(Reason::Field, what).advise("keep one of them"));
         }
         if column.field == ACTIVE && column.kind != Kind::Flag {
@@ -37,17 +35,14 @@ pub(super) fn find_columns(names: &[String], model: &str, fields: &Row) -> Resul
 pub(super) fn find_keys(names: &[String], columns: &[Column]) -> Result<Vec<usize>, Failure> {
     let find = |name: &String| {
         let found = columns.iter().position(|column| column.name == *name);
-        let is_text = |at: &usize| {
-            columns
-                .get(*at)
-                .is_some_and(|column| matches!(column.kind, Kind::Text(_)))
-        };
+        let is_text =
+            |at: &usize| columns.get(*at).is_some_and(|column| matches!(column.kind, Kind::Text(_)));
         match (found, found.filter(is_text)) {
             (_, Some(at)) => Ok(at),
-            (Some(_), None) => Err(Failure::configuration(format!(
-                "records cannot be matched by '{name}': it is no text"
-            ))
-            .advise("match by a column such as default_code, barcode or name")),
+            (Some(_), None) => {
+                Err(Failure::configuration(format!("records cannot be matched by '{name}': it is no text"))
+                    .advise("match by a column such as default_code, barcode or name"))
+            }
             (None, None) => {
                 let known: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
                 Err(Failure::configuration(format!(
@@ -74,12 +69,8 @@ pub(super) async fn check_prefix(client: &OdooClient, settings: &OdooSinkSetting
 /// Binding found records takes the right to make external ids, too; `load` makes its own without it.
 pub(super) async fn check_rights(client: &OdooClient, settings: &OdooSinkSettings) -> Result<(), Failure> {
     let model = settings.model.as_str();
-    let mut needed = vec![
-        (model, Access::Read),
-        (model, Access::Create),
-        (model, Access::Write),
-        (DATA, Access::Read),
-    ];
+    let mut needed =
+        vec![(model, Access::Read), (model, Access::Create), (model, Access::Write), (DATA, Access::Read)];
     if !settings.match_by.is_empty() {
         needed.push((DATA, Access::Create));
     }
@@ -88,10 +79,7 @@ pub(super) async fn check_rights(client: &OdooClient, settings: &OdooSinkSetting
             continue;
         }
         let user = client.place().user();
-        let who = user.map_or_else(
-            || "the user of the API key".to_owned(),
-            |user| format!("user '{user}'"),
-        );
+        let who = user.map_or_else(|| "the user of the API key".to_owned(), |user| format!("user '{user}'"));
         let what = format!("{who} may not {} records of '{model}'", access.as_str());
         return Err(Failure::systemic(Reason::Rights, what).advise(if model == DATA {
             "give the user the right Administration / Access Rights in Odoo: external ids are kept there"

@@ -79,19 +79,14 @@ fn write(columns: &[Column], same: &[&Difference]) -> Option<Change> {
     let values: Row = first.cells.iter().filter_map(value).collect();
     Some(Change {
         rows: same.iter().map(|difference| difference.row).collect(),
-        what: What::Write {
-            ids: same.iter().map(|difference| difference.id).collect(),
-            values,
-        },
+        what: What::Write { ids: same.iter().map(|difference| difference.id).collect(), values },
     })
 }
 
 fn load(columns: &[Column], positions: &[usize], rows: &[&Difference]) -> Change {
     let cells = |difference: &&Difference| {
         let id = Value::String(difference.id.to_string());
-        std::iter::once(id)
-            .chain(difference.cells.iter().map(|(_, cell)| cell.for_load()))
-            .collect()
+        std::iter::once(id).chain(difference.cells.iter().map(|(_, cell)| cell.for_load())).collect()
     };
     Change {
         rows: rows.iter().map(|difference| difference.row).collect(),
@@ -111,9 +106,7 @@ pub(super) fn inserts(columns: &[Column], inserts: &[Insert]) -> Vec<Change> {
     }
     let cells = |insert: &&Insert| {
         let id = Value::String(insert.external_id.clone());
-        std::iter::once(id)
-            .chain(insert.cells.iter().map(|(_, cell)| cell.for_load()))
-            .collect()
+        std::iter::once(id).chain(insert.cells.iter().map(|(_, cell)| cell.for_load())).collect()
     };
     let change = |(positions, group): (Vec<usize>, Vec<&Insert>)| Change {
         rows: group.iter().map(|insert| insert.row).collect(),
@@ -126,10 +119,7 @@ pub(super) fn inserts(columns: &[Column], inserts: &[Insert]) -> Vec<Change> {
 }
 
 fn headings(id: &str, columns: &[Column], positions: &[usize]) -> Vec<String> {
-    let names = positions
-        .iter()
-        .filter_map(|position| columns.get(*position))
-        .map(Column::heading);
+    let names = positions.iter().filter_map(|position| columns.get(*position)).map(Column::heading);
     std::iter::once(id.to_owned()).chain(names).collect()
 }
 
@@ -154,11 +144,7 @@ mod tests {
             };
             (*position, cell)
         };
-        Difference {
-            row,
-            id: 100 + i64::try_from(row).unwrap(),
-            cells: cells.iter().map(cell).collect(),
-        }
+        Difference { row, id: 100 + i64::try_from(row).unwrap(), cells: cells.iter().map(cell).collect() }
     }
 
     #[test]
@@ -166,31 +152,19 @@ mod tests {
         let rows: Vec<_> = (0..3).map(|row| difference(row, &[(2, "0")])).collect();
         let changes = updates(&columns(), &rows);
         assert_eq!(changes.len(), 1);
-        let What::Write { ids, values } = &changes[0].what else {
-            panic!("{changes:?}")
-        };
-        assert_eq!(
-            (ids.as_slice(), json!(values)),
-            ([100, 101, 102].as_slice(), json!({"sale_ok": false}))
-        );
+        let What::Write { ids, values } = &changes[0].what else { panic!("{changes:?}") };
+        assert_eq!((ids.as_slice(), json!(values)), ([100, 101, 102].as_slice(), json!({"sale_ok": false})));
     }
 
     #[test]
     fn rows_with_other_values_are_one_load_of_the_changed_columns() {
-        let rows = [
-            difference(0, &[(1, "1.5")]),
-            difference(1, &[(1, "2")]),
-            difference(2, &[(0, "a"), (1, "2")]),
-        ];
+        let rows =
+            [difference(0, &[(1, "1.5")]), difference(1, &[(1, "2")]), difference(2, &[(0, "a"), (1, "2")])];
         let changes = updates(&columns(), &rows);
         assert_eq!(changes.len(), 2);
-        let What::Write { values, .. } = &changes[0].what else {
-            panic!("{changes:?}")
-        };
+        let What::Write { values, .. } = &changes[0].what else { panic!("{changes:?}") };
         assert_eq!(json!(values).to_string(), r#"{"name":"a","list_price":2}"#);
-        let What::Load { headings, cells } = &changes[1].what else {
-            panic!("{changes:?}")
-        };
+        let What::Load { headings, cells } = &changes[1].what else { panic!("{changes:?}") };
         assert_eq!(*headings, [".id", "list_price"]);
         assert_eq!(json!(cells), json!([["100", "1.5"], ["101", "2"]]));
     }
@@ -203,9 +177,7 @@ mod tests {
             cells: vec![(0, Cell::Text("a".to_owned())), (1, Cell::Empty)],
         };
         let changes = inserts(&columns(), &[insert]);
-        let What::Load { headings, cells } = &changes[0].what else {
-            panic!("{changes:?}")
-        };
+        let What::Load { headings, cells } = &changes[0].what else { panic!("{changes:?}") };
         assert_eq!(*headings, ["id", "name", "list_price"]);
         assert_eq!(json!(cells), json!([["zoho.item_1", "a", ""]]));
     }

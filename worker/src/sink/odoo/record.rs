@@ -38,15 +38,7 @@ impl<'a> Record<'a> {
             }
         };
         let wanted = columns.iter().map(&mut read).collect();
-        Self {
-            job,
-            wanted,
-            cells: Vec::new(),
-            id: None,
-            is_created: false,
-            is_written: false,
-            failure,
-        }
+        Self { job, wanted, cells: Vec::new(), id: None, is_created: false, is_written: false, failure }
     }
 
     /// Puts what references lead to in their place; one that leads nowhere fails the record.
@@ -64,12 +56,7 @@ impl<'a> Record<'a> {
             let current = Cell::of_odoo(column, current.get(&column.field));
             (!column.is_same(cell, &current)).then(|| (position, cell.clone()))
         };
-        columns
-            .iter()
-            .zip(&self.cells)
-            .enumerate()
-            .filter_map(differs)
-            .collect()
+        columns.iter().zip(&self.cells).enumerate().filter_map(differs).collect()
     }
 
     /// How it ended.
@@ -82,10 +69,7 @@ impl<'a> Record<'a> {
             (false, true) => Outcome::Updated,
             (false, false) => Outcome::Unchanged,
         };
-        Ok(Upserted {
-            outcome,
-            sink_id: self.id.map(|id| id.to_string()),
-        })
+        Ok(Upserted { outcome, sink_id: self.id.map(|id| id.to_string()) })
     }
 }
 
@@ -101,10 +85,8 @@ fn cells(columns: &[Column], wanted: &[Option<Wanted>], found: &Found) -> Result
             Wanted::Named(called) => referred(column, called, found)?,
         };
         if column.lacks(&cell) {
-            let what = format!(
-                "{} is required in Odoo and empty here (column '{}')",
-                column.label, column.name
-            );
+            let what =
+                format!("{} is required in Odoo and empty here (column '{}')", column.label, column.name);
             return Err(Failure::permanent(Reason::BadRecord, what)
                 .advise("fill it in at the source, or give the column a default"));
         }
@@ -145,8 +127,5 @@ pub(super) fn newest(jobs: &[&Job]) -> Vec<usize> {
             })
             .or_insert(at);
     }
-    jobs.iter()
-        .enumerate()
-        .map(|(at, job)| newest.get(&job.key).copied().unwrap_or(at))
-        .collect()
+    jobs.iter().enumerate().map(|(at, job)| newest.get(&job.key).copied().unwrap_or(at)).collect()
 }

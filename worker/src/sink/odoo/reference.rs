@@ -47,12 +47,7 @@ pub(super) struct References {
 
 impl References {
     pub(super) fn new(client: OdooClient) -> Self {
-        Self {
-            client,
-            known: HashMap::new(),
-            since: Instant::now(),
-            described: HashMap::new(),
-        }
+        Self { client, known: HashMap::new(), since: Instant::now(), described: HashMap::new() }
     }
 
     /// Forgets everything: a refused row may have named a record that is gone.
@@ -109,25 +104,18 @@ impl References {
         }
         let mut answers = Vec::with_capacity(called.len());
         let there = self.existing(model, &ids).await?;
-        answers.extend(ids.into_iter().map(|id| {
-            (
-                Called::Id(id),
-                if there.contains(&id) {
-                    Ok(id)
-                } else {
-                    Err(Unresolved::Unknown)
-                },
-            )
-        }));
+        answers.extend(
+            ids.into_iter().map(|id| {
+                (Called::Id(id), if there.contains(&id) { Ok(id) } else { Err(Unresolved::Unknown) })
+            }),
+        );
         let by_name = self.by_name(model, names).await?;
         let unnamed: Vec<String> = by_name
             .iter()
             .filter(|(name, answer)| *answer == Err(Unresolved::Unknown) && looks_external(name))
             .map(|(name, _)| name.clone())
             .collect();
-        let by_external = self
-            .by_external_id(model, external.iter().chain(&unnamed))
-            .await?;
+        let by_external = self.by_external_id(model, external.iter().chain(&unnamed)).await?;
         let external_answer = |name: &String| by_external.get(name).copied().ok_or(Unresolved::Unknown);
         answers.extend(by_name.into_iter().map(|(name, answer)| {
             let answer = answer.or_else(|unresolved| external_answer(&name).map_err(|_| unresolved));
@@ -163,9 +151,8 @@ impl References {
             let targets = look_up(&self.client, module, &names).await?;
             let ids: Vec<i64> = targets.values().map(|target| target.id).collect();
             let there = self.existing(model, &ids).await?;
-            let ours = targets
-                .into_iter()
-                .filter(|(_, target)| target.model == model && there.contains(&target.id));
+            let ours =
+                targets.into_iter().filter(|(_, target)| target.model == model && there.contains(&target.id));
             found.extend(ours.map(|(name, target)| (format!("{module}.{name}"), target.id)));
         }
         Ok(found)
@@ -204,10 +191,7 @@ impl References {
         if let Some(described) = self.described.get(model) {
             return Ok(described.clone());
         }
-        let fields = self
-            .client
-            .fields_get(model, &["type", "store"].map(str::to_owned))
-            .await?;
+        let fields = self.client.fields_get(model, &["type", "store"].map(str::to_owned)).await?;
         let is_stored = |name: &str| {
             let field = fields.get(name);
             let is = |key: &str, value: &Value| field.and_then(|field| field.get(key)) == Some(value);
@@ -230,8 +214,7 @@ fn looks_external(name: &str) -> bool {
     let is_name = |part: &str| {
         part.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') && !part.contains(char::is_whitespace)
     };
-    name.split_once('.')
-        .is_some_and(|(module, name)| is_name(module) && is_name(name))
+    name.split_once('.').is_some_and(|(module, name)| is_name(module) && is_name(name))
 }
 
 /// The failure of a record that refers to what is not there.
@@ -239,10 +222,7 @@ pub(super) fn unresolved(column: &Column, called: &Called, why: &Unresolved) -> 
     let (shown, label) = (called.to_string(), &column.label);
     let (what, advice) = match why {
         Unresolved::Unknown => (
-            format!(
-                "{label} {shown} does not exist in Odoo (column '{}')",
-                column.name
-            ),
+            format!("{label} {shown} does not exist in Odoo (column '{}')", column.name),
             "create it there, or map it to an existing one",
         ),
         Unresolved::Several(ids) => {

@@ -33,14 +33,8 @@ const TAKEN: [&str; 24] = [
 ];
 
 /// Context keys that change what `load` does with a row; they are not for anyone to set.
-const FORBIDDEN_CONTEXT: [&str; 6] = [
-    "mode",
-    "module",
-    "noupdate",
-    "_import_limit",
-    "import_file",
-    "import_set_empty_fields",
-];
+const FORBIDDEN_CONTEXT: [&str; 6] =
+    ["mode", "module", "noupdate", "_import_limit", "import_file", "import_set_empty_fields"];
 
 /// Most records in one `load`: larger batches are no faster (measured on Odoo 17 and 19) and hold locks for longer.
 const LARGEST_BATCH: usize = 500;
@@ -97,11 +91,7 @@ impl OdooSinkSettings {
             let what = format!("a batch has 1 to {LARGEST_BATCH} records, not {}", self.batch);
             return Err(Failure::configuration(what));
         }
-        match self
-            .context
-            .keys()
-            .find(|key| FORBIDDEN_CONTEXT.contains(&key.as_str()))
-        {
+        match self.context.keys().find(|key| FORBIDDEN_CONTEXT.contains(&key.as_str())) {
             Some(key) => Err(Failure::configuration(format!(
                 "the context key '{key}' changes how Odoo takes records in, and may not be set"
             ))

@@ -55,9 +55,7 @@ impl OdooSink {
     ) -> Result<Self, Failure> {
         settings.check()?;
         let client = client.with_context(settings.whole_context());
-        let fields = client
-            .fields_get(&settings.model, &ATTRIBUTES.map(str::to_owned))
-            .await?;
+        let fields = client.fields_get(&settings.model, &ATTRIBUTES.map(str::to_owned)).await?;
         let found = find_columns(columns, &settings.model, &fields)?;
         let match_by = find_keys(&settings.match_by, &found)?;
         check_prefix(&client, &settings).await?;
@@ -76,12 +74,7 @@ impl OdooSink {
 
     /// Names the database, the model and our part of it: state about another one says nothing of this one.
     pub fn identity(&self) -> String {
-        let OdooSinkSettings {
-            model,
-            prefix,
-            entity,
-            ..
-        } = &self.settings;
+        let OdooSinkSettings { model, prefix, entity, .. } = &self.settings;
         format!("{}/{model}/{prefix}.{entity}", self.client.identity())
     }
 
@@ -93,28 +86,15 @@ impl OdooSink {
     /// that the outcome is unknown. The outer failure is the system's and says nothing of any job.
     pub async fn upsert(&mut self, jobs: &[&Job]) -> Result<Vec<Result<Upserted, Failure>>, Failure> {
         let newest = newest(jobs);
-        let working: Vec<usize> = newest
-            .iter()
-            .enumerate()
-            .filter(|(at, best)| at == *best)
-            .map(|(at, _)| at)
-            .collect();
+        let working: Vec<usize> =
+            newest.iter().enumerate().filter(|(at, best)| at == *best).map(|(at, _)| at).collect();
         let batch: Vec<&Job> = working.iter().filter_map(|at| jobs.get(*at).copied()).collect();
         let answers = Batch::new(self, &batch).run().await?;
         let answers: HashMap<usize, Result<Upserted, Failure>> = working.into_iter().zip(answers).collect();
-        let superseded = || {
-            Ok(Upserted {
-                outcome: Outcome::Superseded,
-                sink_id: None,
-            })
-        };
+        let superseded = || Ok(Upserted { outcome: Outcome::Superseded, sink_id: None });
         let answer = |(at, best): (usize, usize)| {
             let is_same = jobs.get(at).map(|job| job.version) == jobs.get(best).map(|job| job.version);
-            answers
-                .get(&best)
-                .filter(|_| is_same)
-                .cloned()
-                .unwrap_or_else(superseded)
+            answers.get(&best).filter(|_| is_same).cloned().unwrap_or_else(superseded)
         };
         Ok(newest.into_iter().enumerate().map(answer).collect())
     }
@@ -151,13 +131,7 @@ impl OdooSink {
         for chunk in all.chunks(LOOK_UP) {
             let mut search = SearchRead::new(&self.settings.model);
             search.domain = json!([["id", "in", chunk], [ACTIVE, "=", !to]]);
-            differing.extend(
-                self.client
-                    .search(&search)
-                    .await?
-                    .into_iter()
-                    .map(|id| (id, true)),
-            );
+            differing.extend(self.client.search(&search).await?.into_iter().map(|id| (id, true)));
         }
         let mut answers: Vec<Result<Outcome, Failure>> =
             keys.iter().map(|_| Ok(Outcome::Unchanged)).collect();
@@ -168,10 +142,7 @@ impl OdooSink {
         });
         let (rows, ids): (Vec<usize>, Vec<i64>) = wanted.unzip();
         let method = if to { "action_unarchive" } else { "action_archive" };
-        let change = Change {
-            rows,
-            what: What::Action { method, ids },
-        };
+        let change = Change { rows, what: What::Action { method, ids } };
         let applied = change.apply(&self.client, &self.settings.model, ARCHIVE).await;
         let is_hopeless = |failure: &Failure| {
             failure.class != Class::Transient && applied.answers.iter().all(|(_, answer)| answer.is_err())
@@ -193,9 +164,7 @@ impl OdooSink {
         let names: Vec<String> = keys.iter().map(|key| self.external_name(key)).collect();
         let targets = self.names.look_up(&names).await?;
         let ours = |(key, name): (&RecordKey, String)| {
-            let target = targets
-                .get(&name)
-                .filter(|target| target.model == self.settings.model)?;
+            let target = targets.get(&name).filter(|target| target.model == self.settings.model)?;
             Some((key.clone(), target.id))
         };
         Ok(keys.iter().zip(names).filter_map(ours).collect())
@@ -205,10 +174,7 @@ impl OdooSink {
     pub async fn unbind(&mut self, key: &RecordKey) -> Result<bool, Failure> {
         let name = self.external_name(key);
         let targets = self.names.look_up(std::slice::from_ref(&name)).await?;
-        match targets
-            .get(&name)
-            .filter(|target| target.model == self.settings.model)
-        {
+        match targets.get(&name).filter(|target| target.model == self.settings.model) {
             Some(target) => self.names.unbind(&[target.row]).await.map(|()| true),
             None => Ok(false),
         }

@@ -12,9 +12,7 @@ impl Split {
     /// A batch of so many rows, in parts of at most `size`.
     pub(super) fn new(rows: usize, size: usize) -> Self {
         let all: Vec<usize> = (0..rows).collect();
-        Self {
-            parts: all.chunks(size.max(1)).map(<[usize]>::to_vec).collect(),
-        }
+        Self { parts: all.chunks(size.max(1)).map(<[usize]>::to_vec).collect() }
     }
 
     /// The next part.
@@ -29,11 +27,8 @@ impl Split {
         if let [row] = part {
             return Some(*row);
         }
-        let (blamed, rest): (Vec<_>, Vec<_>) = part
-            .iter()
-            .copied()
-            .enumerate()
-            .partition(|(position, _)| reported.contains(position));
+        let (blamed, rest): (Vec<_>, Vec<_>) =
+            part.iter().copied().enumerate().partition(|(position, _)| reported.contains(position));
         if blamed.is_empty() {
             let (first, second) = part.split_at_checked(part.len() / 2).unwrap_or((part, &[]));
             self.parts.push_front(second.to_vec());
@@ -44,8 +39,7 @@ impl Split {
             self.parts.push_front(vec![row]);
         }
         if !rest.is_empty() {
-            self.parts
-                .push_front(rest.into_iter().map(|(_, row)| row).collect());
+            self.parts.push_front(rest.into_iter().map(|(_, row)| row).collect());
         }
         None
     }
@@ -79,9 +73,7 @@ mod tests {
     }
 
     fn honest(part: &[usize], bad: &BTreeSet<usize>) -> BTreeSet<usize> {
-        (0..part.len())
-            .filter(|position| bad.contains(&part[*position]))
-            .collect()
+        (0..part.len()).filter(|position| bad.contains(&part[*position])).collect()
     }
 
     #[test]

@@ -30,11 +30,7 @@ impl<'a, 's> Batch<'a, 's> {
     /// Reads the mapped values.
     pub(super) fn new(sink: &'s mut OdooSink, jobs: &[&'a Job]) -> Self {
         let records = jobs.iter().map(|job| Record::new(job, &sink.columns)).collect();
-        Self {
-            sink,
-            records,
-            stopped: None,
-        }
+        Self { sink, records, stopped: None }
     }
 
     /// Finds, compares and writes. The outer failure is the system's, and then nothing was answered for any record.
@@ -46,12 +42,11 @@ impl<'a, 's> Batch<'a, 's> {
         self.update(&differences).await;
         self.insert().await;
         self.archive(&differences).await;
-        if self.records.iter().any(|record| {
-            record
-                .failure
-                .as_ref()
-                .is_some_and(|failure| failure.class == Class::Permanent)
-        }) {
+        if self
+            .records
+            .iter()
+            .any(|record| record.failure.as_ref().is_some_and(|failure| failure.class == Class::Permanent))
+        {
             self.sink.references.forget();
         }
         self.answers()
@@ -59,10 +54,7 @@ impl<'a, 's> Batch<'a, 's> {
 
     /// The records that have not failed, with their places in the batch.
     pub(super) fn open(&self) -> impl Iterator<Item = (usize, &Record<'a>)> {
-        self.records
-            .iter()
-            .enumerate()
-            .filter(|(_, record)| record.failure.is_none())
+        self.records.iter().enumerate().filter(|(_, record)| record.failure.is_none())
     }
 
     pub(super) fn fail(&mut self, row: usize, failure: Failure) {
@@ -81,10 +73,7 @@ impl<'a, 's> Batch<'a, 's> {
                     Some(Wanted::Named(called)),
                 ) = (&column.kind, wanted)
                 {
-                    named
-                        .entry(model.clone())
-                        .or_default()
-                        .extend(called.iter().cloned());
+                    named.entry(model.clone()).or_default().extend(called.iter().cloned());
                 }
             }
         }
@@ -98,10 +87,8 @@ impl<'a, 's> Batch<'a, 's> {
 
     /// Looks the external ids up.
     async fn locate(&mut self) -> Result<(), Failure> {
-        let names: Vec<String> = self
-            .open()
-            .map(|(_, record)| self.sink.external_name(&record.job.key))
-            .collect();
+        let names: Vec<String> =
+            self.open().map(|(_, record)| self.sink.external_name(&record.job.key)).collect();
         let mut targets = self.sink.names.look_up(&names).await?;
         for record in self.records.iter_mut().filter(|record| record.failure.is_none()) {
             let name = self.sink.settings.external_name(record.job.key.as_str());
@@ -135,25 +122,17 @@ impl<'a, 's> Batch<'a, 's> {
                 row,
                 key: record.job.key.as_str().to_owned(),
                 name: self.sink.external_name(&record.job.key),
-                values: positions
-                    .iter()
-                    .map(|position| matching::sought(cell(position)))
-                    .collect(),
+                values: positions.iter().map(|position| matching::sought(cell(position))).collect(),
             }
         };
-        let seekers: Vec<Seeker> = self
-            .open()
-            .filter(|(_, record)| record.id.is_none())
-            .map(seeker)
-            .collect();
+        let seekers: Vec<Seeker> =
+            self.open().filter(|(_, record)| record.id.is_none()).map(seeker).collect();
         if seekers.is_empty() {
             return Ok(());
         }
         let sink = &*self.sink;
-        let keys: Vec<&Column> = positions
-            .iter()
-            .filter_map(|position| sink.columns.get(*position))
-            .collect();
+        let keys: Vec<&Column> =
+            positions.iter().filter_map(|position| sink.columns.get(*position)).collect();
         let verdicts =
             matching::bind(&sink.client, &sink.names, &sink.settings.model, &keys, seekers).await?;
         for (row, verdict) in verdicts {
@@ -172,11 +151,8 @@ impl<'a, 's> Batch<'a, 's> {
         let current = self.read(&ids).await?;
         let mut differences = Vec::new();
         let sink = &*self.sink;
-        for (row, record) in self
-            .records
-            .iter_mut()
-            .enumerate()
-            .filter(|(_, record)| record.failure.is_none())
+        for (row, record) in
+            self.records.iter_mut().enumerate().filter(|(_, record)| record.failure.is_none())
         {
             let there = record.id.and_then(|id| Some((id, current.get(&id)?)));
             let Some((id, there)) = there else {
@@ -198,18 +174,10 @@ impl<'a, 's> Batch<'a, 's> {
             // Unlike `read`, a search leaves out what the user may not see instead of failing for all.
             let mut search = SearchRead::new(&self.sink.settings.model);
             search.domain = serde_json::json!([["id", "in", ids]]);
-            search.fields = self
-                .sink
-                .columns
-                .iter()
-                .map(|column| column.field.clone())
-                .collect();
+            search.fields = self.sink.columns.iter().map(|column| column.field.clone()).collect();
             search.order = Some("id asc".to_owned());
             let rows = self.sink.client.search_read(&search).await?;
-            current.extend(
-                rows.into_iter()
-                    .filter_map(|row| Some((number(&row, "id")?, row))),
-            );
+            current.extend(rows.into_iter().filter_map(|row| Some((number(&row, "id")?, row))));
         }
         Ok(current)
     }
@@ -218,10 +186,7 @@ impl<'a, 's> Batch<'a, 's> {
     fn answers(self) -> Result<Vec<Result<Upserted, Failure>>, Failure> {
         let Self { records, stopped, .. } = self;
         let is_its_own = |record: &Record<'_>| {
-            record
-                .failure
-                .as_ref()
-                .is_none_or(|failure| failure.class == Class::Permanent)
+            record.failure.as_ref().is_none_or(|failure| failure.class == Class::Permanent)
         };
         if let Some(failure) = stopped.filter(|failure| failure.class != Class::Transient)
             && !records.iter().any(is_its_own)

@@ -19,20 +19,11 @@ impl<'a> Batch<'a, '_> {
     pub(super) async fn update(&mut self, differences: &[Difference]) {
         let active = self.sink.active;
         let fields = |difference: &Difference| {
-            let cells = difference
-                .cells
-                .iter()
-                .filter(|(position, _)| Some(*position) != active);
-            Difference {
-                cells: cells.cloned().collect(),
-                ..*difference
-            }
+            let cells = difference.cells.iter().filter(|(position, _)| Some(*position) != active);
+            Difference { cells: cells.cloned().collect(), ..*difference }
         };
-        let mut differences: Vec<Difference> = differences
-            .iter()
-            .map(fields)
-            .filter(|difference| !difference.cells.is_empty())
-            .collect();
+        let mut differences: Vec<Difference> =
+            differences.iter().map(fields).filter(|difference| !difference.cells.is_empty()).collect();
         self.send(&differences).await;
         let sent = differences.len();
         differences.retain(|difference| self.is_refused(difference.row));
@@ -68,16 +59,11 @@ impl<'a> Batch<'a, '_> {
             Insert {
                 row,
                 external_id: format!("{prefix}.{}", self.sink.external_name(&record.job.key)),
-                cells: cells
-                    .filter_map(|(position, cell)| Some((position, cell?)))
-                    .collect(),
+                cells: cells.filter_map(|(position, cell)| Some((position, cell?))).collect(),
             }
         };
-        let inserts: Vec<Insert> = self
-            .open()
-            .filter(|(_, record)| record.id.is_none())
-            .map(insert)
-            .collect();
+        let inserts: Vec<Insert> =
+            self.open().filter(|(_, record)| record.id.is_none()).map(insert).collect();
         for change in plan::inserts(&self.sink.columns, &inserts) {
             let created = |record: &mut Record<'_>, id| (record.id, record.is_created) = (Some(id), true);
             self.apply(change, created).await;
@@ -105,13 +91,9 @@ impl<'a> Batch<'a, '_> {
         for (method, records) in [("action_archive", archived), ("action_unarchive", back)] {
             if !records.is_empty() {
                 let (rows, ids) = records.into_iter().unzip();
-                self.apply(
-                    Change {
-                        rows,
-                        what: What::Action { method, ids },
-                    },
-                    |record, _| record.is_written = true,
-                )
+                self.apply(Change { rows, what: What::Action { method, ids } }, |record, _| {
+                    record.is_written = true;
+                })
                 .await;
             }
         }
@@ -121,19 +103,15 @@ impl<'a> Batch<'a, '_> {
     async fn apply(&mut self, change: Change, done: impl Fn(&mut Record<'a>, i64)) {
         if let Some(failure) = &self.stopped {
             let failure = not_sent(failure);
-            change
-                .rows
-                .iter()
-                .for_each(|row| self.fail(*row, failure.clone()));
+            change.rows.iter().for_each(|row| self.fail(*row, failure.clone()));
             return;
         }
         let size = match change.what {
             What::Load { .. } => self.sink.settings.batch,
             What::Write { .. } | What::Action { .. } => WRITE,
         };
-        let Applied { answers, stopped } = change
-            .apply(&self.sink.client, &self.sink.settings.model, size)
-            .await;
+        let Applied { answers, stopped } =
+            change.apply(&self.sink.client, &self.sink.settings.model, size).await;
         self.stopped = stopped;
         for (row, answer) in answers {
             match (answer, self.records.get_mut(row)) {

@@ -81,10 +81,7 @@ fn acknowledged(site: &Site) -> (Vec<Model>, Vec<(u64, Model)>) {
 
 fn segment(site: &Site) -> PathBuf {
     let names = super::super::place::names(&site.sidecar());
-    let name = names
-        .iter()
-        .find(|name| name.to_string_lossy().starts_with("journal-"))
-        .unwrap();
+    let name = names.iter().find(|name| name.to_string_lossy().starts_with("journal-")).unwrap();
     site.sidecar().join(name)
 }
 
@@ -95,9 +92,7 @@ fn a_journal_cut_anywhere_recovers_everything_acknowledged_before_the_cut() {
     let length = batches.last().unwrap().0;
     let mut reached = 0;
     // Every fifth byte (each try costs a dozen fsyncs), and around the ends of batches.
-    let ends = batches
-        .iter()
-        .flat_map(|(end, _)| [end.saturating_sub(1), *end, *end + 1]);
+    let ends = batches.iter().flat_map(|(end, _)| [end.saturating_sub(1), *end, *end + 1]);
     let mut cuts: Vec<u64> = (0..length).step_by(5).chain(ends).collect();
     cuts.sort_unstable();
     for cut in cuts.into_iter().filter(|cut| *cut <= length) {
@@ -105,9 +100,7 @@ fn a_journal_cut_anywhere_recovers_everything_acknowledged_before_the_cut() {
         let file = File::options().write(true).open(segment(&copy)).unwrap();
         file.set_len(cut).unwrap();
         let text = copy.settle();
-        let state = rows
-            .iter()
-            .position(|model| expected_text(model, JsonFormat::Array) == text);
+        let state = rows.iter().position(|model| expected_text(model, JsonFormat::Array) == text);
         let state = state.unwrap_or_else(|| panic!("cut at {cut}: {text}"));
         assert!(state >= reached, "cut at {cut}");
         reached = state;
@@ -123,11 +116,7 @@ fn a_torn_tail_of_zeros_or_noise_is_cut_and_writing_goes_on() {
     let site = Site::new(JsonFormat::Array);
     let (_, batches) = acknowledged(&site);
     let model = &batches.last().unwrap().1;
-    for tail in [
-        &[0_u8; 100][..],
-        &[0xff; 7],
-        &[40, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 9],
-    ] {
+    for tail in [&[0_u8; 100][..], &[0xff; 7], &[40, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 9]] {
         let copy = site.crash();
         let mut bytes = std::fs::read(segment(&copy)).unwrap();
         bytes.extend(tail);

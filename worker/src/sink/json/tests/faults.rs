@@ -22,15 +22,8 @@ fn a_full_disk_during_upsert_loses_nothing_and_is_over_when_there_is_space() {
         let full = try_upsert(&mut sink, &second);
         room::set(None);
         if let Err(failure) = full {
-            assert_eq!(
-                (failure.class, failure.reason),
-                (Class::Systemic, Reason::DiskFull)
-            );
-            assert_eq!(
-                site.crash().settle(),
-                expected_text(&model, JsonFormat::Array),
-                "space {space}"
-            );
+            assert_eq!((failure.class, failure.reason), (Class::Systemic, Reason::DiskFull));
+            assert_eq!(site.crash().settle(), expected_text(&model, JsonFormat::Array), "space {space}");
             assert_eq!(sink.records(), 6);
             let expected = expected_outcomes(&mut model, &second);
             assert_eq!(upsert(&mut sink, &second), expected, "space {space}");
@@ -39,11 +32,7 @@ fn a_full_disk_during_upsert_loses_nothing_and_is_over_when_there_is_space() {
             expected_outcomes(&mut model, &second);
         }
         drop(sink);
-        assert_eq!(
-            site.settle(),
-            expected_text(&model, JsonFormat::Array),
-            "space {space}"
-        );
+        assert_eq!(site.settle(), expected_text(&model, JsonFormat::Array), "space {space}");
     }
     assert!(reached_success);
 }
@@ -71,32 +60,16 @@ fn a_full_disk_during_flush_leaves_the_old_file() {
                 assert_eq!(failure.reason, Reason::DiskFull);
                 // The last write of a flush comes after the rename.
                 if site.text() != before {
-                    assert_eq!(
-                        site.text(),
-                        expected_text(&model, JsonFormat::Array),
-                        "space {space}"
-                    );
+                    assert_eq!(site.text(), expected_text(&model, JsonFormat::Array), "space {space}");
                 }
             }
         }
-        assert_eq!(
-            site.crash().settle(),
-            expected_text(&model, JsonFormat::Array),
-            "space {space}"
-        );
+        assert_eq!(site.crash().settle(), expected_text(&model, JsonFormat::Array), "space {space}");
         upsert(&mut sink, &[(30, 1)]);
         model.insert(30, 1);
-        assert_eq!(
-            site.crash().settle(),
-            expected_text(&model, JsonFormat::Array),
-            "space {space}"
-        );
+        assert_eq!(site.crash().settle(), expected_text(&model, JsonFormat::Array), "space {space}");
         sink.flush().unwrap();
-        assert_eq!(
-            site.text(),
-            expected_text(&model, JsonFormat::Array),
-            "space {space}"
-        );
+        assert_eq!(site.text(), expected_text(&model, JsonFormat::Array), "space {space}");
     }
     assert!(reached_success);
 }
@@ -137,10 +110,7 @@ fn a_paused_writer_whose_lock_was_removed_overwrites_nothing() {
     upsert(&mut newer, &[(1, 2)]);
     newer.flush().unwrap();
     let text = site.text();
-    assert_eq!(
-        try_upsert(&mut paused, &[(1, 3)]).unwrap_err().reason,
-        Reason::Locked
-    );
+    assert_eq!(try_upsert(&mut paused, &[(1, 3)]).unwrap_err().reason, Reason::Locked);
     assert_eq!(paused.flush().unwrap_err().reason, Reason::Locked);
     assert_eq!(site.text(), text);
     upsert(&mut newer, &[(2, 2)]);

@@ -24,10 +24,8 @@ fn values((id, content): Row) -> Values {
 }
 
 fn expected_text(model: &Model, format: JsonFormat) -> String {
-    let records: Vec<String> = model
-        .iter()
-        .map(|(id, content)| serde_json::to_string(&values((*id, *content))).unwrap())
-        .collect();
+    let records: Vec<String> =
+        model.iter().map(|(id, content)| serde_json::to_string(&values((*id, *content))).unwrap()).collect();
     match format {
         JsonFormat::Lines if records.is_empty() => String::new(),
         JsonFormat::Lines => records.join("\n") + "\n",
@@ -44,10 +42,7 @@ struct Site {
 
 impl Site {
     fn new(format: JsonFormat) -> Self {
-        Self {
-            folder: tempfile::tempdir().unwrap(),
-            format,
-        }
+        Self { folder: tempfile::tempdir().unwrap(), format }
     }
 
     fn holding(text: &str) -> Self {
@@ -65,10 +60,7 @@ impl Site {
     }
 
     fn settings(&self) -> JsonSettings {
-        JsonSettings {
-            format: self.format,
-            ..JsonSettings::new(self.visible())
-        }
+        JsonSettings { format: self.format, ..JsonSettings::new(self.visible()) }
     }
 
     fn open(&self) -> (JsonSink, Found) {
@@ -120,10 +112,7 @@ fn copy_folder(from: &Path, to: &Path) {
 
 fn try_upsert(sink: &mut JsonSink, rows: &[Row]) -> Result<Vec<Outcome>, shared::failure::Failure> {
     let owned: Vec<(RecordKey, Values)> = rows.iter().map(|row| (row.0.into(), values(*row))).collect();
-    let rows: Vec<JsonRow<'_>> = owned
-        .iter()
-        .map(|(key, values)| JsonRow { key, values })
-        .collect();
+    let rows: Vec<JsonRow<'_>> = owned.iter().map(|(key, values)| JsonRow { key, values }).collect();
     Ok(sink.upsert(&rows)?.into_iter().map(Result::unwrap).collect())
 }
 

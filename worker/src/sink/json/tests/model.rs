@@ -26,13 +26,7 @@ fn step() -> impl Strategy<Value = Step> {
 fn run(format: JsonFormat, merge_after_bytes: u64, steps: Vec<Step>) {
     let mut site = Site::new(format);
     let mut model = Model::new();
-    let open = |site: &Site| {
-        JsonSink::open(JsonSettings {
-            merge_after_bytes,
-            ..site.settings()
-        })
-        .unwrap()
-    };
+    let open = |site: &Site| JsonSink::open(JsonSettings { merge_after_bytes, ..site.settings() }).unwrap();
     let (mut sink, found) = open(&site);
     assert_eq!(found, Found::Nothing);
     let identity = sink.identity().to_owned();

@@ -5,10 +5,7 @@ use super::*;
 use shared::failure::Reason;
 
 fn taken_over(text: &str, format: JsonFormat) -> (Found, String) {
-    let site = Site {
-        format,
-        ..Site::holding(text)
-    };
+    let site = Site { format, ..Site::holding(text) };
     let (sink, found) = site.open();
     drop(sink);
     let (sink, again) = site.open();
@@ -47,10 +44,7 @@ fn every_known_form_is_taken_over() {
 fn a_pretty_printed_file_of_many_records_is_taken_over() {
     let model: Model = (0..100).map(|id| (id, 3)).collect();
     let records: Vec<Values> = model.iter().rev().map(|(id, n)| values((*id, *n))).collect();
-    let (found, written) = taken_over(
-        &serde_json::to_string_pretty(&records).unwrap(),
-        JsonFormat::Array,
-    );
+    let (found, written) = taken_over(&serde_json::to_string_pretty(&records).unwrap(), JsonFormat::Array);
     assert_eq!(found, Found::TakenOver { records: 100 });
     assert_eq!(written, expected_text(&model, JsonFormat::Array));
 }
@@ -62,10 +56,7 @@ fn records_that_are_not_sent_stay_byte_for_byte() {
     assert_eq!(upsert(&mut sink, &[(2, 1)]), [Outcome::Updated]);
     sink.flush().unwrap();
     let second = serde_json::to_string(&values((2, 1))).unwrap();
-    assert_eq!(
-        site.text(),
-        format!("[\n{{ \"id\" : 1, \"x\":1.500 }},\n{second}\n]\n")
-    );
+    assert_eq!(site.text(), format!("[\n{{ \"id\" : 1, \"x\":1.500 }},\n{second}\n]\n"));
 }
 
 #[test]
@@ -215,10 +206,7 @@ fn an_edit_or_a_removal_during_a_run_is_noticed_by_the_flush() {
 fn a_sink_that_stays_open_notices_changes_between_runs() {
     let (site, identity) = with_three_records();
     let (mut sink, _) = site.open();
-    assert_eq!(
-        (sink.refresh().unwrap(), sink.identity()),
-        (Found::Ours, identity.as_str())
-    );
+    assert_eq!((sink.refresh().unwrap(), sink.identity()), (Found::Ours, identity.as_str()));
     std::fs::write(site.visible(), "[{\"id\":5}]").unwrap();
     assert_eq!(sink.refresh().unwrap(), Found::TakenOver { records: 1 });
     assert_ne!(sink.identity(), identity);

@@ -43,18 +43,12 @@ fn a_row_without_a_usable_id_fails_alone() {
     let rows: Vec<Values> = [r#"{"id":1}"#, r#"{"name":"x"}"#, r#"{"id":"3"}"#]
         .map(|text| serde_json::from_str(text).unwrap())
         .to_vec();
-    let rows: Vec<JsonRow<'_>> = keys
-        .iter()
-        .zip(&rows)
-        .map(|(key, values)| JsonRow { key, values })
-        .collect();
+    let rows: Vec<JsonRow<'_>> =
+        keys.iter().zip(&rows).map(|(key, values)| JsonRow { key, values }).collect();
     let outcomes = sink.upsert(&rows).unwrap();
     assert_eq!(outcomes[0].as_ref().unwrap(), &Outcome::Created);
     let failure = outcomes[1].as_ref().unwrap_err();
-    assert_eq!(
-        (failure.class, failure.reason),
-        (Class::Permanent, Reason::BadRecord)
-    );
+    assert_eq!((failure.class, failure.reason), (Class::Permanent, Reason::BadRecord));
     assert_eq!(outcomes[2].as_ref().unwrap(), &Outcome::Created);
     sink.flush().unwrap();
     assert_eq!(site.text(), "[\n{\"id\":1},\n{\"id\":\"3\"}\n]\n");
@@ -71,17 +65,10 @@ fn unchanged_rows_write_nothing() {
     let before = std::fs::metadata(site.visible()).unwrap().modified().unwrap();
     let (mut sink, found) = site.open();
     assert_eq!(found, Found::Ours);
-    assert!(
-        upsert(&mut sink, &rows)
-            .iter()
-            .all(|outcome| *outcome == Outcome::Unchanged)
-    );
+    assert!(upsert(&mut sink, &rows).iter().all(|outcome| *outcome == Outcome::Unchanged));
     sink.flush().unwrap();
     assert_eq!(sink.bytes_written(), 0);
-    assert_eq!(
-        std::fs::metadata(site.visible()).unwrap().modified().unwrap(),
-        before
-    );
+    assert_eq!(std::fs::metadata(site.visible()).unwrap().modified().unwrap(), before);
 }
 
 #[test]
@@ -94,10 +81,7 @@ fn bytes_written_are_linear() {
     let write = |sink: &mut JsonSink, rows: &[(RecordKey, Values)]| {
         // Large batches: the number of segments, tiny in tests, must not force a merge.
         for batch in rows.chunks(500) {
-            let batch: Vec<_> = batch
-                .iter()
-                .map(|(key, values)| JsonRow { key, values })
-                .collect();
+            let batch: Vec<_> = batch.iter().map(|(key, values)| JsonRow { key, values }).collect();
             sink.upsert(&batch).unwrap();
         }
     };
@@ -107,10 +91,7 @@ fn bytes_written_are_linear() {
     let size = std::fs::metadata(site.visible()).unwrap().len();
     let loaded = sink.bytes_written();
     assert!(loaded < size * 3, "{loaded} for {size}");
-    write(
-        &mut sink,
-        &(0..20).map(|id| row(id * 100, "b")).collect::<Vec<_>>(),
-    );
+    write(&mut sink, &(0..20).map(|id| row(id * 100, "b")).collect::<Vec<_>>());
     sink.flush().unwrap();
     let updated = sink.bytes_written() - loaded;
     assert!(updated < size * 11 / 10, "{updated} for {size}");
@@ -119,11 +100,7 @@ fn bytes_written_are_linear() {
 #[test]
 fn a_journal_that_outgrows_the_file_is_merged_in_mid_run() {
     let site = Site::new(JsonFormat::Array);
-    let (mut sink, _) = JsonSink::open(JsonSettings {
-        merge_after_bytes: 500,
-        ..site.settings()
-    })
-    .unwrap();
+    let (mut sink, _) = JsonSink::open(JsonSettings { merge_after_bytes: 500, ..site.settings() }).unwrap();
     for id in 0..20 {
         upsert(&mut sink, &[(id, 1)]);
     }

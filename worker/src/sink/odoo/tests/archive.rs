@@ -12,46 +12,24 @@ async fn archived_record_is_updated_and_stays_archived() {
         let mut sink = stand.sink().await;
         outcomes(&mut sink, &items(2)).await;
         let keys = [key("1"), key("nobody")];
-        let ended: Vec<_> = sink
-            .archive(&keys)
-            .await
-            .unwrap()
-            .into_iter()
-            .map(Result::unwrap)
-            .collect();
+        let ended: Vec<_> = sink.archive(&keys).await.unwrap().into_iter().map(Result::unwrap).collect();
         assert_eq!(ended, [Outcome::Updated, Outcome::Unchanged]);
-        let template = stand.product("1", &["product_tmpl_id"])["product_tmpl_id"][0]
-            .as_i64()
-            .unwrap();
+        let template = stand.product("1", &["product_tmpl_id"])["product_tmpl_id"][0].as_i64().unwrap();
         let is_active = || {
-            stand
-                .control()
-                .row("product.template", template, &["active"])
-                .unwrap()
-                .unwrap()["active"]
-                .clone()
+            stand.control().row("product.template", template, &["active"]).unwrap().unwrap()["active"].clone()
         };
         assert_eq!(is_active(), json!(false));
         let mut jobs = items(2);
         jobs[0].values.insert("name".to_owned(), json!("renamed"));
-        assert_eq!(
-            outcomes(&mut sink, &jobs).await,
-            [Outcome::Updated, Outcome::Unchanged]
-        );
+        assert_eq!(outcomes(&mut sink, &jobs).await, [Outcome::Updated, Outcome::Unchanged]);
         let row = stand.product("1", &["name", "active"]);
         assert_eq!((&row["name"], &row["active"]), (&json!("renamed"), &json!(false)));
         assert_eq!(stand.sizes(), (2, 2));
         stand.counts();
         assert!(all(&outcomes(&mut sink, &jobs).await, Outcome::Unchanged));
-        assert_eq!(
-            sink.archive(&keys).await.unwrap()[0].as_ref().unwrap(),
-            &Outcome::Unchanged
-        );
+        assert_eq!(sink.archive(&keys).await.unwrap()[0].as_ref().unwrap(), &Outcome::Unchanged);
         assert_eq!(stand.counts().rows_written, 0);
-        assert_eq!(
-            sink.unarchive(&keys).await.unwrap()[0].as_ref().unwrap(),
-            &Outcome::Updated
-        );
+        assert_eq!(sink.unarchive(&keys).await.unwrap()[0].as_ref().unwrap(), &Outcome::Updated);
         assert_eq!(is_active(), json!(true));
     }
 }
@@ -68,24 +46,14 @@ async fn column_active_archives_variant_and_template_together() {
         let active = |key: &str| {
             let row = stand.product(key, &["active", "product_tmpl_id"]);
             let template = row["product_tmpl_id"][0].as_i64().unwrap();
-            let template = stand
-                .control()
-                .row("product.template", template, &["active"])
-                .unwrap()
-                .unwrap();
-            (
-                row["active"].as_bool().unwrap(),
-                template["active"].as_bool().unwrap(),
-            )
+            let template = stand.control().row("product.template", template, &["active"]).unwrap().unwrap();
+            (row["active"].as_bool().unwrap(), template["active"].as_bool().unwrap())
         };
         assert_eq!((active("1"), active("2")), ((false, false), (true, true)));
         stand.counts();
         assert!(all(&outcomes(&mut sink, &jobs).await, Outcome::Unchanged));
         assert_eq!(stand.counts().rows_written, 0);
-        assert!(all(
-            &outcomes(&mut sink, &[product(1, true), product(2, false)]).await,
-            Outcome::Updated
-        ));
+        assert!(all(&outcomes(&mut sink, &[product(1, true), product(2, false)]).await, Outcome::Updated));
         assert_eq!((active("1"), active("2")), ((true, true), (false, false)));
         assert_eq!(stand.sizes(), (2, 2));
     }

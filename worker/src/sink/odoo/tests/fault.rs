@@ -29,9 +29,8 @@ async fn persist(sink: &mut OdooSink, jobs: &[Job]) -> usize {
                 for failure in answers.into_iter().filter_map(Result::err) {
                     assert_eq!(failure.class, Class::Transient, "{failure}");
                     // Work that is done late may get in between a look and a write: that is a conflict.
-                    let is_told = ["outcome unknown", "not sent"]
-                        .iter()
-                        .any(|words| failure.what().starts_with(words));
+                    let is_told =
+                        ["outcome unknown", "not sent"].iter().any(|words| failure.what().starts_with(words));
                     assert!(is_told || failure.reason == Reason::Conflict, "{failure}");
                 }
             }
@@ -79,11 +78,7 @@ async fn lost_replies_of_updates_converge() {
                 let mut jobs = items(10);
                 outcomes(&mut sink, &jobs).await;
                 for (at, job) in jobs.iter_mut().enumerate() {
-                    let value = if column == "name" {
-                        json!(format!("new {at}"))
-                    } else {
-                        json!("4.5")
-                    };
+                    let value = if column == "name" { json!(format!("new {at}")) } else { json!("4.5") };
                     job.values.insert(column.to_owned(), value);
                 }
                 stand.fault(fault.clone(), "product.product", method);
@@ -119,14 +114,9 @@ async fn lost_replies_while_binding_make_no_duplicates() {
 #[tokio::test]
 async fn batches_after_a_broken_one_are_not_sent_and_what_was_written_counts() {
     let stand = Stand::new(VERSIONS[0]).await;
-    let settings = super::super::OdooSinkSettings {
-        batch: 10,
-        ..super::stand::settings()
-    };
+    let settings = super::super::OdooSinkSettings { batch: 10, ..super::stand::settings() };
     let mut sink = stand.open(settings, &super::stand::COLUMNS).await.unwrap();
-    stand
-        .control()
-        .fault(FaultRule::once(Fault::CloseBeforeAnswer).method("load").after(1));
+    stand.control().fault(FaultRule::once(Fault::CloseBeforeAnswer).method("load").after(1));
     let answers = super::stand::upsert(&mut sink, &items(30)).await;
     assert!(answers[..10].iter().all(Result::is_ok));
     let told = |at: usize| answers[at].as_ref().unwrap_err().what().to_owned();
@@ -151,16 +141,11 @@ async fn call_that_runs_into_its_time_limit_has_an_unknown_outcome() {
         config.timeout = Duration::from_millis(1500);
         let client = OdooClient::connect(config).await.unwrap();
         let columns = super::stand::COLUMNS.map(str::to_owned);
-        let mut sink = OdooSink::open(client, super::stand::settings(), &columns)
-            .await
-            .unwrap();
+        let mut sink = OdooSink::open(client, super::stand::settings(), &columns).await.unwrap();
         stand.fault(Fault::Hang, "product.product", "load");
         let answers = super::stand::upsert(&mut sink, &items(3)).await;
         for failure in answers.into_iter().map(Result::unwrap_err) {
-            assert_eq!(
-                (failure.class, failure.reason),
-                (Class::Transient, Reason::Timeout)
-            );
+            assert_eq!((failure.class, failure.reason), (Class::Transient, Reason::Timeout));
             assert!(failure.what().starts_with("outcome unknown"), "{failure}");
         }
         assert!(all(&outcomes(&mut sink, &items(3)).await, Outcome::Created));
@@ -171,32 +156,17 @@ async fn call_that_runs_into_its_time_limit_has_an_unknown_outcome() {
 #[tokio::test]
 async fn being_asked_to_wait_is_no_record_s_fault_and_takes_back_nothing() {
     let stand = Stand::new(VERSIONS[0]).await;
-    let settings = super::super::OdooSinkSettings {
-        batch: 10,
-        ..super::stand::settings()
-    };
+    let settings = super::super::OdooSinkSettings { batch: 10, ..super::stand::settings() };
     let mut sink = stand.open(settings, &super::stand::COLUMNS).await.unwrap();
-    stand.fault(
-        Fault::TooManyRequests { retry_after: 7 },
-        "product.product",
-        "load",
-    );
+    stand.fault(Fault::TooManyRequests { retry_after: 7 }, "product.product", "load");
     let failure = try_upsert(&mut sink, &items(30)).await.unwrap_err();
-    assert_eq!(
-        (failure.class, failure.retry_after),
-        (Class::Throttled, Some(Duration::from_secs(7)))
-    );
-    let rule = FaultRule::once(Fault::TooManyRequests { retry_after: 7 })
-        .method("load")
-        .after(1);
+    assert_eq!((failure.class, failure.retry_after), (Class::Throttled, Some(Duration::from_secs(7))));
+    let rule = FaultRule::once(Fault::TooManyRequests { retry_after: 7 }).method("load").after(1);
     stand.control().fault(rule);
     let answers = super::stand::upsert(&mut sink, &items(30)).await;
     assert!(answers[..10].iter().all(Result::is_ok));
     for failure in answers[10..].iter().map(|answer| answer.as_ref().unwrap_err()) {
-        assert_eq!(
-            (failure.class, failure.retry_after),
-            (Class::Throttled, Some(Duration::from_secs(7)))
-        );
+        assert_eq!((failure.class, failure.retry_after), (Class::Throttled, Some(Duration::from_secs(7))));
     }
     assert_eq!(stand.sizes(), (10, 10));
 }

@@ -16,9 +16,7 @@ const PIXEL: &str =
 fn sha1_of(base64: &str) -> String {
     let bytes = STANDARD.decode(base64).unwrap();
     let digest = Sha1::digest(bytes);
-    digest
-        .iter()
-        .fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
+    digest.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
 }
 
 #[tokio::test]
@@ -26,14 +24,9 @@ async fn image_is_written_found_by_its_hash_and_cleared() {
     for version in VERSIONS {
         for model in ["product.product", "product.template", "res.partner"] {
             let stand = Stand::new(version).await;
-            let settings = super::super::OdooSinkSettings {
-                model: model.to_owned(),
-                ..settings()
-            };
+            let settings = super::super::OdooSinkSettings { model: model.to_owned(), ..settings() };
             let mut sink = stand.open(settings, &["name"]).await.unwrap();
-            let jobs: Vec<_> = (1..=2)
-                .map(|key| super::stand::job(key, json!({"name": "n"})))
-                .collect();
+            let jobs: Vec<_> = (1..=2).map(|key| super::stand::job(key, json!({"name": "n"}))).collect();
             outcomes(&mut sink, &jobs).await;
             let keys: Vec<_> = jobs.iter().map(|job| job.key.clone()).collect();
             let ids = sink.ids_of(&keys).await.unwrap();
@@ -41,11 +34,7 @@ async fn image_is_written_found_by_its_hash_and_cleared() {
             assert!(sink.image_hashes(&[one, two]).await.unwrap().is_empty());
             sink.write_image(one, Some(PIXEL)).await.unwrap();
             let hashes = sink.image_hashes(&[one, two]).await.unwrap();
-            assert_eq!(
-                (hashes.len(), hashes[&one].as_str()),
-                (1, sha1_of(PIXEL).as_str()),
-                "{model}"
-            );
+            assert_eq!((hashes.len(), hashes[&one].as_str()), (1, sha1_of(PIXEL).as_str()), "{model}");
             sink.write_image(one, None).await.unwrap();
             assert!(sink.image_hashes(&[one, two]).await.unwrap().is_empty());
         }
@@ -61,11 +50,7 @@ async fn what_is_no_image_is_permanent_and_a_lost_reply_is_not() {
         let id = stand.named()["1"];
         for bad in ["aGVsbG8gd29ybGQ=", ""] {
             let failure = sink.write_image(id, Some(bad)).await.unwrap_err();
-            assert_eq!(
-                (failure.class, failure.reason),
-                (Class::Permanent, Reason::BadRecord),
-                "{failure}"
-            );
+            assert_eq!((failure.class, failure.reason), (Class::Permanent, Reason::BadRecord), "{failure}");
         }
         stand.fault(Fault::LoseReply, "product.product", "write");
         let failure = sink.write_image(id, Some(PIXEL)).await.unwrap_err();

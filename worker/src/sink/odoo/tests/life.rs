@@ -19,32 +19,16 @@ async fn records_are_made_once_and_a_second_run_writes_nothing() {
         // External ids, the unit's model and the unit, and the one load.
         assert_eq!(counts.model_calls, 4, "{counts:?}");
         assert_eq!(stand.sizes(), (100, 100));
-        let row = stand.product(
-            "7",
-            &[
-                "name",
-                "list_price",
-                "weight",
-                "sale_ok",
-                "uom_id",
-                "standard_price",
-            ],
-        );
+        let row =
+            stand.product("7", &["name", "list_price", "weight", "sale_ok", "uom_id", "standard_price"]);
         assert_eq!(row["name"], json!("Thing 7 \u{4e2d} & <b> "));
         assert_eq!(row["list_price"].to_string(), "7.35");
-        assert_eq!(
-            (&row["sale_ok"], &row["uom_id"]),
-            (&json!(false), &json!([1, "Units"]))
-        );
+        assert_eq!((&row["sale_ok"], &row["uom_id"]), (&json!(false), &json!([1, "Units"])));
 
         let dates = stand.write_dates();
         assert!(all(&outcomes(&mut sink, &jobs).await, Outcome::Unchanged));
         let counts = stand.counts();
-        assert_eq!(
-            (counts.rows_written, counts.rows_created, counts.model_calls),
-            (0, 0, 2),
-            "{counts:?}"
-        );
+        assert_eq!((counts.rows_written, counts.rows_created, counts.model_calls), (0, 0, 2), "{counts:?}");
         assert_eq!(stand.write_dates(), dates);
         assert_eq!(sink.count().await.unwrap(), 100);
     }
@@ -62,17 +46,13 @@ async fn only_what_changed_is_written_and_nothing_else_is_touched() {
         let note = sandbox::Edit::Update {
             model: "product.product".to_owned(),
             id,
-            values: json!({"description_sale": "by hand"})
-                .as_object()
-                .unwrap()
-                .clone(),
+            values: json!({"description_sale": "by hand"}).as_object().unwrap().clone(),
             write_date: sandbox::WriteDate::default(),
         };
         stand.control().edit(vec![note]).unwrap();
         stand.counts();
         for (at, job) in jobs.iter_mut().enumerate().take(40) {
-            job.values
-                .insert("list_price".to_owned(), json!(format!("{at}.99")));
+            job.values.insert("list_price".to_owned(), json!(format!("{at}.99")));
         }
         for job in jobs.iter_mut().skip(40).take(20) {
             job.values.insert("weight".to_owned(), json!(2.5));
@@ -84,14 +64,8 @@ async fn only_what_changed_is_written_and_nothing_else_is_touched() {
         // External ids, current values, one load of prices, one write of the weight.
         assert_eq!(counts.model_calls, 4, "{counts:?}");
         assert_eq!(counts.calls_of("product.product", "write"), 1);
-        assert_eq!(
-            stand.product("3", &["description_sale"])["description_sale"],
-            json!("by hand")
-        );
-        assert_eq!(
-            stand.product("3", &["list_price"])["list_price"].to_string(),
-            "2.99"
-        );
+        assert_eq!(stand.product("3", &["description_sale"])["description_sale"], json!("by hand"));
+        assert_eq!(stand.product("3", &["list_price"])["list_price"].to_string(), "2.99");
         assert!(all(&outcomes(&mut sink, &jobs).await, Outcome::Unchanged));
     }
 }
@@ -114,22 +88,13 @@ async fn emptied_values_are_cleared() {
         assert!(all(&outcomes(&mut sink, &jobs).await, Outcome::Updated));
         let mut other = emptied(3);
         other.values.insert("weight".to_owned(), json!("3"));
-        assert_eq!(
-            outcomes(&mut sink, std::slice::from_ref(&other)).await,
-            [Outcome::Updated]
-        );
+        assert_eq!(outcomes(&mut sink, std::slice::from_ref(&other)).await, [Outcome::Updated]);
         for key in ["1", "3"] {
             let row = stand.product(key, &["default_code", "barcode", "list_price"]);
-            assert_eq!(
-                (&row["default_code"], &row["barcode"]),
-                (&json!(false), &json!(false))
-            );
+            assert_eq!((&row["default_code"], &row["barcode"]), (&json!(false), &json!(false)));
             assert_eq!(row["list_price"].as_f64(), Some(0.0));
         }
-        assert!(all(
-            &outcomes(&mut sink, &[emptied(1), emptied(2), other]).await,
-            Outcome::Unchanged
-        ));
+        assert!(all(&outcomes(&mut sink, &[emptied(1), emptied(2), other]).await, Outcome::Unchanged));
     }
 }
 
@@ -156,10 +121,7 @@ async fn references_are_found_by_name_external_id_and_id() {
             "is required in Odoo",
         ]) {
             let failure = answer.as_ref().unwrap_err();
-            assert_eq!(
-                (failure.class, failure.reason),
-                (Class::Permanent, Reason::BadRecord)
-            );
+            assert_eq!((failure.class, failure.reason), (Class::Permanent, Reason::BadRecord));
             assert!(failure.to_string().contains(says), "{failure}");
         }
         assert_eq!(stand.sizes(), (3, 3));
@@ -226,10 +188,7 @@ async fn deleted_record_is_made_again_even_where_its_external_id_is_left() {
         let ids = stand.named();
         let model = "product.product".to_owned();
         let edits = vec![
-            sandbox::Edit::Delete {
-                model: model.clone(),
-                id: ids["1"],
-            },
+            sandbox::Edit::Delete { model: model.clone(), id: ids["1"] },
             sandbox::Edit::DeleteRow { model, id: ids["2"] },
         ];
         stand.control().edit(edits).unwrap();
@@ -262,10 +221,6 @@ async fn contacts_have_no_variants_and_work_as_well() {
         assert_eq!(stand.counts().rows_written, 0);
         let ids = sink.ids_of(&[key("0"), key("4"), key("nobody")]).await.unwrap();
         assert_eq!(ids.len(), 2);
-        assert!(
-            sink.identity().ends_with("/res.partner/zoho.contact"),
-            "{}",
-            sink.identity()
-        );
+        assert!(sink.identity().ends_with("/res.partner/zoho.contact"), "{}", sink.identity());
     }
 }

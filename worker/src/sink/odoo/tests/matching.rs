@@ -11,11 +11,7 @@ const COLUMNS: [&str; 4] = ["name", "default_code", "barcode", "list_price"];
 
 fn create(values: &Value) -> Edit {
     let values = values.as_object().unwrap().clone();
-    Edit::Create {
-        model: "product.product".to_owned(),
-        values,
-        write_date: WriteDate::default(),
-    }
+    Edit::Create { model: "product.product".to_owned(), values, write_date: WriteDate::default() }
 }
 
 fn product(name: &str, code: Option<&str>, barcode: Option<&str>) -> Value {
@@ -37,11 +33,7 @@ async fn records_are_matched_by_the_first_key_that_fits_and_bound() {
             .unwrap();
         stand
             .control()
-            .edit(vec![Edit::Archive {
-                model: "product.product".to_owned(),
-                id: made[3],
-                active: false,
-            }])
+            .edit(vec![Edit::Archive { model: "product.product".to_owned(), id: made[3], active: false }])
             .unwrap();
         let mut sink = stand.open(matching(), &COLUMNS).await.unwrap();
         let jobs = [
@@ -56,10 +48,7 @@ async fn records_are_matched_by_the_first_key_that_fits_and_bound() {
         assert!(all(&ended[..4], Outcome::Updated));
         assert_eq!(ended[4], Outcome::Created);
         let named = stand.named();
-        assert_eq!(
-            ["1", "2", "3", "4"].map(|key| named[key]).as_slice(),
-            made.as_slice()
-        );
+        assert_eq!(["1", "2", "3", "4"].map(|key| named[key]).as_slice(), made.as_slice());
         let row = stand.product("4", &["name", "active"]);
         assert_eq!((&row["name"], &row["active"]), (&json!("Four"), &json!(false)));
         assert_eq!(stand.sizes().0, 5);
@@ -72,15 +61,9 @@ async fn record_that_is_ours_already_is_not_given_away() {
     for version in VERSIONS {
         let stand = Stand::new(version).await;
         let mut sink = stand.open(matching(), &COLUMNS).await.unwrap();
-        assert_eq!(
-            outcomes(&mut sink, &[job(1, product("Mug", Some("M"), None))]).await,
-            [Outcome::Created]
-        );
+        assert_eq!(outcomes(&mut sink, &[job(1, product("Mug", Some("M"), None))]).await, [Outcome::Created]);
         // The source has two of the same code and name.
-        assert_eq!(
-            outcomes(&mut sink, &[job(2, product("Mug", Some("M"), None))]).await,
-            [Outcome::Created]
-        );
+        assert_eq!(outcomes(&mut sink, &[job(2, product("Mug", Some("M"), None))]).await, [Outcome::Created]);
         assert_eq!(stand.sizes(), (2, 2));
         assert!(stand.named()["1"] != stand.named()["2"]);
     }
@@ -110,10 +93,7 @@ async fn ambiguous_records_are_named_and_nothing_is_written() {
             .iter()
             .map(|answer| {
                 let failure = answer.as_ref().unwrap_err();
-                assert_eq!(
-                    (failure.class, failure.reason),
-                    (Class::Permanent, Reason::BadRecord)
-                );
+                assert_eq!((failure.class, failure.reason), (Class::Permanent, Reason::BadRecord));
                 failure.to_string()
             })
             .collect();
@@ -154,11 +134,8 @@ async fn unbound_record_is_no_longer_ours_and_stays() {
 async fn external_id_of_another_model_is_refused_in_words() {
     let stand = Stand::new(VERSIONS[0]).await;
     let partner = stand.control().ids("res.partner").unwrap()[0];
-    let name = Edit::Name {
-        external_id: "zoho.item_1".to_owned(),
-        model: "res.partner".to_owned(),
-        id: partner,
-    };
+    let name =
+        Edit::Name { external_id: "zoho.item_1".to_owned(), model: "res.partner".to_owned(), id: partner };
     stand.control().edit(vec![name]).unwrap();
     let mut sink = stand.open(matching(), &COLUMNS).await.unwrap();
     let jobs = [job(1, product("a", None, None)), job(2, product("b", None, None))];
@@ -182,10 +159,7 @@ async fn a_hundred_records_are_bound_in_a_few_calls() {
         let mut sink = stand.open(matching(), &COLUMNS).await.unwrap();
         stand.counts();
         let same = |number: usize| {
-            job(
-                number,
-                product(&format!("Thing {number}"), Some(&format!("T-{number}")), None),
-            )
+            job(number, product(&format!("Thing {number}"), Some(&format!("T-{number}")), None))
         };
         let jobs: Vec<_> = (0..100).map(same).collect();
         assert!(all(&outcomes(&mut sink, &jobs).await, Outcome::Updated));

@@ -16,21 +16,11 @@ async fn wrong_column_is_told_with_the_one_that_was_meant() {
             ("image_1920", "images travel on their own"),
         ] {
             let failure = stand.open(settings(), &["name", column]).await.unwrap_err();
-            assert_eq!(
-                (failure.class, failure.reason),
-                (Class::Systemic, Reason::Field),
-                "{failure}"
-            );
+            assert_eq!((failure.class, failure.reason), (Class::Systemic, Reason::Field), "{failure}");
             assert!(failure.to_string().contains(says), "{failure}");
         }
-        let failure = stand
-            .open(settings(), &["uom_id", "uom_id/id"])
-            .await
-            .unwrap_err();
-        assert!(
-            failure.to_string().contains("are both field 'uom_id'"),
-            "{failure}"
-        );
+        let failure = stand.open(settings(), &["uom_id", "uom_id/id"]).await.unwrap_err();
+        assert!(failure.to_string().contains("are both field 'uom_id'"), "{failure}");
     }
 }
 
@@ -40,11 +30,7 @@ async fn column_that_only_another_version_has_is_systemic() {
     for (version, column) in [(old, "is_storable"), (new, "detailed_type")] {
         let stand = Stand::new(version).await;
         let failure = stand.open(settings(), &["name", column]).await.unwrap_err();
-        assert_eq!(
-            (failure.class, failure.reason),
-            (Class::Systemic, Reason::Field),
-            "{failure}"
-        );
+        assert_eq!((failure.class, failure.reason), (Class::Systemic, Reason::Field), "{failure}");
     }
 }
 
@@ -57,32 +43,17 @@ async fn settings_that_cannot_work_are_configuration_failures() {
         changed
     };
     for (settings, says) in [
-        (
-            with(|settings| settings.prefix = "sale".to_owned()),
-            "module of Odoo",
-        ),
-        (
-            with(|settings| settings.match_by = vec!["list_price".to_owned()]),
-            "it is no text",
-        ),
-        (
-            with(|settings| settings.match_by = vec!["barcod".to_owned()]),
-            "did you mean 'barcode'?",
-        ),
+        (with(|settings| settings.prefix = "sale".to_owned()), "module of Odoo"),
+        (with(|settings| settings.match_by = vec!["list_price".to_owned()]), "it is no text"),
+        (with(|settings| settings.match_by = vec!["barcod".to_owned()]), "did you mean 'barcode'?"),
     ] {
         let failure = stand.open(settings, &COLUMNS).await.unwrap_err();
         assert_eq!(failure.reason, Reason::Configuration);
         assert!(failure.to_string().contains(says), "{failure}");
     }
-    let failure = stand
-        .open(with(|settings| settings.model = "no.model".to_owned()), &COLUMNS)
-        .await
-        .unwrap_err();
-    assert_eq!(
-        (failure.class, failure.reason),
-        (Class::Systemic, Reason::Model),
-        "{failure}"
-    );
+    let failure =
+        stand.open(with(|settings| settings.model = "no.model".to_owned()), &COLUMNS).await.unwrap_err();
+    assert_eq!((failure.class, failure.reason), (Class::Systemic, Reason::Model), "{failure}");
 }
 
 #[tokio::test]
@@ -99,11 +70,7 @@ async fn user_without_rights_is_told_which_one_is_missing() {
         let client = OdooClient::connect(config).await.unwrap();
         let columns = COLUMNS.map(str::to_owned);
         let failure = OdooSink::open(client, settings(), &columns).await.unwrap_err();
-        assert_eq!(
-            (failure.class, failure.reason),
-            (Class::Systemic, Reason::Rights),
-            "{failure}"
-        );
+        assert_eq!((failure.class, failure.reason), (Class::Systemic, Reason::Rights), "{failure}");
         assert!(failure.to_string().contains("may not create"), "{failure}");
     }
 }

@@ -18,11 +18,7 @@ use crate::sink::Upserted;
 async fn until(stand: &Stand, done: impl Fn(&Counts) -> bool) {
     let deadline = Instant::now() + Duration::from_secs(20);
     while !done(&stand.control().counts()) {
-        assert!(
-            Instant::now() < deadline,
-            "never done: {:?}",
-            stand.control().counts()
-        );
+        assert!(Instant::now() < deadline, "never done: {:?}", stand.control().counts());
         tokio::task::yield_now().await;
     }
 }
@@ -36,11 +32,11 @@ async fn batch_that_odoo_takes_in_after_its_repetition_makes_no_duplicates() {
         stand.counts();
         stand.fault(Fault::WorkLate { millis: 300 }, "product.product", "load");
         let answers = upsert(&mut sink, &jobs).await;
-        assert!(answers.iter().all(|answer| {
-            answer
-                .as_ref()
-                .is_err_and(|failure| failure.class == Class::Transient)
-        }));
+        assert!(
+            answers
+                .iter()
+                .all(|answer| { answer.as_ref().is_err_and(|failure| failure.class == Class::Transient) })
+        );
         // Whoever comes first makes the records; the other finds them.
         if all(&outcomes(&mut sink, &jobs).await, Outcome::Created) {
             until(&stand, |counts| counts.rows_created + counts.rows_written >= 40).await;
@@ -73,11 +69,10 @@ type Answers = Result<Vec<Result<Upserted, Failure>>, Failure>;
 /// The jobs that the queue would give again.
 fn left(jobs: Vec<Job>, answers: Answers) -> Vec<Job> {
     let answers = answers.unwrap();
-    let again = jobs.into_iter().zip(answers).filter(|(_, answer)| {
-        answer
-            .as_ref()
-            .is_err_and(|failure| failure.class == Class::Transient)
-    });
+    let again = jobs
+        .into_iter()
+        .zip(answers)
+        .filter(|(_, answer)| answer.as_ref().is_err_and(|failure| failure.class == Class::Transient));
     again.map(|(job, _)| job).collect()
 }
 
@@ -88,26 +83,18 @@ async fn record_that_two_workers_find_at_once_is_bound_by_one_of_them() {
         let create = |number: usize| {
             let values = json!({"name": format!("old {number}"), "default_code": format!("C-{number}")});
             let values = values.as_object().unwrap().clone();
-            Edit::Create {
-                model: "product.product".to_owned(),
-                values,
-                write_date: WriteDate::default(),
-            }
+            Edit::Create { model: "product.product".to_owned(), values, write_date: WriteDate::default() }
         };
         stand.control().edit((0..10).map(create).collect()).unwrap();
         let columns = ["name", "default_code"];
-        let settings = || super::super::OdooSinkSettings {
-            match_by: vec!["default_code".to_owned()],
-            ..matching()
-        };
+        let settings =
+            || super::super::OdooSinkSettings { match_by: vec!["default_code".to_owned()], ..matching() };
         let mut one = stand.open(settings(), &columns).await.unwrap();
         let mut other = stand.open(settings(), &columns).await.unwrap();
         let jobs = |who: &str| -> Vec<Job> {
             let values =
                 |number| json!({"name": format!("{who} {number}"), "default_code": format!("C-{number}")});
-            (0..10)
-                .map(|number| job(format!("{who}{number}"), values(number)))
-                .collect()
+            (0..10).map(|number| job(format!("{who}{number}"), values(number))).collect()
         };
         let (mut ours, mut theirs) = (jobs("a"), jobs("b"));
         for _ in 0..10 {
@@ -123,11 +110,7 @@ async fn record_that_two_workers_find_at_once_is_bound_by_one_of_them() {
         for id in stand.named().values() {
             *owners.entry(*id).or_default() += 1;
         }
-        assert_eq!(
-            owners.len(),
-            20,
-            "ten were found, and their rivals are records of their own"
-        );
+        assert_eq!(owners.len(), 20, "ten were found, and their rivals are records of their own");
         assert!(owners.values().all(|count| *count == 1), "{owners:?}");
         assert_eq!(stand.sizes(), (20, 20));
     }
@@ -145,10 +128,7 @@ async fn many_faults_in_a_row_cost_only_time() {
     ];
     for version in VERSIONS {
         let stand = Stand::new(version).await;
-        let mut sink = stand
-            .open(settings(), &["name", "weight", "active"])
-            .await
-            .unwrap();
+        let mut sink = stand.open(settings(), &["name", "weight", "active"]).await.unwrap();
         let jobs = |round: usize| -> Vec<Job> {
             let values = |number: usize| json!({"name": format!("{number}.{}", round / 2), "weight": round, "active": !(number + round).is_multiple_of(3)});
             (0..12).map(|number| job(number, values(number))).collect()
@@ -156,11 +136,7 @@ async fn many_faults_in_a_row_cost_only_time() {
         for round in 0..10 {
             let methods = ["load", "write", "action_archive", "action_unarchive"];
             for (at, method) in methods.into_iter().enumerate() {
-                stand.fault(
-                    faults[(round + at) % faults.len()].clone(),
-                    "product.product",
-                    method,
-                );
+                stand.fault(faults[(round + at) % faults.len()].clone(), "product.product", method);
             }
             let jobs = jobs(round);
             come_through(&mut sink, &jobs).await;

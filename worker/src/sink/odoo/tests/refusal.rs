@@ -20,11 +20,7 @@ async fn one_bad_row_in_a_hundred_costs_itself_alone() {
         jobs[41].values.insert("barcode".to_owned(), taken);
         let answers = upsert(&mut sink, &jobs[1..]).await;
         let failure = answers[40].as_ref().unwrap_err();
-        assert_eq!(
-            (failure.class, failure.reason),
-            (Class::Permanent, Reason::BadRecord),
-            "{failure}"
-        );
+        assert_eq!((failure.class, failure.reason), (Class::Permanent, Reason::BadRecord), "{failure}");
         assert!(failure.to_string().contains("Barcode"), "{failure}");
         assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 99);
         assert_eq!(stand.sizes(), (100, 100));
@@ -41,8 +37,7 @@ async fn bad_update_costs_itself_alone() {
         let mut jobs = items(20);
         outcomes(&mut sink, &jobs).await;
         for (at, job) in jobs.iter_mut().enumerate() {
-            job.values
-                .insert("barcode".to_owned(), json!(format!("new-{at}")));
+            job.values.insert("barcode".to_owned(), json!(format!("new-{at}")));
         }
         jobs[5].values.insert("barcode".to_owned(), json!("new-4"));
         let answers = upsert(&mut sink, &jobs).await;
@@ -51,10 +46,7 @@ async fn bad_update_costs_itself_alone() {
         assert_eq!(refused.len(), 1, "{answers:?}");
         assert!(refused == [4] || refused == [5]);
         let ok = answers.iter().flatten();
-        assert!(
-            ok.into_iter()
-                .all(|upserted| upserted.outcome == Outcome::Updated)
-        );
+        assert!(ok.into_iter().all(|upserted| upserted.outcome == Outcome::Updated));
     }
 }
 
@@ -69,11 +61,11 @@ async fn all_rows_bad_ends_with_a_reason_each() {
         job.values.insert("barcode".to_owned(), taken.clone());
     }
     let answers = upsert(&mut sink, &jobs[1..]).await;
-    assert!(answers.iter().all(|answer| {
-        answer
-            .as_ref()
-            .is_err_and(|failure| failure.reason == Reason::BadRecord)
-    }));
+    assert!(
+        answers
+            .iter()
+            .all(|answer| { answer.as_ref().is_err_and(|failure| failure.reason == Reason::BadRecord) })
+    );
     assert_eq!(stand.sizes(), (1, 1));
 }
 
@@ -88,10 +80,8 @@ async fn conflict_is_sent_again_and_in_the_end_left_to_the_queue() {
         if version != VERSIONS[0] {
             continue;
         }
-        let always = FaultRule::once(Fault::SerializationFailure)
-            .model("product.product")
-            .method("write")
-            .times(50);
+        let always =
+            FaultRule::once(Fault::SerializationFailure).model("product.product").method("write").times(50);
         stand.control().fault(always);
         let mut jobs = items(10);
         for job in &mut jobs {
@@ -114,18 +104,11 @@ async fn missing_right_is_no_record_s_fault() {
     for version in VERSIONS {
         let stand = Stand::new(version).await;
         let mut sink = stand.sink().await;
-        stand.control().fault(
-            FaultRule::once(Fault::AccessError)
-                .model("product.product")
-                .method("load")
-                .times(9),
-        );
+        stand
+            .control()
+            .fault(FaultRule::once(Fault::AccessError).model("product.product").method("load").times(9));
         let failure = try_upsert(&mut sink, &items(10)).await.unwrap_err();
-        assert_eq!(
-            (failure.class, failure.reason),
-            (Class::Systemic, Reason::Rights),
-            "{failure}"
-        );
+        assert_eq!((failure.class, failure.reason), (Class::Systemic, Reason::Rights), "{failure}");
     }
 }
 

@@ -16,16 +16,8 @@ use crate::sink::Upserted;
 pub(super) const VERSIONS: [OdooVersion; 3] = [OdooVersion::V17, OdooVersion::V18, OdooVersion::V19];
 
 /// The columns of most tests; all that a shop needs, of all kinds that differ on the wire.
-pub(super) const COLUMNS: [&str; 8] = [
-    "name",
-    "default_code",
-    "barcode",
-    "list_price",
-    "standard_price",
-    "weight",
-    "sale_ok",
-    "uom_id",
-];
+pub(super) const COLUMNS: [&str; 8] =
+    ["name", "default_code", "barcode", "list_price", "standard_price", "weight", "sale_ok", "uom_id"];
 
 pub(super) struct Stand {
     pub(super) server: OdooSandbox,
@@ -35,16 +27,8 @@ pub(super) struct Stand {
 impl Stand {
     /// An empty shop.
     pub(super) async fn new(version: OdooVersion) -> Self {
-        let settings = OdooSettings {
-            version,
-            customers: 0,
-            products: 0,
-            ..OdooSettings::default()
-        };
-        Self {
-            server: OdooSandbox::start(settings).await.unwrap(),
-            version,
-        }
+        let settings = OdooSettings { version, customers: 0, products: 0, ..OdooSettings::default() };
+        Self { server: OdooSandbox::start(settings).await.unwrap(), version }
     }
 
     pub(super) fn control(&self) -> Control {
@@ -87,17 +71,13 @@ impl Stand {
     }
 
     pub(super) fn fault(&self, fault: Fault, model: &str, method: &str) {
-        self.control()
-            .fault(FaultRule::once(fault).model(model).method(method));
+        self.control().fault(FaultRule::once(fault).model(model).method(method));
     }
 
     /// Field values of a product by key.
     pub(super) fn product(&self, key: &str, fields: &[&str]) -> Value {
         let id = self.named()[key];
-        self.control()
-            .row("product.product", id, fields)
-            .unwrap()
-            .unwrap()
+        self.control().row("product.product", id, fields).unwrap().unwrap()
     }
 
     /// Ids of our products by key.
@@ -116,12 +96,7 @@ impl Stand {
     }
 
     pub(super) fn write_dates(&self) -> Vec<Value> {
-        let stamp = |id: &i64| {
-            self.control()
-                .row("product.product", *id, &["write_date"])
-                .unwrap()
-                .unwrap()
-        };
+        let stamp = |id: &i64| self.control().row("product.product", *id, &["write_date"]).unwrap().unwrap();
         self.named().values().map(stamp).collect()
     }
 }
@@ -133,10 +108,7 @@ pub(super) fn settings() -> OdooSinkSettings {
 /// Matching by the usual keys.
 pub(super) fn matching() -> OdooSinkSettings {
     let match_by = ["default_code", "barcode", "name"].map(str::to_owned).to_vec();
-    OdooSinkSettings {
-        match_by,
-        ..settings()
-    }
+    OdooSinkSettings { match_by, ..settings() }
 }
 
 /// A job of the first version.
@@ -145,9 +117,7 @@ pub(super) fn job(key: impl Display, values: Value) -> Job {
 }
 
 pub(super) fn job_of(key: impl Display, values: Value, sequence: u64) -> Job {
-    let Value::Object(values) = values else {
-        panic!("{values} are no values")
-    };
+    let Value::Object(values) = values else { panic!("{values} are no values") };
     Job {
         format: FORMAT,
         kind: JobKind::Record,
@@ -202,11 +172,7 @@ pub(super) async fn try_upsert(
 
 /// The outcomes of a batch in which nothing failed.
 pub(super) async fn outcomes(sink: &mut OdooSink, jobs: &[Job]) -> Vec<Outcome> {
-    upsert(sink, jobs)
-        .await
-        .into_iter()
-        .map(|answer| answer.unwrap().outcome)
-        .collect()
+    upsert(sink, jobs).await.into_iter().map(|answer| answer.unwrap().outcome).collect()
 }
 
 /// Whether all ended so.
