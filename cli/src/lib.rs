@@ -11,6 +11,7 @@ mod sync;
 mod systems;
 mod unbind;
 
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use shared::config::{Config, EXAMPLE};
@@ -98,6 +99,7 @@ fn start_log(verbose: u8) {
             .with_env_filter(filter)
             .with_writer(std::io::stderr)
             .with_target(false)
+            .with_ansi(std::io::stderr().is_terminal())
             .try_init(),
     );
 }
