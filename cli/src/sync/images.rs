@@ -131,14 +131,12 @@ impl Images<'_> {
 
     /// Enqueues what is due, once each, and waits until all of it has ended: a second job of one image would be taken for
     /// the work of a worker that died.
-    async fn sweep(&self, queue: &Queue) -> Result<usize, Failure> {
+    async fn sweep(&self, queue: &Queue) -> Result<(), Failure> {
         let mut after = None;
-        let mut found = 0;
         loop {
             let page = self.state.outstanding_images(&self.pipeline.name, after, PAGE).await?;
-            let Some(last) = page.last() else { return Ok(found) };
+            let Some(last) = page.last() else { return Ok(()) };
             after = Some(last.version);
-            found += page.len();
             let mut receipts = Vec::with_capacity(page.len());
             for image in page {
                 receipts.push(queue.publish(image.into_job(self.pipeline.name.clone())).await?);
