@@ -42,6 +42,8 @@ async fn seven_hundred_records_of_one_second_and_a_late_one_all_arrive() {
         let late = control
             .begin(vec![create("res.partner", &json!({ "name": "late" }), WriteDate::Transaction)])
             .unwrap();
+        // It began five minutes before: far behind the end of the window, and inside the overlap.
+        control.advance_clock(Duration::from_mins(5));
         let many = (0..700)
             .map(|n| create("res.partner", &json!({ "name": format!("n{n}") }), WriteDate::Transaction));
         control.edit(many.collect()).unwrap();
