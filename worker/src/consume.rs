@@ -19,6 +19,9 @@ use crate::sink::{Sink, Upserted};
 /// A job whose unreleased started marks reach this number is not tried again: that many workers died over it.
 const MARKS_MAX: u32 = 3;
 
+/// Batches in a row that may fail as a whole before the sink counts as down and the pipeline stops.
+const STALLED_MAX: usize = 3;
+
 /// A system that asks for a longer wait is left alone: the pipeline stops, and the next run goes on.
 const WAIT_MAX: Duration = Duration::from_mins(1);
 
@@ -38,6 +41,8 @@ pub struct Worker {
     /// Counts for whoever watches.
     pub progress: Arc<Progress>,
     breaker: Breaker,
+    /// Batches that failed as a whole since the last one that did not.
+    stalled: usize,
 }
 
 /// A delivery with its job, unpacked.
@@ -57,7 +62,7 @@ impl Worker {
     ) -> Self {
         let limits = BatchLimits { records: sink.batch_records(), ..BatchLimits::default() };
         let breaker = Breaker::default();
-        Self { pipeline, state, queue, sink, limits, progress, breaker }
+        Self { pipeline, state, queue, sink, limits, progress, breaker, stalled: 0 }
     }
 
     /// Works until `drain` is cancelled (what is in hand is ended first, the rest stays in the queue), the queue is
@@ -147,6 +152,12 @@ impl Worker {
                 Err(failure) => failed.push((work, failure)),
             }
         }
+        if ended.is_empty() && failed.iter().all(|(_, failure)| failure.class == Class::Transient) {
+            let Some((_, failure)) = failed.first() else { return Ok(()) };
+            let failure = failure.clone();
+            return self.batch_failed(failed.into_iter().map(|(work, _)| work).collect(), failure).await;
+        }
+        self.stalled = 0;
         self.breaker.succeeded(ended.len());
         self.settle(ended).await?;
         let mut failed = failed.into_iter();
@@ -165,16 +176,30 @@ impl Worker {
         Ok(())
     }
 
-    /// The whole batch failed: a sick system stops the worker, anything that passes is tried again.
+    /// The whole batch failed. Where that passes, it is the sink's trouble and no record's: the batch goes back without
+    /// an attempt spent, and after a while it is tried again. A sink that stays away stops the worker.
     async fn batch_failed(&mut self, works: Vec<Work>, failure: Failure) -> Result<(), Failure> {
-        let passes = match failure.class {
-            Class::Transient => true,
-            Class::Throttled => failure.retry_after <= Some(WAIT_MAX),
-            _ => false,
-        };
-        if !passes {
-            return self.give_back(works, failure).await;
+        match failure.class {
+            Class::Transient if works.len() > 1 || sink_is_away(failure.reason) => {
+                self.stalled += 1;
+                let Some(delay) = retry::TIERS.get(self.stalled - 1).filter(|_| self.stalled < STALLED_MAX)
+                else {
+                    return self.give_back(works, failure).await;
+                };
+                tracing::warn!(pipeline = %self.pipeline, jobs = works.len(), delay_s = delay.as_secs(), "{failure:#}");
+                self.return_all(works).await?;
+                tokio::time::sleep(*delay).await;
+                Ok(())
+            }
+            Class::Transient => self.each_failed(works, &failure).await,
+            Class::Throttled if failure.retry_after <= Some(WAIT_MAX) => {
+                self.each_failed(works, &failure).await
+            }
+            _ => self.give_back(works, failure).await,
         }
+    }
+
+    async fn each_failed(&self, works: Vec<Work>, failure: &Failure) -> Result<(), Failure> {
         for work in works {
             self.job_failed(work, failure.clone()).await?;
         }
@@ -183,11 +208,16 @@ impl Worker {
 
     /// Jobs go back to the queue with their marks taken, and the worker stops with the failure: no attempt is spent.
     async fn give_back(&self, works: Vec<Work>, failure: Failure) -> Result<(), Failure> {
+        self.return_all(works).await?;
+        Err(failure)
+    }
+
+    async fn return_all(&self, works: Vec<Work>) -> Result<(), Failure> {
         self.release(works.iter().map(|work| work.job.key.clone()).collect()).await?;
         for work in works {
             work.delivery.give_back().await?;
         }
-        Err(failure)
+        Ok(())
     }
 
     async fn job_failed(&self, work: Work, failure: Failure) -> Result<(), Failure> {
@@ -262,6 +292,11 @@ impl Worker {
         }
         Ok(())
     }
+}
+
+/// Reasons that say nothing of the record that was in hand.
+fn sink_is_away(reason: Reason) -> bool {
+    matches!(reason, Reason::Unreachable | Reason::Timeout | Reason::ServerError)
 }
 
 fn ended_as(outcome: Outcome) -> Upserted {
