@@ -1,5 +1,7 @@
 //! `check`: connection, credentials, rights, fields, folders and state, without changing anything.
 
+use std::sync::Arc;
+
 use std::path::Path;
 
 use serde::Serialize;
@@ -12,7 +14,7 @@ use shared::state::State;
 use crate::exit::Exit;
 use crate::output::Output;
 use crate::sync::open::odoo_sink_of;
-use crate::systems::Systems;
+use shared::systems::Systems;
 
 /// A clock that is off by more is worth a word: windows are in the server's time, so it harms nothing but reading logs.
 const CLOCK_OFF_SECONDS: i64 = 60;
@@ -43,8 +45,8 @@ impl Findings {
     }
 }
 
-pub(crate) async fn run(config: &Config, output: &Output) -> Result<Exit, Failure> {
-    let systems = Systems::new(config);
+pub(crate) async fn run(config: &Arc<Config>, output: &Output) -> Result<Exit, Failure> {
+    let systems = Systems::new(Arc::clone(config));
     let mut findings = Findings { output: *output, all: Vec::new() };
     for name in config.odoo.keys() {
         findings.note(&format!("odoo.{name}"), server(&systems, name).await);
@@ -70,7 +72,7 @@ pub(crate) async fn run(config: &Config, output: &Output) -> Result<Exit, Failur
     Ok(findings.all.iter().map(|finding| finding.exit).max().unwrap_or(Exit::Done))
 }
 
-async fn server(systems: &Systems<'_>, name: &str) -> Result<String, Failure> {
+async fn server(systems: &Systems, name: &str) -> Result<String, Failure> {
     let client = systems.odoo(name).await?;
     let mut says = format!("{} answers as Odoo {}, signed in", client.identity(), client.version().text);
     match client.server_clock() {
@@ -85,13 +87,13 @@ async fn server(systems: &Systems<'_>, name: &str) -> Result<String, Failure> {
     Ok(says)
 }
 
-async fn organization(systems: &Systems<'_>, name: &str) -> Result<String, Failure> {
+async fn organization(systems: &Systems, name: &str) -> Result<String, Failure> {
     let client = systems.zoho(name).await?;
     Ok(format!("{} gave a token", client.identity()))
 }
 
 /// The records may be read, and the fields exist. `None` where the system cannot be reached.
-async fn source(systems: &Systems<'_>, pipeline: &Pipeline) -> Option<Result<String, Failure>> {
+async fn source(systems: &Systems, pipeline: &Pipeline) -> Option<Result<String, Failure>> {
     match &pipeline.source {
         SourceConfig::Odoo(entity) => {
             let client = systems.odoo(&entity.server).await.ok()?;
@@ -115,11 +117,7 @@ async fn odoo_source(client: &OdooClient, entity: &OdooEntity) -> Result<String,
 }
 
 /// The model may be written, the columns exist and our external ids are nobody else's.
-async fn odoo_sink(
-    systems: &Systems<'_>,
-    pipeline: &Pipeline,
-    target: &OdooTarget,
-) -> Result<String, Failure> {
+async fn odoo_sink(systems: &Systems, pipeline: &Pipeline, target: &OdooTarget) -> Result<String, Failure> {
     let client = systems.odoo(&target.server).await?;
     let sink = odoo_sink_of(pipeline, target, client).await?;
     let records = sink.count().await?;

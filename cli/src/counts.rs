@@ -1,5 +1,7 @@
 //! `counts`: records in source, sink and state, side by side.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 use serde_json::json;
 use shared::config::{Config, Pipeline, SinkConfig, SourceConfig};
@@ -10,7 +12,7 @@ use worker::sink::json::count_records;
 use crate::exit::Exit;
 use crate::output::{Output, table};
 use crate::sync::open::odoo_sink_of;
-use crate::systems::Systems;
+use shared::systems::Systems;
 
 #[derive(Serialize)]
 struct PipelineCounts {
@@ -21,8 +23,8 @@ struct PipelineCounts {
     errors: Vec<String>,
 }
 
-pub(crate) async fn run(config: &Config, output: &Output) -> Result<Exit, Failure> {
-    let systems = Systems::new(config);
+pub(crate) async fn run(config: &Arc<Config>, output: &Output) -> Result<Exit, Failure> {
+    let systems = Systems::new(Arc::clone(config));
     let state = if config.state.exists() { Some(State::open_file(&config.state).await?) } else { None };
     let mut all = Vec::new();
     let mut exit = Exit::Done;
@@ -46,7 +48,7 @@ pub(crate) async fn run(config: &Config, output: &Output) -> Result<Exit, Failur
 }
 
 /// Zoho's lists tell no total: `None`.
-async fn source_count(systems: &Systems<'_>, pipeline: &Pipeline) -> Result<Option<u64>, Failure> {
+async fn source_count(systems: &Systems, pipeline: &Pipeline) -> Result<Option<u64>, Failure> {
     match &pipeline.source {
         SourceConfig::Odoo(entity) => {
             let client = systems.odoo(&entity.server).await?;
@@ -56,7 +58,7 @@ async fn source_count(systems: &Systems<'_>, pipeline: &Pipeline) -> Result<Opti
     }
 }
 
-async fn sink_count(systems: &Systems<'_>, pipeline: &Pipeline) -> Result<u64, Failure> {
+async fn sink_count(systems: &Systems, pipeline: &Pipeline) -> Result<u64, Failure> {
     match &pipeline.sink {
         SinkConfig::Json(file) => tokio::task::block_in_place(|| count_records(&file.path)),
         SinkConfig::Odoo(target) => {

@@ -8,11 +8,11 @@ mod exit;
 mod output;
 mod status;
 mod sync;
-mod systems;
 mod unbind;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use shared::config::{Config, EXAMPLE};
 use shared::failure::Failure;
@@ -43,7 +43,7 @@ pub fn run(arguments: &Arguments) -> ExitCode {
 }
 
 async fn command(arguments: &Arguments, stop: &CancellationToken) -> Result<Exit, Failure> {
-    let config = || Config::load(&arguments.config);
+    let config = || Config::load(&arguments.config).map(Arc::new);
     match &arguments.command {
         Command::Demo(demo) => Box::pin(demo::run(demo, stop)).await,
         Command::Sync(sync) => {

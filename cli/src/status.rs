@@ -1,5 +1,7 @@
 //! `status`: what the last runs did, what is outstanding and what failed. Reads the state only.
 
+use std::sync::Arc;
+
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use shared::config::{Config, Pipeline};
@@ -37,7 +39,7 @@ struct Dead {
     failure: Attempt,
 }
 
-pub(crate) async fn run(config: &Config, output: &Output) -> Result<Exit, Failure> {
+pub(crate) async fn run(config: &Arc<Config>, output: &Output) -> Result<Exit, Failure> {
     let mut pipelines = Vec::new();
     if config.state.exists() {
         let state = State::open_file(&config.state).await?;

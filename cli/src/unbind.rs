@@ -1,5 +1,7 @@
 //! `unbind`: takes a record's external id away in Odoo, so that it is nobody's again. The record itself stays.
 
+use std::sync::Arc;
+
 use serde_json::json;
 use shared::config::{Config, SinkConfig};
 use shared::failure::Failure;
@@ -9,9 +11,9 @@ use crate::arguments::Unbind;
 use crate::exit::Exit;
 use crate::output::Output;
 use crate::sync::open::odoo_sink_of;
-use crate::systems::Systems;
+use shared::systems::Systems;
 
-pub(crate) async fn run(config: &Config, unbind: &Unbind) -> Result<Exit, Failure> {
+pub(crate) async fn run(config: &Arc<Config>, unbind: &Unbind) -> Result<Exit, Failure> {
     let output = Output::new(unbind.json);
     let chosen = config.choose(std::slice::from_ref(&unbind.pipeline))?;
     let Some(pipeline) = chosen.first() else {
@@ -29,7 +31,7 @@ pub(crate) async fn run(config: &Config, unbind: &Unbind) -> Result<Exit, Failur
                 .map_err(|error: shared::record::InvalidName| Failure::configuration(error.to_string()))
         })
         .collect::<Result<_, Failure>>()?;
-    let systems = Systems::new(config);
+    let systems = Systems::new(Arc::clone(config));
     let client = systems.odoo(&target.server).await?;
     let mut sink = odoo_sink_of(pipeline, target, client).await?;
     let mut unbound = Vec::new();

@@ -4,6 +4,7 @@
 pub mod checksum;
 pub mod config;
 pub mod failure;
+pub mod fleet;
 mod http;
 pub mod job;
 pub mod mapping;
@@ -13,4 +14,5 @@ pub mod progress;
 pub mod queue;
 pub mod record;
 pub mod state;
+pub mod systems;
 pub mod zoho;

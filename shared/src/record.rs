@@ -110,6 +110,34 @@ impl FromStr for ImageReference {
     }
 }
 
+/// The name of a worker process: 1 to 64 of letters, digits, `.`, `_` and `-`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct WorkerId(String);
+
+impl WorkerId {
+    /// As text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for WorkerId {
+    type Err = InvalidName;
+
+    fn from_str(text: &str) -> Result<Self, InvalidName> {
+        let fits = (1..=64).contains(&text.len())
+            && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'));
+        if fits {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(InvalidName(format!(
+                "'{text}' is no worker name: use 1 to 64 letters, digits, '.', '_' and '-'"
+            )))
+        }
+    }
+}
+
 macro_rules! text_name {
     ($name:ident) => {
         impl fmt::Display for $name {
@@ -133,6 +161,7 @@ macro_rules! text_name {
 text_name!(PipelineName);
 text_name!(RecordKey);
 text_name!(ImageReference);
+text_name!(WorkerId);
 
 /// The order of changes to one record: the producer's epoch, then a sequence inside it. An epoch is
 /// `max(previous + 1, Unix milliseconds)`, so that versions grow even after the state was wiped. Source times are never

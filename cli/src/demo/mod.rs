@@ -6,6 +6,7 @@ mod report;
 mod stand;
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Instant;
 
 use shared::config::{Config, SinkConfig};
@@ -29,7 +30,7 @@ pub(crate) async fn run(demo: &Demo, stop: &CancellationToken) -> Result<Exit, F
     let folder =
         demo.dir.as_deref().or(temporary.as_ref().map(tempfile::TempDir::path)).unwrap_or(Path::new("."));
     let stand = Stand::start(demo).await?;
-    let config = stand.configure(folder)?;
+    let config = Arc::new(stand.configure(folder)?);
     output.line(format!(
         "Stand-ins of Odoo {version} ({}), Zoho ({}) and the shop's Odoo {version} ({}) are listening.\n\
          Configuration, state and files are in {}",
@@ -70,7 +71,7 @@ pub(crate) async fn run(demo: &Demo, stop: &CancellationToken) -> Result<Exit, F
 
 /// Runs syncs and reads counters.
 struct Showing<'a> {
-    config: &'a Config,
+    config: &'a Arc<Config>,
     stand: &'a Stand,
     output: Output,
     stop: &'a CancellationToken,

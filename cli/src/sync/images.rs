@@ -16,7 +16,7 @@ use worker::sink::odoo::OdooImages;
 use super::report::ImagesReport;
 use crate::exit::Exit;
 use crate::output::Output;
-use crate::systems::Systems;
+use shared::systems::Systems;
 
 /// Images listed at once.
 const PAGE: usize = 200;
@@ -29,7 +29,7 @@ const CACHE_BYTES: u64 = 1 << 30;
 
 pub(super) struct Images<'a> {
     pub(super) state: &'a State,
-    pub(super) systems: &'a Systems<'a>,
+    pub(super) systems: &'a Systems,
     pub(super) pipeline: &'a Pipeline,
     pub(super) target: &'a OdooTarget,
     pub(super) folder: PathBuf,

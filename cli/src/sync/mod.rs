@@ -8,6 +8,8 @@ mod progress;
 mod report;
 pub(crate) mod summary;
 
+use std::sync::Arc;
+
 use shared::config::{Config, SinkConfig};
 use shared::failure::Failure;
 use shared::state::State;
@@ -15,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::exit::Exit;
 use crate::output::Output;
-use crate::systems::Systems;
+use shared::systems::Systems;
 
 pub(crate) use report::PipelineReport;
 
@@ -24,7 +26,7 @@ pub(crate) use report::PipelineReport;
 /// # Errors
 /// Only what concerns all of them: an unknown name, a state that cannot be opened, another sync under way.
 pub(crate) async fn run(
-    config: &Config,
+    config: &Arc<Config>,
     names: &[String],
     full: bool,
     output: &Output,
@@ -33,7 +35,7 @@ pub(crate) async fn run(
     let chosen = config.choose(names)?;
     let state = State::open_file(&config.state).await?;
     let _lock = state.lock_enumeration().await?;
-    let systems = Systems::new(config);
+    let systems = Systems::new(Arc::clone(config));
     let mut reports = Vec::with_capacity(chosen.len());
     for pipeline in chosen {
         let work = pipeline::Sync { state: &state, systems: &systems, pipeline, full, output, stop };

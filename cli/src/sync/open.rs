@@ -15,7 +15,7 @@ use worker::sink::odoo::{OdooSink, OdooSinkSettings};
 use worker::sink::{JsonWriter, Sink};
 
 use crate::output::Output;
-use crate::systems::Systems;
+use shared::systems::Systems;
 
 /// Both ends of a pipeline.
 pub(crate) struct Ends {
@@ -30,7 +30,7 @@ pub(crate) struct Ends {
 /// Opens what a pipeline reads and what it writes; the remote systems first, so that a wrong address leaves no trace.
 pub(crate) async fn open(
     pipeline: &Pipeline,
-    systems: &Systems<'_>,
+    systems: &Systems,
     state: &State,
     refresh: bool,
     output: Output,
@@ -55,7 +55,7 @@ pub(crate) async fn open(
 
 async fn open_source(
     source: &SourceConfig,
-    systems: &Systems<'_>,
+    systems: &Systems,
     state: &State,
     refresh: bool,
 ) -> Result<Source, Failure> {

@@ -19,12 +19,12 @@ use super::open::{Ends, open};
 use super::progress::watch;
 use super::report::PipelineReport;
 use crate::output::Output;
-use crate::systems::Systems;
+use shared::systems::Systems;
 
 /// What a pipeline's sync works with.
 pub(super) struct Sync<'a> {
     pub(super) state: &'a State,
-    pub(super) systems: &'a Systems<'a>,
+    pub(super) systems: &'a Systems,
     pub(super) pipeline: &'a Pipeline,
     pub(super) full: bool,
     pub(super) output: &'a Output,

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::entity::{self, Entity};
 use super::file::{self, File, Span};
+use super::fleet::Fleet;
 use super::pipeline::{JsonFile, JsonFormat, OdooEntity, OdooTarget, Pipeline, SinkConfig, SourceConfig};
 use super::system::{OdooServer, ZohoAccount};
 use super::{Config, secret, suggest};
@@ -46,7 +47,11 @@ pub(super) fn config(
             .advise("add a [pipeline.NAME] table; `catalog-sync config example` shows one"));
     }
     let state = folder_of(path).join(file.state.as_deref().unwrap_or(Path::new("catalog-sync.db")));
-    Ok(Config { state, odoo, zoho, pipelines })
+    let fleet = match &file.fleet {
+        Some(keys) => Some(Fleet::check(keys, &|what| wrong(path, what), environment)?),
+        None => None,
+    };
+    Ok(Config { state, fleet, odoo, zoho, pipelines })
 }
 
 fn wrong(path: &Path, what: impl std::fmt::Display) -> Failure {
@@ -163,7 +168,13 @@ impl<'a> Draft<'a> {
             System::Odoo => SinkConfig::Odoo(self.odoo_target(target, entity)?),
             System::Json | System::Zoho => SinkConfig::Json(self.json_file(target, entity)?),
         };
-        Ok(Pipeline { name, source, sink })
+        let every = self.keys.every.map_or(Duration::from_mins(15), |Span(span)| span);
+        if every < Duration::from_secs(1) {
+            return Err(self
+                .wrong(format!("{} is 0", self.at("every")))
+                .advise("use \"15m\", or 1s at least"));
+        }
+        Ok(Pipeline { name, source, sink, every })
     }
 
     /// Resolves "odoo.erp" to the table of that name.

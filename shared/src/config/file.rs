@@ -19,6 +19,7 @@ use crate::zoho::{Api, DataCenter};
 #[serde(deny_unknown_fields)]
 pub(super) struct File {
     pub(super) state: Option<PathBuf>,
+    pub(super) fleet: Option<Fleet>,
     #[serde(default)]
     pub(super) odoo: BTreeMap<String, Odoo>,
     #[serde(default)]
@@ -27,6 +28,19 @@ pub(super) struct File {
     pub(super) json: BTreeMap<String, Json>,
     #[serde(default)]
     pub(super) pipeline: BTreeMap<String, Pipeline>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Fleet {
+    pub(super) broker: String,
+    pub(super) broker_user: Option<String>,
+    pub(super) redis: String,
+    pub(super) redis_user: Option<String>,
+    pub(super) prefix: Option<String>,
+    pub(super) capacity: Option<u64>,
+    pub(super) lost_after: Option<Span>,
+    pub(super) grace: Option<Span>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -80,6 +94,7 @@ pub(super) struct Pipeline {
     pub(super) file: Option<PathBuf>,
     pub(super) format: Option<JsonFormat>,
     pub(super) overlap: Option<Span>,
+    pub(super) every: Option<Span>,
     pub(super) page_size: Option<usize>,
     /// The Odoo model that is written.
     pub(super) target: Option<String>,

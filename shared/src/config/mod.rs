@@ -6,6 +6,7 @@
 mod check;
 mod entity;
 mod file;
+mod fleet;
 mod pipeline;
 mod secret;
 mod system;
@@ -16,14 +17,17 @@ use std::path::{Path, PathBuf};
 use crate::failure::Failure;
 
 pub use entity::EXAMPLE;
+pub use fleet::Fleet;
 pub use pipeline::{JsonFile, JsonFormat, OdooEntity, OdooTarget, Pipeline, SinkConfig, SourceConfig};
 pub use system::{OdooServer, ZohoAccount};
 
 /// Everything that the file says, checked.
 #[derive(Debug)]
 pub struct Config {
-    /// The state file.
+    /// The state file, and the place beside which images are kept.
     pub state: PathBuf,
+    /// Where many processes work together; `None`: on one machine.
+    pub fleet: Option<Fleet>,
     /// Odoo servers by name.
     pub odoo: BTreeMap<String, OdooServer>,
     /// Zoho organisations by name.

@@ -18,6 +18,20 @@ pub struct Pipeline {
     pub source: SourceConfig,
     /// Where they go.
     pub sink: SinkConfig,
+    /// How long after the begin of a run the next one is due, where a producer of a fleet runs.
+    pub every: Duration,
+}
+
+impl Pipeline {
+    /// Whether images of the source are brought to the sink.
+    pub fn takes_images(&self) -> bool {
+        matches!(&self.sink, SinkConfig::Odoo(target) if target.images)
+    }
+
+    /// Whether only one process at a time may write the sink: a file.
+    pub fn has_one_writer(&self) -> bool {
+        matches!(self.sink, SinkConfig::Json(_))
+    }
 }
 
 /// Where records come from.

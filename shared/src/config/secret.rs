@@ -55,7 +55,11 @@ fn prefix(name: &str) -> String {
     format!("CATALOG_SYNC_ODOO_{}", name.to_uppercase().replace('-', "_"))
 }
 
-fn read(name: &str, environment: &dyn Fn(&str) -> Option<String>) -> Result<Option<SecretString>, Failure> {
+/// The secret in the variable `name`, or in the file that `<name>_FILE` names.
+pub(super) fn read(
+    name: &str,
+    environment: &dyn Fn(&str) -> Option<String>,
+) -> Result<Option<SecretString>, Failure> {
     let file_name = format!("{name}_FILE");
     match (environment(name), environment(&file_name)) {
         (Some(_), Some(_)) => {

@@ -278,4 +278,25 @@ impl State {
     pub async fn set_memo(&self, name: &str, text: Option<&str>) -> Result<(), Failure> {
         forward!(self.set_memo(name, text))
     }
+
+    /// The store's clock: what is told between processes is in its time.
+    pub async fn now(&self) -> Result<Timestamp, Failure> {
+        forward!(self.now())
+    }
+
+    /// Changes a memo from `before` to `after`, where it still is `before`; `None` is no memo. `false`: something else
+    /// is there.
+    pub async fn swap_memo(
+        &self,
+        name: &str,
+        before: Option<&str>,
+        after: Option<&str>,
+    ) -> Result<bool, Failure> {
+        forward!(self.swap_memo(name, before, after))
+    }
+
+    /// All memos whose names begin so, by name.
+    pub async fn memos(&self, prefix: &str) -> Result<Vec<(String, String)>, Failure> {
+        forward!(self.memos(prefix))
+    }
 }

@@ -12,6 +12,27 @@ pub(super) fn get(connection: &Connection, name: &str) -> Result<Option<String>,
     Ok(text)
 }
 
+pub(super) fn all(connection: &Connection, prefix: &str) -> Result<Vec<(String, String)>, StoreError> {
+    let found = connection
+        .prepare_cached("SELECT name, text FROM memo WHERE substr(name, 1, length(?1)) = ?1 ORDER BY name")?
+        .query_map([prefix], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<Result<_, _>>()?;
+    Ok(found)
+}
+
+pub(super) fn swap(
+    transaction: &Transaction<'_>,
+    name: &str,
+    before: Option<&str>,
+    after: Option<&str>,
+) -> Result<bool, StoreError> {
+    if get(transaction, name)?.as_deref() != before {
+        return Ok(false);
+    }
+    set(transaction, name, after)?;
+    Ok(true)
+}
+
 pub(super) fn set(transaction: &Transaction<'_>, name: &str, text: Option<&str>) -> Result<(), StoreError> {
     match text {
         Some(text) => {

@@ -230,6 +230,26 @@ impl SqliteState {
         self.write(move |transaction| memo::set(transaction, &name, text.as_deref())).await
     }
 
+    pub(super) async fn now(&self) -> Result<Timestamp, Failure> {
+        Ok(Timestamp::now())
+    }
+
+    pub(super) async fn swap_memo(
+        &self,
+        name: &str,
+        before: Option<&str>,
+        after: Option<&str>,
+    ) -> Result<bool, Failure> {
+        let (name, before, after) = (name.to_owned(), before.map(str::to_owned), after.map(str::to_owned));
+        self.write(move |transaction| memo::swap(transaction, &name, before.as_deref(), after.as_deref()))
+            .await
+    }
+
+    pub(super) async fn memos(&self, prefix: &str) -> Result<Vec<(String, String)>, Failure> {
+        let prefix = prefix.to_owned();
+        self.read(move |connection| memo::all(connection, &prefix)).await
+    }
+
     /// One read of the file as it is at one moment: each is a single statement.
     async fn read<T: Send + 'static>(
         &self,

@@ -1,0 +1,44 @@
+//! What a pipeline's worker says of the file that it has open: a producer on another machine cannot look.
+
+use serde::{Deserialize, Serialize};
+
+use super::{read, write};
+use crate::failure::Failure;
+use crate::record::PipelineName;
+use crate::state::State;
+
+/// The sink of a pipeline, as its one writer has it open.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SinkNote {
+    /// Changes when the file was removed, replaced or edited by somebody else: then nothing that is remembered about its
+    /// records holds any more.
+    pub identity: String,
+    /// Counts the replacements of the visible file.
+    pub generation: u64,
+    /// Records in it.
+    pub records: u64,
+    /// Whether the marker of the last sync beside it has the pipeline: who deletes it asks for a full run.
+    pub marked: bool,
+}
+
+impl SinkNote {
+    /// What the writer said last; `None` where none has had the file open yet.
+    ///
+    /// # Errors
+    /// The state's.
+    pub async fn of(state: &State, pipeline: &PipelineName) -> Result<Option<Self>, Failure> {
+        Ok(state.memo(&name_of(pipeline)).await?.as_deref().and_then(read))
+    }
+
+    /// Says it.
+    ///
+    /// # Errors
+    /// The state's.
+    pub async fn say(&self, state: &State, pipeline: &PipelineName) -> Result<(), Failure> {
+        state.set_memo(&name_of(pipeline), Some(&write(self))).await
+    }
+}
+
+fn name_of(pipeline: &PipelineName) -> String {
+    format!("sink/{pipeline}")
+}
