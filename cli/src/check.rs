@@ -13,7 +13,6 @@ use shared::state::State;
 
 use crate::exit::Exit;
 use crate::output::Output;
-use crate::sync::open::odoo_sink_of;
 use shared::systems::Systems;
 
 /// A clock that is off by more is worth a word: windows are in the server's time, so it harms nothing but reading logs.
@@ -119,9 +118,10 @@ async fn odoo_source(client: &OdooClient, entity: &OdooEntity) -> Result<String,
 /// The model may be written, the columns exist and our external ids are nobody else's.
 async fn odoo_sink(systems: &Systems, pipeline: &Pipeline, target: &OdooTarget) -> Result<String, Failure> {
     let client = systems.odoo(&target.server).await?;
-    let sink = odoo_sink_of(pipeline, target, client).await?;
+    let identity = target.identity(&client);
+    let sink = worker::open::odoo_sink(pipeline, target, client).await?;
     let records = sink.count().await?;
-    Ok(format!("{} is writable, {records} records carry our external ids", sink.identity()))
+    Ok(format!("{identity} is writable, {records} records carry our external ids"))
 }
 
 /// The folder takes files. It is tried with a file of our own name that is removed at once.

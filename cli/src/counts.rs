@@ -11,7 +11,6 @@ use worker::sink::json::count_records;
 
 use crate::exit::Exit;
 use crate::output::{Output, table};
-use crate::sync::open::odoo_sink_of;
 use shared::systems::Systems;
 
 #[derive(Serialize)]
@@ -63,7 +62,7 @@ async fn sink_count(systems: &Systems, pipeline: &Pipeline) -> Result<u64, Failu
         SinkConfig::Json(file) => tokio::task::block_in_place(|| count_records(&file.path)),
         SinkConfig::Odoo(target) => {
             let client = systems.odoo(&target.server).await?;
-            odoo_sink_of(pipeline, target, client).await?.count().await
+            worker::open::odoo_sink(pipeline, target, client).await?.count().await
         }
     }
 }

@@ -10,7 +10,6 @@ use shared::record::RecordKey;
 use crate::arguments::Unbind;
 use crate::exit::Exit;
 use crate::output::Output;
-use crate::sync::open::odoo_sink_of;
 use shared::systems::Systems;
 
 pub(crate) async fn run(config: &Arc<Config>, unbind: &Unbind) -> Result<Exit, Failure> {
@@ -33,7 +32,7 @@ pub(crate) async fn run(config: &Arc<Config>, unbind: &Unbind) -> Result<Exit, F
         .collect::<Result<_, Failure>>()?;
     let systems = Systems::new(Arc::clone(config));
     let client = systems.odoo(&target.server).await?;
-    let mut sink = odoo_sink_of(pipeline, target, client).await?;
+    let mut sink = worker::open::odoo_sink(pipeline, target, client).await?;
     let mut unbound = Vec::new();
     for key in &keys {
         let was_bound = sink.unbind(key).await?;

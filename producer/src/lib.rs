@@ -4,5 +4,6 @@
 //! [`enumerate`] maps, compares with what is wanted, enqueues and moves the cursor.
 
 pub mod enumerate;
+pub mod open;
 pub mod source;
 pub mod start;

@@ -8,5 +8,6 @@ pub mod batch;
 mod breaker;
 pub mod consume;
 pub mod image;
+pub mod open;
 pub mod retry;
 pub mod sink;

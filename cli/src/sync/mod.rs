@@ -2,7 +2,7 @@
 
 mod images;
 mod one;
-pub(crate) mod open;
+mod open;
 mod pipeline;
 mod progress;
 mod report;

@@ -6,16 +6,17 @@ use std::time::Instant;
 use jiff::SignedDuration;
 use producer::source::Source;
 use producer::start::{Started, Wish, start};
-use shared::config::{Pipeline, SinkConfig};
+use shared::config::Pipeline;
 use shared::failure::{Failure, Reason};
 use shared::progress::Progress;
 use shared::state::{RunEnd, RunSummary, State};
 use tokio_util::sync::CancellationToken;
+use worker::open::Opened;
 use worker::sink::Sink;
 use worker::sink::json::last_sync::LastSync;
 
 use super::one::OneRun;
-use super::open::{Ends, open};
+use super::open::open;
 use super::progress::watch;
 use super::report::PipelineReport;
 use crate::output::Output;
@@ -43,8 +44,11 @@ impl Sync<'_> {
     }
 
     async fn sync(&self, report: &mut PipelineReport) -> Result<(), Failure> {
-        let ends = open(self.pipeline, self.systems, self.state, self.full, *self.output).await?;
-        let Ends { source, mut sink, identity, marker } = ends;
+        let (source, opened) = open(self.pipeline, self.systems, self.state, self.full).await?;
+        let Opened { mut sink, identity, marker, notice } = opened;
+        if let Some(notice) = notice {
+            self.output.line(notice);
+        }
         let mut wish = Wish { full: self.full, sink_asks: self.marker_gone(marker.as_ref()).await? };
         loop {
             let started = start(self.state, self.pipeline, &source, &identity, &wish).await?;
@@ -87,7 +91,7 @@ impl Sync<'_> {
             state: self.state,
             source,
             run: &started.run,
-            images: takes_images(self.pipeline),
+            images: self.pipeline.takes_images(),
             progress,
             stop: self.stop,
         };
@@ -132,8 +136,4 @@ fn announcement(started: &Started) -> String {
         None => format!("full run ({})", started.why),
         Some(_) => format!("incremental run ({})", started.why),
     }
-}
-
-fn takes_images(pipeline: &Pipeline) -> bool {
-    matches!(&pipeline.sink, SinkConfig::Odoo(target) if target.images)
 }

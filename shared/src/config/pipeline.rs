@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::mapping::SourceColumn;
+use crate::mapping::{Column, Origin, SourceColumn};
+use crate::odoo::OdooClient;
 use crate::record::{PipelineName, Values};
 use crate::zoho::ZohoEntity;
 
@@ -117,4 +118,37 @@ pub struct OdooTarget {
     pub storable: bool,
     /// Images of the records are kept in step too.
     pub images: bool,
+}
+
+impl OdooTarget {
+    /// Names the sink in the state.
+    pub fn identity(&self, client: &OdooClient) -> String {
+        let Self { model, prefix, entity, .. } = self;
+        format!("{}/{model}/{prefix}.{entity}", client.identity())
+    }
+
+    /// A source with the columns that depend on the sink's version: how a storable product is spelt.
+    pub fn completed(&self, source: &SourceConfig, major: u32) -> SourceConfig {
+        match source {
+            SourceConfig::Zoho(entity) if self.storable => {
+                let mut columns = entity.columns.clone();
+                columns.extend(storable(major));
+                SourceConfig::Zoho(ZohoEntity { columns, ..entity.clone() })
+            }
+            source => source.clone(),
+        }
+    }
+}
+
+/// `type = product` up to Odoo 17, `type = consu` with `is_storable` from 18 on (measured).
+fn storable(major: u32) -> Vec<SourceColumn> {
+    let constant = |name: &str, value: Value| SourceColumn {
+        column: Column { name: name.to_owned(), origin: Origin::Constant(value) },
+        optional: false,
+    };
+    if major < 18 {
+        vec![constant("type", "product".into())]
+    } else {
+        vec![constant("type", "consu".into()), constant("is_storable", true.into())]
+    }
 }

@@ -72,12 +72,6 @@ impl OdooSink {
         })
     }
 
-    /// Names the database, the model and our part of it: state about another one says nothing of this one.
-    pub fn identity(&self) -> String {
-        let OdooSinkSettings { model, prefix, entity, .. } = &self.settings;
-        format!("{}/{model}/{prefix}.{entity}", self.client.identity())
-    }
-
     /// Brings records into Odoo: one answer per job, in their order. What Odoo has is read first, what is equal is not
     /// written. Of several jobs of one record the older versions are answered as superseded.
     ///
@@ -208,7 +202,7 @@ impl OdooSink {
 impl fmt::Debug for OdooSink {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("OdooSink")
-            .field("identity", &self.identity())
+            .field("server", &self.client.identity())
             .field("columns", &self.columns.len())
             .finish_non_exhaustive()
     }

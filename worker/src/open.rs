@@ -1,0 +1,92 @@
+//! Opening what a pipeline writes.
+
+use std::path::PathBuf;
+
+use shared::config::{JsonFile, JsonFormat, OdooTarget, Pipeline, SinkConfig, SourceConfig};
+use shared::failure::Failure;
+use shared::odoo::OdooClient;
+use shared::systems::Systems;
+
+use crate::sink::json::last_sync::LastSync;
+use crate::sink::json::{self, Found, JsonSettings, JsonSink};
+use crate::sink::odoo::{OdooSink, OdooSinkSettings};
+use crate::sink::{JsonWriter, Sink};
+
+/// A sink, ready to be written.
+#[derive(Debug)]
+pub struct Opened {
+    /// It.
+    pub sink: Sink,
+    /// Names it in the state.
+    pub identity: String,
+    /// Where the time of the last sync is shown beside a file.
+    pub marker: Option<LastSync>,
+    /// What a person should know of the file that was found, in words.
+    pub notice: Option<String>,
+}
+
+/// Opens the sink of a pipeline.
+///
+/// # Errors
+/// Why Odoo cannot be reached or lacks a field; why a file cannot be written, or who else has it open.
+pub async fn sink(pipeline: &Pipeline, systems: &Systems) -> Result<Opened, Failure> {
+    match &pipeline.sink {
+        SinkConfig::Json(file) => open_json(pipeline, file),
+        SinkConfig::Odoo(target) => {
+            let client = systems.odoo(&target.server).await?;
+            let identity = target.identity(&client);
+            let sink = odoo_sink(pipeline, target, client).await?;
+            Ok(Opened { sink: Sink::Odoo(Box::new(sink)), identity, marker: None, notice: None })
+        }
+    }
+}
+
+/// The Odoo sink of a pipeline.
+///
+/// # Errors
+/// As [`sink`].
+pub async fn odoo_sink(
+    pipeline: &Pipeline,
+    target: &OdooTarget,
+    client: OdooClient,
+) -> Result<OdooSink, Failure> {
+    let columns = match target.completed(&pipeline.source, client.version().major) {
+        SourceConfig::Odoo(entity) => entity.columns,
+        SourceConfig::Zoho(entity) => entity.columns,
+    };
+    let columns: Vec<String> = columns.into_iter().map(|column| column.column.name).collect();
+    let settings = OdooSinkSettings {
+        match_by: target.match_by.clone(),
+        context: target.context.clone(),
+        ..OdooSinkSettings::new(&target.model, &target.prefix, &target.entity)
+    };
+    OdooSink::open(client, settings, &columns).await
+}
+
+fn open_json(pipeline: &Pipeline, file: &JsonFile) -> Result<Opened, Failure> {
+    let format = match file.format {
+        JsonFormat::Json => json::JsonFormat::Array,
+        JsonFormat::Jsonl => json::JsonFormat::Lines,
+    };
+    let settings = JsonSettings { format, ..JsonSettings::new(file.path.clone()) };
+    let (sink, found) = tokio::task::block_in_place(|| JsonSink::open(settings.clone()))?;
+    let (name, path) = (&pipeline.name, file.path.display());
+    let notice = match found {
+        Found::Nothing | Found::Ours => None,
+        Found::TakenOver { records } => {
+            Some(format!("{name}: {path} is taken over with its {records} records"))
+        }
+        Found::SetAside { to, why } => {
+            let to = to.display();
+            Some(format!("{name}: {path} is broken ({why}); it was moved to {to}, a new one is written"))
+        }
+    };
+    let identity = sink.identity().to_owned();
+    let marker = Some(LastSync::new(marker_of(file)));
+    Ok(Opened { sink: Sink::Json(Box::new(JsonWriter::new(settings, sink))), identity, marker, notice })
+}
+
+/// The folder's marker of the last sync stands beside the file.
+fn marker_of(file: &JsonFile) -> PathBuf {
+    file.path.with_file_name("last_sync.json")
+}
