@@ -7,12 +7,15 @@
 )]
 
 mod bad_input;
+mod decoders;
 mod deleted_and_broken_files;
 mod dice;
 mod faults;
 mod first_run;
+mod fleet;
 mod incremental;
 mod killed;
+mod late_writes;
 mod odoo_client;
 mod place;
 mod recordings;

@@ -37,6 +37,22 @@ pub(crate) enum Command {
     ///
     /// Example: catalog-sync sync customers products
     Sync(Sync),
+    /// Enumerate the pipelines of a fleet when they are due, until told to stop.
+    ///
+    /// Example: catalog-sync producer
+    Producer,
+    /// Work on the jobs of a fleet, until told to stop.
+    ///
+    /// Example: catalog-sync worker items
+    Worker(Role),
+    /// Let a pipeline stand still: nothing of it is enumerated or written until it is resumed.
+    ///
+    /// Example: catalog-sync pause items --why "stock-taking"
+    Pause(PauseArguments),
+    /// Let a pipeline go on, whatever paused it.
+    ///
+    /// Example: catalog-sync resume items
+    Resume(Resume),
     /// Show what the last runs did, what is outstanding and what failed.
     ///
     /// Example: catalog-sync status --json
@@ -56,6 +72,13 @@ pub(crate) enum Command {
     /// Show or check a configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
+}
+
+impl Command {
+    /// Whether it runs until it is told to stop, watched by its log.
+    pub(crate) fn is_role(&self) -> bool {
+        matches!(self, Self::Producer | Self::Worker(_))
+    }
 }
 
 #[derive(Debug, Args)]
@@ -98,6 +121,36 @@ pub(crate) struct Sync {
     /// Print one JSON object instead of text.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Role {
+    /// Which pipelines (default: all).
+    #[arg(value_name = "PIPELINE")]
+    pub(crate) pipelines: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PauseArguments {
+    /// Which pipeline.
+    #[arg(value_name = "PIPELINE")]
+    pub(crate) pipeline: String,
+    /// Only its images; fields go on.
+    #[arg(long)]
+    pub(crate) images: bool,
+    /// Shown to whoever wonders.
+    #[arg(long, default_value = "paused by hand", value_name = "TEXT")]
+    pub(crate) why: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Resume {
+    /// Which pipeline.
+    #[arg(value_name = "PIPELINE")]
+    pub(crate) pipeline: String,
+    /// Only its images.
+    #[arg(long)]
+    pub(crate) images: bool,
 }
 
 #[derive(Debug, Args)]

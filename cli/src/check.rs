@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde::Serialize;
 use serde_json::json;
-use shared::config::{Config, OdooEntity, OdooTarget, Pipeline, SinkConfig, SourceConfig};
+use shared::config::{Config, Fleet, OdooEntity, OdooTarget, Pipeline, SinkConfig, SourceConfig};
 use shared::failure::{Failure, Reason};
 use shared::odoo::OdooClient;
 use shared::state::State;
@@ -66,7 +66,13 @@ pub(crate) async fn run(config: &Arc<Config>, output: &Output) -> Result<Exit, F
         };
         findings.note(&format!("pipeline.{name} sink"), finding);
     }
-    findings.note("state", state(&config.state).await);
+    match &config.fleet {
+        None => findings.note("state", state(&config.state).await),
+        Some(fleet) => {
+            findings.note("fleet.redis", fleet_state(fleet).await);
+            findings.note("fleet.broker", broker(fleet).await);
+        }
+    }
     output.object(&json!({ "findings": findings.all }));
     Ok(findings.all.iter().map(|finding| finding.exit).max().unwrap_or(Exit::Done))
 }
@@ -144,6 +150,16 @@ fn folder_of(path: &Path) -> Result<String, Failure> {
     } else {
         format!("{shown} will be made")
     })
+}
+
+async fn fleet_state(fleet: &Fleet) -> Result<String, Failure> {
+    shared::fleet::open_state(fleet).await?.now().await?;
+    Ok(format!("{} answers, signed in", fleet.redis))
+}
+
+async fn broker(fleet: &Fleet) -> Result<String, Failure> {
+    shared::fleet::knock_at_broker(fleet, "check").await?;
+    Ok(format!("{} answers, signed in", fleet.broker))
 }
 
 async fn state(path: &Path) -> Result<String, Failure> {

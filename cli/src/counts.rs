@@ -6,11 +6,12 @@ use serde::Serialize;
 use serde_json::json;
 use shared::config::{Config, Pipeline, SinkConfig, SourceConfig};
 use shared::failure::Failure;
-use shared::state::{Counts, State};
+use shared::state::Counts;
 use worker::sink::json::count_records;
 
 use crate::exit::Exit;
 use crate::output::{Output, table};
+use crate::state::open_state;
 use shared::systems::Systems;
 
 #[derive(Serialize)]
@@ -24,7 +25,8 @@ struct PipelineCounts {
 
 pub(crate) async fn run(config: &Arc<Config>, output: &Output) -> Result<Exit, Failure> {
     let systems = Systems::new(Arc::clone(config));
-    let state = if config.state.exists() { Some(State::open_file(&config.state).await?) } else { None };
+    let known = config.fleet.is_some() || config.state.exists();
+    let state = if known { Some(open_state(config).await?) } else { None };
     let mut all = Vec::new();
     let mut exit = Exit::Done;
     for pipeline in &config.pipelines {

@@ -6,16 +6,18 @@ mod counts;
 mod demo;
 mod exit;
 mod output;
+mod pause;
+mod state;
 mod status;
 mod sync;
 mod unbind;
 
-use std::io::IsTerminal;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use shared::config::{Config, EXAMPLE};
 use shared::failure::Failure;
+use shared::process::{start_log, stop_on_signal};
 use tokio_util::sync::CancellationToken;
 
 pub use arguments::Arguments;
@@ -26,16 +28,21 @@ use output::Output;
 /// Runs one command to its end and gives the process's exit code: 0 done, 1 some records failed, 2 usage or
 /// configuration, 3 a system was unreachable, 130 stopped by a signal.
 pub fn run(arguments: &Arguments) -> ExitCode {
-    start_log(arguments.verbose);
+    start_log(arguments.verbose + u8::from(arguments.command.is_role()));
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return Exit::of_error(&error.to_string()).into(),
     };
+    let is_role = arguments.command.is_role();
     let exit = runtime.block_on(async {
         let stop = CancellationToken::new();
         tokio::spawn(stop_on_signal(stop.clone()));
         match command(arguments, &stop).await {
             Ok(exit) => exit,
+            // A role that its services do not let in says so as one that cannot reach them.
+            Err(failure) if is_role && shared::process::role_exit_code(&failure) == 3 => {
+                Exit::of_error(&format!("{failure:#}"))
+            }
             Err(failure) => Exit::of_failure(&failure),
         }
     });
@@ -53,6 +60,16 @@ async fn command(arguments: &Arguments, stop: &CancellationToken) -> Result<Exit
             output.object(&sync::summary::object(&reports));
             Ok(sync::exit(&reports))
         }
+        Command::Producer => {
+            producer::role::run(config()?, stop.clone()).await?;
+            Ok(Exit::Done)
+        }
+        Command::Worker(role) => {
+            worker::role::run(config()?, &role.pipelines, stop.clone()).await?;
+            Ok(Exit::Done)
+        }
+        Command::Pause(arguments) => pause::pause(&*config()?, arguments).await,
+        Command::Resume(arguments) => pause::resume(&*config()?, arguments).await,
         Command::Status(look) => status::run(&config()?, &Output::new(look.json)).await,
         Command::Check(look) => check::run(&config()?, &Output::new(look.json)).await,
         Command::Counts(look) => counts::run(&config()?, &Output::new(look.json)).await,
@@ -72,34 +89,4 @@ async fn command(arguments: &Arguments, stop: &CancellationToken) -> Result<Exit
             Ok(Exit::Done)
         }
     }
-}
-
-/// The first signal asks for a drain; the second ends the process at once, which loses nothing either.
-async fn stop_on_signal(stop: CancellationToken) {
-    while let Ok(()) = shared::platform::stop_requested().await {
-        if stop.is_cancelled() {
-            std::process::abort();
-        }
-        tracing::warn!("stopping: what is in hand is ended first; a second signal ends at once");
-        stop.cancel();
-    }
-}
-
-fn start_log(verbose: u8) {
-    let level = match verbose {
-        0 => "warn",
-        1 => "info",
-        _ => "debug",
-    };
-    let filter = tracing_subscriber::EnvFilter::try_from_env("CATALOG_SYNC_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(level));
-    // A second subscriber in one process (tests call `run` more than once) is refused, which is right.
-    drop(
-        tracing_subscriber::fmt()
-            .with_env_filter(filter)
-            .with_writer(std::io::stderr)
-            .with_target(false)
-            .with_ansi(std::io::stderr().is_terminal())
-            .try_init(),
-    );
 }

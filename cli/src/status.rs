@@ -6,20 +6,41 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use shared::config::{Config, Pipeline};
 use shared::failure::Failure;
+use shared::fleet::{Pause, Scope};
 use shared::job::{Attempt, JobKind};
 use shared::record::RecordKey;
-use shared::state::{Counts, ImageCounts, RunEnd, RunSummary, State};
+use shared::state::{Counts, ImageCounts, RunEnd, RunSummary, State, Stray};
 
 use crate::exit::Exit;
 use crate::output::Output;
+use crate::state::open_state;
 
 /// Dead letters shown of each pipeline.
 const LETTERS_SHOWN: usize = 5;
+
+/// Strays shown.
+const STRAYS_SHOWN: usize = 5;
 
 #[derive(Serialize)]
 struct StatusJson {
     state: std::path::PathBuf,
     pipelines: Vec<PipelineStatus>,
+    strays: Strays,
+}
+
+/// Messages in our queues that were no jobs.
+#[derive(Serialize, Default)]
+struct Strays {
+    kept: u64,
+    /// The newest ones, without their payloads.
+    newest: Vec<StrayStatus>,
+}
+
+#[derive(Serialize)]
+struct StrayStatus {
+    queue: String,
+    bytes: u64,
+    failure: Attempt,
 }
 
 #[derive(Serialize)]
@@ -27,8 +48,16 @@ struct PipelineStatus {
     pipeline: String,
     last_run: Option<RunSummary>,
     next_start: Option<Timestamp>,
+    paused: Vec<Paused>,
     records: Counts,
     dead_letters: Vec<Dead>,
+}
+
+#[derive(Serialize)]
+struct Paused {
+    what: Scope,
+    #[serde(flatten)]
+    pause: Pause,
 }
 
 #[derive(Serialize)]
@@ -40,20 +69,46 @@ struct Dead {
 }
 
 pub(crate) async fn run(config: &Arc<Config>, output: &Output) -> Result<Exit, Failure> {
-    let mut pipelines = Vec::new();
-    if config.state.exists() {
-        let state = State::open_file(&config.state).await?;
+    let (mut pipelines, mut strays) = (Vec::new(), Strays::default());
+    if config.fleet.is_some() || config.state.exists() {
+        let state = open_state(config).await?;
         for pipeline in &config.pipelines {
             pipelines.push(look(&state, pipeline).await?);
         }
+        strays = strays_of(&state).await?;
     } else {
         output.line(format!("no sync has been run yet: there is no {}", config.state.display()));
     }
     for status in &pipelines {
         output.text(&text(status));
     }
-    output.object(&StatusJson { state: config.state.clone(), pipelines });
+    output.text(&strays_text(&strays));
+    output.object(&StatusJson { state: config.state.clone(), pipelines, strays });
     Ok(Exit::Done)
+}
+
+async fn strays_of(state: &State) -> Result<Strays, Failure> {
+    let newest = state.strays(STRAYS_SHOWN).await?;
+    let shown = |stray: Stray| StrayStatus { queue: stray.queue, bytes: stray.bytes, failure: stray.failure };
+    Ok(Strays { kept: state.stray_count().await?, newest: newest.into_iter().map(shown).collect() })
+}
+
+/// Nothing where there are none.
+fn strays_text(strays: &Strays) -> String {
+    if strays.kept == 0 {
+        return String::new();
+    }
+    let messages = if strays.kept == 1 { "message was no job" } else { "messages were no jobs" };
+    let mut lines = vec![format!("{} {messages}:", strays.kept)];
+    let line = |stray: &StrayStatus| {
+        format!("  stray in {} of {} bytes: {}", stray.queue, stray.bytes, stray.failure.message)
+    };
+    lines.extend(strays.newest.iter().map(line));
+    let more = strays.kept.saturating_sub(strays.newest.len() as u64);
+    if more > 0 {
+        lines.push(format!("  ... and {more} more"));
+    }
+    format!("{}\n", lines.join("\n"))
 }
 
 async fn look(state: &State, pipeline: &Pipeline) -> Result<PipelineStatus, Failure> {
@@ -66,7 +121,12 @@ async fn look(state: &State, pipeline: &Pipeline) -> Result<PipelineStatus, Fail
         attempts: letter.job.attempt,
         failure: letter.failure,
     };
+    let mut paused = Vec::new();
+    for what in [Scope::Pipeline, Scope::Images] {
+        paused.extend(Pause::of(state, &pipeline.name, what).await?.map(|pause| Paused { what, pause }));
+    }
     Ok(PipelineStatus {
+        paused,
         pipeline: pipeline.name.to_string(),
         last_run: state.runs(Some(&pipeline.name), 1).await?.into_iter().next(),
         next_start: known.and_then(|known| known.cursor).and_then(|cursor| cursor.checked_sub(overlap).ok()),
@@ -77,6 +137,7 @@ async fn look(state: &State, pipeline: &Pipeline) -> Result<PipelineStatus, Fail
 
 fn text(status: &PipelineStatus) -> String {
     let mut lines = vec![format!("{}:", status.pipeline)];
+    lines.extend(status.paused.iter().map(pause_line));
     match &status.last_run {
         None => lines.push("  never run".to_owned()),
         Some(run) => lines.extend(run_lines(run)),
@@ -114,6 +175,19 @@ fn text(status: &PipelineStatus) -> String {
         );
     }
     format!("{}\n", lines.join("\n"))
+}
+
+fn pause_line(paused: &Paused) -> String {
+    let Paused { what, pause } = paused;
+    let (what, flag) = match what {
+        Scope::Pipeline => ("", ""),
+        Scope::Images => ("images ", " --images"),
+    };
+    let next = match pause.probe_at {
+        Some(at) => format!("tried again at {}", time(at)),
+        None => format!("`catalog-sync resume ...{flag}` lets it go on"),
+    };
+    format!("  {what}PAUSED since {}: {}; {next}", time(pause.since), pause.why)
 }
 
 fn run_lines(run: &RunSummary) -> Vec<String> {

@@ -4,12 +4,14 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use jiff::{SignedDuration, Timestamp};
 use shared::checksum::Checksum;
+use shared::crash::{self, Point};
 use shared::failure::{Failure, Reason};
 use shared::job::{Attempt, FORMAT, Job, JobKind};
 use shared::progress::Progress;
 use shared::queue::{Queue, Receipt};
-use shared::record::{ImageReference, RecordKey, Values, Version};
+use shared::record::{ImageReference, PipelineName, RecordKey, Values, Version};
 use shared::state::{DeadLetter, Page, Run, State, Want, Wanted};
 use tokio_util::sync::CancellationToken;
 
@@ -20,6 +22,15 @@ const PAGES_IN_FLIGHT: usize = 4;
 
 /// Records asked for at once when outstanding work is read again by key.
 const KEYS_PER_CALL: usize = 1_000;
+
+/// Which outstanding work of earlier runs has lost its jobs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LostWork {
+    /// All of it: the queue died with its process.
+    All,
+    /// What is older than this, once its queue is empty: a broker keeps jobs, unless somebody deletes or purges its queue.
+    OlderThan(SignedDuration),
+}
 
 /// What one run works with.
 #[derive(Debug)]
@@ -32,6 +43,8 @@ pub struct Enumeration<'a> {
     pub source: &'a Source,
     /// Whether the sink takes images: without, those of the source are not looked at.
     pub images: bool,
+    /// Which outstanding work has lost its jobs.
+    pub lost: LostWork,
     /// Counts for whoever watches.
     pub progress: Arc<Progress>,
     /// Cancelled when the run is to stop: after the page at hand.
@@ -128,25 +141,45 @@ impl Enumeration<'_> {
         }
     }
 
-    /// Outstanding work whose jobs died with an earlier process: read again by key and enqueued anew. What the source
-    /// no longer has is withdrawn.
+    /// Outstanding work whose jobs died with an earlier process, or whose doubts have run out: read again by key and
+    /// enqueued anew. What the source no longer has is withdrawn.
     async fn requeue_lost(&self, run: &Run) -> Result<Vec<Receipt>, Failure> {
         let before = Version { epoch: run.epoch, sequence: 0 };
         let mut receipts = Vec::new();
         loop {
-            let lost = self.state.outstanding(&run.pipeline, before, KEYS_PER_CALL).await?;
-            if lost.is_empty() {
-                return Ok(receipts);
+            // A write that came late may have gone over a newer one: nothing but the sink itself knows.
+            let dirty = self.state.mature(&run.pipeline).await?;
+            if dirty.is_empty() {
+                break;
             }
-            tracing::info!(pipeline = %run.pipeline, records = lost.len(), "enqueueing outstanding work again");
-            let keys: Vec<RecordKey> = lost.into_iter().map(|record| record.key).collect();
-            let rows = self.source.by_key(&keys).await?;
+            receipts.extend(self.enqueue_again(run, dirty).await?);
+        }
+        let since = lost_since(self.state, self.queue, &run.pipeline, self.lost).await?;
+        while let Some(since) = since {
+            let lost = self.state.outstanding(&run.pipeline, before, KEYS_PER_CALL).await?;
+            let lost = lost.into_iter().filter(|record| record.since <= since);
+            let keys: Vec<RecordKey> = lost.map(|record| record.key).collect();
+            if keys.is_empty() {
+                break;
+            }
+            receipts.extend(self.enqueue_again(run, keys).await?);
+        }
+        Ok(receipts)
+    }
+
+    /// Reads records again by key and enqueues them anew; what the source no longer has is withdrawn.
+    async fn enqueue_again(&self, run: &Run, keys: Vec<RecordKey>) -> Result<Vec<Receipt>, Failure> {
+        tracing::info!(pipeline = %run.pipeline, records = keys.len(), "enqueueing outstanding work again");
+        let mut receipts = Vec::new();
+        for keys in keys.chunks(KEYS_PER_CALL) {
+            let rows = self.source.by_key(keys).await?;
             let found: std::collections::HashSet<&RecordKey> = rows.iter().map(|row| &row.key).collect();
             let gone: Vec<RecordKey> = keys.iter().filter(|key| !found.contains(key)).cloned().collect();
             self.state.withdraw(&run.pipeline, &gone).await?;
             receipts.extend(self.note(run, rows, true).await?.receipts);
             self.stopped()?;
         }
+        Ok(receipts)
     }
 
     fn stopped(&self) -> Result<(), Failure> {
@@ -177,6 +210,7 @@ impl Enumeration<'_> {
             })
             .collect();
         let answers = self.state.want(run, &wants, lost).await?;
+        crash::point(Point::Wanted);
         let mut noted = Noted::default();
         for (mapped, answer) in mapped.into_iter().zip(answers) {
             match answer {
@@ -197,7 +231,10 @@ impl Enumeration<'_> {
         self.progress.add_enqueued(1);
         tokio::select! {
             () = self.stop.cancelled() => Err(Failure::interrupted("stopped before the end")),
-            receipt = self.queue.publish(job) => receipt,
+            receipt = self.queue.publish(job) => {
+                crash::point(Point::Published);
+                receipt
+            }
         }
     }
 
@@ -210,7 +247,10 @@ impl Enumeration<'_> {
                 durable = receipt.durable() => durable?,
             }
         }
-        self.state.advance(run, &page).await
+        crash::point(Point::Confirmed);
+        self.state.advance(run, &page).await?;
+        crash::point(Point::Advanced);
+        Ok(())
     }
 }
 
@@ -247,6 +287,21 @@ impl Mapped {
         };
         (job, failure)
     }
+}
+
+/// Work that has been outstanding since before this has lost its jobs; `None`: none has, as far as can be told.
+pub(crate) async fn lost_since(
+    state: &State,
+    queue: &Queue,
+    pipeline: &PipelineName,
+    lost: LostWork,
+) -> Result<Option<Timestamp>, Failure> {
+    let LostWork::OlderThan(age) = lost else { return Ok(Some(Timestamp::MAX)) };
+    let depth = queue.depth(pipeline, JobKind::Record).await?;
+    if depth.ready + depth.in_flight + depth.delayed > 0 {
+        return Ok(None);
+    }
+    Ok(state.now().await?.checked_sub(age).ok())
 }
 
 fn dead_letter(job: Job, failure: &Failure) -> DeadLetter {

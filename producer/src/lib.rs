@@ -4,6 +4,10 @@
 //! [`enumerate`] maps, compares with what is wanted, enqueues and moves the cursor.
 
 pub mod enumerate;
+mod keep;
 pub mod open;
+pub mod role;
+pub mod run;
 pub mod source;
 pub mod start;
+mod tend;

@@ -62,8 +62,7 @@ pub async fn known_sink(
         }
         SinkConfig::Json(_) => {
             let Some(note) = SinkNote::of(state, &pipeline.name).await? else { return Ok(None) };
-            let completed = state.pipeline(&pipeline.name).await?.is_some_and(|known| known.cursor.is_some());
-            let asks = (completed && !note.marked).then(|| "last_sync.json has no entry for it".to_owned());
+            let asks = note.unmarked.then(|| "last_sync.json has no entry for it".to_owned());
             Ok(Some(KnownSink { identity: note.identity, asks }))
         }
     }

@@ -67,7 +67,8 @@ impl FromStr for Checksum {
     fn from_str(text: &str) -> Result<Self, InvalidChecksum> {
         let digits = text.as_bytes();
         let mut bytes = [0; 32];
-        if digits.len() != 64 {
+        // `from_str_radix` alone would take a sign.
+        if digits.len() != 64 || !digits.iter().all(u8::is_ascii_hexdigit) {
             return Err(InvalidChecksum);
         }
         for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
@@ -202,6 +203,13 @@ mod tests {
             Checksum::of_values(&Checksum([0; 32]), &fields),
             Checksum::of_values(&Checksum([1; 32]), &fields)
         );
+    }
+
+    #[test]
+    fn text_is_64_hexadecimal_digits_and_nothing_else() {
+        for text in ["", "ab", &"+a".repeat(32), &"é".repeat(32), &"g".repeat(64), &"a".repeat(65)] {
+            assert_eq!(text.parse::<Checksum>(), Err(InvalidChecksum), "{text}");
+        }
     }
 
     #[test]

@@ -118,6 +118,23 @@ impl Reason {
     }
 }
 
+/// More characters than any sentence of ours has; what others say may be as long as a document.
+const MOST_CHARACTERS: usize = 1_000;
+
+/// The same words as a line of a log or a terminal can hold them: no line breaks nor anything else that a terminal would
+/// obey, and no more than a thousand characters.
+pub fn one_line(text: String) -> String {
+    if text.len() <= MOST_CHARACTERS && !text.contains(char::is_control) {
+        return text;
+    }
+    let mut line: String = text.chars().take(MOST_CHARACTERS).collect();
+    if line.len() < text.len() {
+        line.pop();
+        line.push('…');
+    }
+    line.replace(char::is_control, " ")
+}
+
 /// A failure in words: one sentence of what happened, one of what to do, its class and its cause.
 #[derive(Debug, Clone)]
 pub struct Failure {
@@ -133,9 +150,10 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// A failure; `what` is one sentence without a full stop.
+    /// A failure; `what` is one sentence without a full stop. What it repeats of others' words is kept to [one
+    /// line](one_line).
     pub fn new(class: Class, reason: Reason, what: impl Into<String>) -> Self {
-        Self { class, reason, what: what.into(), advice: None, retry_after: None, source: None }
+        Self { class, reason, what: one_line(what.into()), advice: None, retry_after: None, source: None }
     }
 
     /// Goes away by itself.
@@ -166,7 +184,7 @@ impl Failure {
     /// Adds what a person can do about it: an imperative sentence without a full stop.
     #[must_use]
     pub fn advise(mut self, advice: impl Into<String>) -> Self {
-        self.advice = Some(advice.into());
+        self.advice = Some(one_line(advice.into()));
         self
     }
 
@@ -181,6 +199,13 @@ impl Failure {
     #[must_use]
     pub fn because(mut self, source: impl Error + Send + Sync + 'static) -> Self {
         self.source = Some(Arc::new(source));
+        self
+    }
+
+    /// The same, seen so often that it is the system's fault.
+    #[must_use]
+    pub fn of_system(mut self) -> Self {
+        self.class = Class::Systemic;
         self
     }
 
@@ -202,7 +227,7 @@ impl fmt::Display for Failure {
         if f.alternate() {
             let mut cause = self.source.as_deref().map(|source| source as &dyn Error);
             while let Some(error) = cause {
-                write!(f, ": {error}")?;
+                write!(f, ": {}", one_line(error.to_string()))?;
                 cause = error.source();
             }
         }
@@ -222,6 +247,20 @@ impl Error for Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn words_of_others_are_one_line_and_not_longer_than_a_thousand_characters() {
+        let long = "ü".repeat(999);
+        assert_eq!(one_line(long.clone()), long);
+        assert_eq!(one_line(format!("{long}ü")).chars().count(), 1_000);
+        assert_eq!(one_line(format!("{long}üü")), format!("{long}…"));
+        let forged = "no\nINFO all is well\u{1b}[2J\u{9b}1A";
+        let failure = Failure::permanent(Reason::BadRecord, forged)
+            .because(std::io::Error::other(forged))
+            .advise(format!("see {forged}"));
+        assert!(!format!("{failure:#}").contains(char::is_control), "{failure:#}");
+        assert!(failure.what().starts_with("no INFO all is well"), "{failure}");
+    }
 
     #[test]
     fn alternate_form_names_the_causes_and_plain_form_does_not() {

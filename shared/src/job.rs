@@ -4,14 +4,14 @@
 use serde::{Deserialize, Serialize};
 
 use crate::checksum::Checksum;
-use crate::failure::{Class, Failure, Reason};
+use crate::failure::{Class, Failure, Reason, one_line};
 use crate::record::{ImageReference, PipelineName, RecordKey, RunId, Values, Version};
 
 /// The format that this version writes, and the newest that it reads.
 pub const FORMAT: u32 = 1;
 
 /// What kind of work a job is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum JobKind {
     /// Upsert the mapped values of one record.
@@ -117,7 +117,8 @@ impl Job {
 
     /// Reads a job; the format is looked at first, so that a newer job is told from a broken one.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
-        let undecodable = |error: serde_json::Error| DecodeError::Undecodable(error.to_string());
+        // The words of the parser repeat what it found.
+        let undecodable = |error: serde_json::Error| DecodeError::Undecodable(one_line(error.to_string()));
         let FormatOnly { format } = serde_json::from_slice(bytes).map_err(undecodable)?;
         if format > FORMAT {
             return Err(DecodeError::Newer(format));
@@ -197,6 +198,16 @@ mod tests {
     fn a_job_comes_back_with_its_decimals() {
         assert_eq!(Job::decode(&sample().encode()), Ok(sample()));
         assert_eq!(Job::decode(&image_sample().encode()), Ok(image_sample()));
+    }
+
+    #[test]
+    fn what_a_broken_job_holds_forges_no_line_of_a_log() {
+        let long = "x".repeat(5_000);
+        for kind in ["record\\nINFO all is well", "\\u001b[2J", long.as_str()] {
+            let error = Job::decode(format!(r#"{{"format":1,"kind":"{kind}"}}"#).as_bytes()).unwrap_err();
+            let words = error.to_string();
+            assert!(!words.contains(char::is_control) && words.chars().count() < 1_100, "{words:?}");
+        }
     }
 
     #[test]

@@ -3,13 +3,18 @@
 
 pub mod checksum;
 pub mod config;
+pub mod crash;
 pub mod failure;
 pub mod fleet;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod http;
 pub mod job;
 pub mod mapping;
 pub mod odoo;
 pub mod platform;
+pub mod process;
 pub mod progress;
 pub mod queue;
 pub mod record;

@@ -47,3 +47,12 @@ pub async fn stop_requested() -> io::Result<()> {
         tokio::signal::ctrl_c().await
     }
 }
+
+/// What this machine is called; in a container its id, in Kubernetes the pod's name.
+pub fn host() -> String {
+    let told = std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
+    let told = told.or_else(|| std::env::var("HOSTNAME").ok()).or_else(|| std::env::var("COMPUTERNAME").ok());
+    let fits = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-') { c } else { '-' };
+    let name: String = told.as_deref().unwrap_or("").trim().chars().map(fits).take(40).collect();
+    if name.is_empty() { "localhost".to_owned() } else { name }
+}

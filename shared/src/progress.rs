@@ -38,6 +38,11 @@ impl Progress {
         self.expected.load(Ordering::Relaxed)
     }
 
+    /// Jobs that have been settled.
+    pub fn settled(&self) -> u64 {
+        self.settled.load(Ordering::Relaxed)
+    }
+
     /// Records that need nothing more: read, and settled where there was a job.
     pub fn finished(&self) -> u64 {
         let open = self.enqueued.load(Ordering::Relaxed).saturating_sub(self.settled.load(Ordering::Relaxed));

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
 
@@ -110,7 +111,8 @@ impl FromStr for ImageReference {
     }
 }
 
-/// The name of a worker process: 1 to 64 of letters, digits, `.`, `_` and `-`.
+/// The name of a worker process: 1 to 64 of `A-Z`, `a-z`, `0-9`, `.`, `_` and `-`. No two processes that live at the same
+/// time, or soon after each other, have the same.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct WorkerId(String);
@@ -119,6 +121,13 @@ impl WorkerId {
     /// As text.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Of this process: `<host>-<process>-<start in Unix milliseconds>`. Without the time, a process in a container would
+    /// be taken for the one before, which died as process 1 as well.
+    pub fn of_process() -> Self {
+        static STARTED: LazyLock<i64> = LazyLock::new(|| jiff::Timestamp::now().as_millisecond());
+        Self(format!("{}-{}-{:x}", crate::platform::host(), std::process::id(), *STARTED))
     }
 }
 
@@ -132,7 +141,7 @@ impl FromStr for WorkerId {
             Ok(Self(text.to_owned()))
         } else {
             Err(InvalidName(format!(
-                "'{text}' is no worker name: use 1 to 64 letters, digits, '.', '_' and '-'"
+                "{text:?} is no name of a worker: use 1 to 64 of A-Z, a-z, 0-9, '.', '_' and '-'"
             )))
         }
     }
@@ -217,6 +226,19 @@ mod tests {
         for bad in ["", "Customers", "a b", "1a", "a.b", &"a".repeat(41)] {
             assert!(bad.parse::<PipelineName>().is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn names_of_workers_are_checked() {
+        for good in ["worker-7.example_1", "A", &"a".repeat(64)] {
+            assert_eq!(good.parse::<WorkerId>().unwrap().as_str(), good);
+        }
+        for bad in ["", "a b", "a/b", "ä", &"a".repeat(65)] {
+            assert!(bad.parse::<WorkerId>().is_err(), "{bad:?}");
+        }
+        let ours = WorkerId::of_process();
+        assert_eq!(ours.as_str().parse(), Ok(ours.clone()));
+        assert_eq!(WorkerId::of_process(), ours);
     }
 
     #[test]

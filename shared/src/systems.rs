@@ -2,21 +2,51 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::Mutex;
+use tokio::time::Instant;
 
 use crate::config::Config;
 use crate::failure::{Failure, Reason};
 use crate::odoo::OdooClient;
 use crate::zoho::ZohoClient;
 
-/// Connections by name. A failure is remembered too: a rejected password is never sent twice by one command, since
-/// Odoo locks an address out after a few.
+/// A rejected password is not sent again before: Odoo locks an address out after a few, Zoho blocks the account.
+const REJECTED: Duration = Duration::from_mins(10);
+
+/// What could not be reached is tried again after this at the soonest: one try for all pipelines that ask at once.
+const AWAY: Duration = Duration::from_secs(1);
+
+/// Connections by name. A failure is remembered for a while, too: whoever asks meanwhile is told of it.
 #[derive(Debug)]
 pub struct Systems {
     config: Arc<Config>,
-    odoo: Mutex<BTreeMap<String, Result<OdooClient, Failure>>>,
-    zoho: Mutex<BTreeMap<String, Result<ZohoClient, Failure>>>,
+    odoo: Mutex<BTreeMap<String, Known<OdooClient>>>,
+    zoho: Mutex<BTreeMap<String, Known<ZohoClient>>>,
+}
+
+/// How connecting went.
+#[derive(Debug)]
+struct Known<C> {
+    result: Result<C, Failure>,
+    at: Instant,
+}
+
+impl<C: Clone> Known<C> {
+    fn now(result: Result<C, Failure>) -> Self {
+        Self { result, at: Instant::now() }
+    }
+
+    /// `None`: to be tried again.
+    fn get(&self) -> Option<Result<C, Failure>> {
+        let holds = match &self.result {
+            Ok(_) => true,
+            Err(failure) if failure.reason == Reason::Credentials => self.at.elapsed() < REJECTED,
+            Err(_) => self.at.elapsed() < AWAY,
+        };
+        holds.then(|| self.result.clone())
+    }
 }
 
 impl Systems {
@@ -33,18 +63,18 @@ impl Systems {
     /// The client of `[odoo.name]`.
     ///
     /// # Errors
-    /// Why it cannot be reached or signed in to, as of the first time that it was tried.
+    /// Why it cannot be reached or signed in to.
     pub async fn odoo(&self, name: &str) -> Result<OdooClient, Failure> {
         let mut known = self.odoo.lock().await;
-        if let Some(result) = known.get(name) {
-            return result.clone();
+        if let Some(result) = known.get(name).and_then(Known::get) {
+            return result;
         }
         let server = self.config.odoo.get(name).ok_or_else(|| missing("odoo", name))?;
         let result = match server.connection() {
             Ok(connection) => OdooClient::connect(connection).await,
             Err(failure) => Err(failure),
         };
-        known.insert(name.to_owned(), result.clone());
+        known.insert(name.to_owned(), Known::now(result.clone()));
         result
     }
 
@@ -54,22 +84,16 @@ impl Systems {
     /// As [`Systems::odoo`].
     pub async fn zoho(&self, name: &str) -> Result<ZohoClient, Failure> {
         let mut known = self.zoho.lock().await;
-        if let Some(result) = known.get(name) {
-            return result.clone();
+        if let Some(result) = known.get(name).and_then(Known::get) {
+            return result;
         }
         let account = self.config.zoho.get(name).ok_or_else(|| missing("zoho", name))?;
         let result = match account.connection() {
             Ok(connection) => ZohoClient::connect(connection).await,
             Err(failure) => Err(failure),
         };
-        known.insert(name.to_owned(), result.clone());
+        known.insert(name.to_owned(), Known::now(result.clone()));
         result
-    }
-
-    /// Lets what failed be tried again: for whoever has waited as long as a person would.
-    pub async fn forget_failures(&self) {
-        self.odoo.lock().await.retain(|_, result| result.is_ok());
-        self.zoho.lock().await.retain(|_, result| result.is_ok());
     }
 }
 

@@ -1,7 +1,7 @@
 //! kill -9 and lost replies on the way from Zoho to Odoo: one product for each item, with the newest values and image.
 
-mod shop;
-mod truth;
+pub(crate) mod shop;
+pub(crate) mod truth;
 
 use std::time::{Duration, Instant};
 

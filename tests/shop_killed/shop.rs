@@ -8,6 +8,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
 
+use super::truth::Served;
 use crate::dice::Dice;
 use crate::place::Ran;
 
@@ -15,28 +16,36 @@ use crate::place::Ran;
 const CALLS: u32 = 1_000_000;
 
 /// Zoho grants ten tokens in ten minutes, and each sync asks for one.
-const TOKEN_WINDOW: Duration = Duration::from_mins(11);
+pub(crate) const TOKEN_WINDOW: Duration = Duration::from_mins(11);
 
 /// Everything that a sync from Zoho to Odoo needs; the folder is removed when dropped.
-pub(super) struct Shop {
-    pub(super) zoho: ZohoSandbox,
-    pub(super) odoo: OdooSandbox,
-    folder: TempDir,
-    secrets: Vec<(&'static str, String)>,
+pub(crate) struct Shop {
+    pub(crate) zoho: ZohoSandbox,
+    pub(crate) odoo: OdooSandbox,
+    pub(crate) served: Served,
+    pub(crate) folder: TempDir,
+    pub(crate) secrets: Vec<(&'static str, String)>,
 }
 
 impl Shop {
     /// An organisation with this many items, most of them with an image of about 3 kB, and an empty Odoo.
-    pub(super) async fn new(version: OdooVersion, items: usize) -> Self {
+    pub(crate) async fn new(version: OdooVersion, items: usize) -> Self {
+        let odoo = OdooSettings { version, customers: 0, products: 0, ..OdooSettings::default() };
+        Self::with(odoo, items, true).await
+    }
+
+    /// The same with another Odoo, or without images.
+    pub(crate) async fn with(odoo: OdooSettings, items: usize, with_images: bool) -> Self {
         let zoho = ZohoSettings {
             items,
+            with_images,
             contacts: 0,
             image_bytes: 3_000,
             per_minute: CALLS,
             per_day: CALLS,
             ..ZohoSettings::default()
         };
-        let odoo = OdooSettings { version, customers: 0, products: 0, ..OdooSettings::default() };
+        let version = odoo.version;
         let zoho = ZohoSandbox::start(zoho).await.unwrap();
         let odoo = OdooSandbox::start(odoo).await.unwrap();
         // Odoo 19 takes an API key through its newer protocol.
@@ -50,13 +59,14 @@ impl Shop {
             ("CATALOG_SYNC_ZOHO_STORE_CLIENT_SECRET", zoho.client_secret().to_owned()),
             ("CATALOG_SYNC_ZOHO_STORE_REFRESH_TOKEN", zoho.refresh_token().to_owned()),
         ];
-        let shop = Self { folder: tempfile::tempdir().unwrap(), zoho, odoo, secrets };
+        let shop =
+            Self { served: Served::default(), folder: tempfile::tempdir().unwrap(), zoho, odoo, secrets };
         let path = shop.folder.path().join("catalog-sync.toml");
         std::fs::write(path, shop.configuration()).unwrap();
         shop
     }
 
-    fn configuration(&self) -> String {
+    pub(crate) fn configuration(&self) -> String {
         let zoho = self.zoho.accounts_url();
         format!(
             "[odoo.shop]\nurl = \"{}\"\ndatabase = \"{}\"\nuser = \"{}\"\ntimeout = \"20s\"\n\
@@ -74,17 +84,19 @@ impl Shop {
         )
     }
 
-    pub(super) fn store(&self) -> ZohoControl {
+    pub(crate) fn store(&self) -> ZohoControl {
         self.zoho.control()
     }
 
-    pub(super) fn control(&self) -> Control {
+    pub(crate) fn control(&self) -> Control {
         self.odoo.control()
     }
 
     /// The program with these arguments, with tokens to be had; killed when dropped.
-    fn command(&self, arguments: &[&str]) -> Command {
-        self.store().advance_clock(TOKEN_WINDOW);
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        if ["sync", "producer", "worker", "check"].contains(&arguments[0]) {
+            self.store().advance_clock(TOKEN_WINDOW);
+        }
         let mut command = Command::new(env!("CARGO_BIN_EXE_catalog-sync-under-test"));
         command
             .env_clear()
@@ -98,7 +110,7 @@ impl Shop {
         command
     }
 
-    pub(super) async fn run(&self, arguments: &[&str]) -> Ran {
+    pub(crate) async fn run(&self, arguments: &[&str]) -> Ran {
         let output = self.command(arguments).output().await.unwrap();
         Ran {
             status: output.status,
@@ -108,7 +120,7 @@ impl Shop {
     }
 
     /// A sync that must end well: its report on the pipeline, and how long it took.
-    pub(super) async fn sync(&self) -> (Value, Duration) {
+    pub(crate) async fn sync(&self) -> (Value, Duration) {
         let began = Instant::now();
         let ran = self.run(&["sync", "--json"]).await;
         assert_eq!(ran.code(), 0, "{ran:?}");
@@ -116,7 +128,7 @@ impl Shop {
     }
 
     /// Kills a sync within this time; `false` if it had ended before.
-    pub(super) async fn kill_within(&self, span: Duration, dice: &mut Dice) -> bool {
+    pub(crate) async fn kill_within(&self, span: Duration, dice: &mut Dice) -> bool {
         let mut child: Child = self.command(&["sync"]).stderr(Stdio::null()).spawn().unwrap();
         let span = u64::try_from(span.as_micros()).unwrap();
         let after = Duration::from_micros(dice.roll(span));
@@ -126,7 +138,7 @@ impl Shop {
     }
 
     /// Waits until Odoo has done what it was asked for on connections that have long ended.
-    pub(super) async fn late_calls_done(&self) {
+    pub(crate) async fn late_calls_done(&self) {
         while self.control().late_calls() > 0 {
             tokio::task::yield_now().await;
         }

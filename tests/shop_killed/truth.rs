@@ -1,27 +1,28 @@
 //! What is true: Zoho's items and images as it serves them, compared with Odoo's own rows. Nothing of ours is asked.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Mutex;
 
 use serde_json::Value;
 use sha1::{Digest, Sha1};
 
-use super::shop::Shop;
+use super::shop::{Shop, TOKEN_WINDOW};
 
 /// What was counted over all comparisons; each must be 0.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Wrong {
+pub(crate) struct Wrong {
     /// Products that stand for an item that another one stands for, or for none.
-    pub(super) duplicates: usize,
+    pub(crate) duplicates: usize,
     /// Items without product.
-    pub(super) missing: usize,
+    pub(crate) missing: usize,
     /// Products with a value that is not the item's.
-    pub(super) values: Vec<String>,
+    pub(crate) values: Vec<String>,
     /// Products whose image is not the one that Zoho serves.
-    pub(super) images: Vec<String>,
+    pub(crate) images: Vec<String>,
 }
 
 /// Compares everything.
-pub(super) async fn wrong(shop: &Shop) -> Wrong {
+pub(crate) async fn wrong(shop: &Shop) -> Wrong {
     let items: BTreeMap<String, Value> =
         shop.store().items().into_iter().map(|item| (text(&item, "item_id").to_owned(), item)).collect();
     let named = shop.control().external_ids("product.product");
@@ -33,7 +34,6 @@ pub(super) async fn wrong(shop: &Shop) -> Wrong {
         }
     }
     let distinct: BTreeSet<i64> = of_items.values().copied().collect();
-    let served = Served::new(shop).await;
     let attached = attached(shop);
     let mut wrong = Wrong {
         duplicates: products.iter().filter(|id| !distinct.contains(id)).count() + of_items.len()
@@ -51,7 +51,7 @@ pub(super) async fn wrong(shop: &Shop) -> Wrong {
         wrong.values.extend(differing(shop, id, source));
         let expected = match text(source, "image_document_id") {
             "" => None,
-            _ => Some(served.hash(item).await),
+            document => Some(shop.served.hash(shop, item, document).await),
         };
         let template = template_of(shop, id);
         if attached.get(&template) != expected.as_ref() {
@@ -110,49 +110,66 @@ fn attached(shop: &Shop) -> BTreeMap<i64, String> {
     attached
 }
 
-/// Images as Zoho serves them, asked for with a token of the test's own.
-struct Served {
-    client: reqwest::Client,
-    token: String,
-    address: String,
-    organization: &'static str,
+/// Images as Zoho serves them, asked for with a token of the test's own; each once, as long as its document is the same.
+#[derive(Default)]
+pub(crate) struct Served {
+    token: Mutex<Option<String>>,
+    hashes: Mutex<BTreeMap<(String, String), String>>,
 }
 
 impl Served {
-    async fn new(shop: &Shop) -> Self {
-        let client = reqwest::Client::new();
-        let zoho = &shop.zoho;
-        let address = format!(
-            "{}/oauth/v2/token?grant_type=refresh_token&client_id={}&client_secret={}&refresh_token={}",
-            zoho.accounts_url(),
-            zoho.client_id(),
-            zoho.client_secret(),
-            zoho.refresh_token()
-        );
-        let answer = client.post(address).send().await.unwrap().text().await.unwrap();
-        let answer: Value = serde_json::from_str(&answer).unwrap();
-        Self {
-            client,
-            token: text(&answer, "access_token").to_owned(),
-            address: zoho.inventory_url(),
-            organization: zoho.organization_id(),
+    async fn hash(&self, shop: &Shop, item: &str, document: &str) -> String {
+        let key = (item.to_owned(), document.to_owned());
+        if let Some(known) = self.hashes.lock().unwrap().get(&key) {
+            return known.clone();
         }
+        let hash = loop {
+            let known = self.token.lock().unwrap().clone();
+            let token = match known {
+                Some(token) => token,
+                None => token_of(shop).await,
+            };
+            if let Some(hash) = fetch(shop, &token, item).await {
+                *self.token.lock().unwrap() = Some(token);
+                break hash;
+            }
+            // It ran out: the tests turn Zoho's clock.
+            *self.token.lock().unwrap() = None;
+        };
+        self.hashes.lock().unwrap().insert(key, hash.clone());
+        hash
     }
+}
 
-    async fn hash(&self, item: &str) -> String {
-        let address = format!("{}/items/{item}/image?organization_id={}", self.address, self.organization);
-        let mut answer = self
-            .client
-            .get(address)
-            .header("Authorization", format!("Zoho-oauthtoken {}", self.token))
-            .send()
-            .await
-            .unwrap();
-        assert_eq!(answer.status(), 200);
-        let mut digest = Sha1::new();
-        while let Some(part) = answer.chunk().await.unwrap() {
-            digest.update(&part);
-        }
-        digest.finalize().iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
+async fn token_of(shop: &Shop) -> String {
+    shop.store().advance_clock(TOKEN_WINDOW);
+    let zoho = &shop.zoho;
+    let address = format!(
+        "{}/oauth/v2/token?grant_type=refresh_token&client_id={}&client_secret={}&refresh_token={}",
+        zoho.accounts_url(),
+        zoho.client_id(),
+        zoho.client_secret(),
+        zoho.refresh_token()
+    );
+    let answer = reqwest::Client::new().post(address).send().await.unwrap().text().await.unwrap();
+    let answer: Value = serde_json::from_str(&answer).unwrap();
+    text(&answer, "access_token").to_owned()
+}
+
+/// `None`: the token is not taken.
+async fn fetch(shop: &Shop, token: &str, item: &str) -> Option<String> {
+    let (zoho, organization) = (shop.zoho.inventory_url(), shop.zoho.organization_id());
+    let address = format!("{zoho}/items/{item}/image?organization_id={organization}");
+    let client = reqwest::Client::new();
+    let authorization = format!("Zoho-oauthtoken {token}");
+    let mut answer = client.get(address).header("Authorization", authorization).send().await.unwrap();
+    if answer.status() == 401 {
+        return None;
     }
+    assert_eq!(answer.status(), 200);
+    let mut digest = Sha1::new();
+    while let Some(part) = answer.chunk().await.unwrap() {
+        digest.update(&part);
+    }
+    Some(digest.finalize().iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}")))
 }

@@ -23,14 +23,37 @@ impl Default for BatchLimits {
     }
 }
 
-/// The next batch; empty when the consumer ended or was stopped.
-pub async fn gather(consumer: &mut Consumer, limits: BatchLimits, stop: &CancellationToken) -> Vec<Delivery> {
+/// What gathering came to.
+#[derive(Debug)]
+pub enum Gathered {
+    /// At least one delivery.
+    Batch(Vec<Delivery>),
+    /// None has come for a while.
+    Idle,
+    /// The consumer ended or was stopped.
+    End,
+}
+
+/// The next batch. Without any delivery it waits for `idle`, or for ever.
+pub async fn gather(
+    consumer: &mut Consumer,
+    limits: BatchLimits,
+    stop: &CancellationToken,
+    idle: Option<Duration>,
+) -> Gathered {
+    let rested = async {
+        match idle {
+            Some(idle) => tokio::time::sleep(idle).await,
+            None => std::future::pending().await,
+        }
+    };
     let first = tokio::select! {
         biased;
         () = stop.cancelled() => None,
         delivery = consumer.next() => delivery,
+        () = rested => return Gathered::Idle,
     };
-    let Some(first) = first else { return Vec::new() };
+    let Some(first) = first else { return Gathered::End };
     let due = Instant::now() + limits.age;
     let mut bytes = size(&first);
     let mut batch = vec![first];
@@ -49,7 +72,7 @@ pub async fn gather(consumer: &mut Consumer, limits: BatchLimits, stop: &Cancell
         bytes += size(&next);
         batch.push(next);
     }
-    batch
+    Gathered::Batch(batch)
 }
 
 /// Bytes of a delivery's texts: an estimate that costs no encoding.

@@ -10,13 +10,26 @@ const LAST: usize = 100;
 /// More of them than this, failed for one reason, stop the pipeline.
 const FAILED_MAX: usize = 20;
 
+/// The same before anything has gone well in a trial.
+const TRIAL_MAX: usize = 2;
+
 /// The last jobs of a worker: `None` went well, `Some` was refused for that reason.
 #[derive(Debug, Default)]
-pub(crate) struct Breaker(VecDeque<Option<Reason>>);
+pub(crate) struct Breaker {
+    jobs: VecDeque<Option<Reason>>,
+    /// The pipeline is paused, and this is the try whether it is well again: nothing has gone well yet.
+    is_trial: bool,
+}
 
 impl Breaker {
+    /// For a try whether a sick system is well again: a few failures alike before anything goes well are enough.
+    pub(crate) fn on_trial() -> Self {
+        Self { is_trial: true, ..Self::default() }
+    }
+
     /// Jobs that went well.
     pub(crate) fn succeeded(&mut self, jobs: usize) {
+        self.is_trial &= jobs == 0;
         for _ in 0..jobs.min(LAST) {
             self.note(None);
         }
@@ -29,11 +42,12 @@ impl Breaker {
             return None;
         }
         self.note(Some(failure.reason));
-        let alike = self.0.iter().filter(|noted| **noted == Some(failure.reason)).count();
-        if alike <= FAILED_MAX {
+        let alike = self.jobs.iter().filter(|noted| **noted == Some(failure.reason)).count();
+        let most = if self.is_trial { TRIAL_MAX } else { FAILED_MAX };
+        if alike <= most {
             return None;
         }
-        self.0.clear();
+        self.jobs.clear();
         let what = format!(
             "{alike} of the last {LAST} records failed for one reason, the newest with: {}",
             failure.what()
@@ -44,10 +58,10 @@ impl Breaker {
     }
 
     fn note(&mut self, reason: Option<Reason>) {
-        if self.0.len() == LAST {
-            self.0.pop_front();
+        if self.jobs.len() == LAST {
+            self.jobs.pop_front();
         }
-        self.0.push_back(reason);
+        self.jobs.push_back(reason);
     }
 }
 
@@ -72,6 +86,16 @@ mod tests {
     fn more_than_that_for_one_reason_is_the_system() {
         let mut breaker = Breaker::default();
         breaker.succeeded(500);
+        let stops = (1..100).find(|_| breaker.failed(&refused(Reason::BadRecord)).is_some());
+        assert_eq!(stops, Some(FAILED_MAX + 1));
+    }
+
+    #[test]
+    fn a_trial_ends_sooner_until_something_goes_well() {
+        let mut breaker = Breaker::on_trial();
+        let stops = (1..100).find(|_| breaker.failed(&refused(Reason::BadRecord)).is_some());
+        assert_eq!(stops, Some(TRIAL_MAX + 1));
+        breaker.succeeded(1);
         let stops = (1..100).find(|_| breaker.failed(&refused(Reason::BadRecord)).is_some());
         assert_eq!(stops, Some(FAILED_MAX + 1));
     }

@@ -7,7 +7,15 @@
 pub mod batch;
 mod breaker;
 pub mod consume;
+mod file_keeper;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod image;
+mod lane;
 pub mod open;
 pub mod retry;
+pub mod role;
+mod settle;
 pub mod sink;
+mod unpack;

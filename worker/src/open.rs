@@ -35,7 +35,12 @@ pub async fn sink(pipeline: &Pipeline, systems: &Systems) -> Result<Opened, Fail
         SinkConfig::Odoo(target) => {
             let client = systems.odoo(&target.server).await?;
             let identity = target.identity(&client);
-            let sink = odoo_sink(pipeline, target, client).await?;
+            let limit = systems.config().odoo.get(&target.server).map(|server| server.limit_time_real);
+            let mut sink = odoo_sink(pipeline, target, client).await?;
+            if let Some(limit) = limit {
+                // Odoo looks at its limit now and then, and a proxy before it may hold a call back.
+                sink.set_late(limit + limit / 4);
+            }
             Ok(Opened { sink: Sink::Odoo(Box::new(sink)), identity, marker: None, notice: None })
         }
     }

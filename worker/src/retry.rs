@@ -2,15 +2,10 @@
 
 use std::time::Duration;
 
-/// The retry tiers: the delay before the second, third, ... attempt. Their sum is how long a sink may be away before
-/// a job is given up. There is one queue per tier on RabbitMQ, so they are few and fixed.
-pub const TIERS: [Duration; 5] = [
-    Duration::from_secs(1),
-    Duration::from_secs(5),
-    Duration::from_secs(30),
-    Duration::from_mins(2),
-    Duration::from_mins(10),
-];
+use shared::queue::TIERS;
+
+/// A wait whose length nobody told.
+pub(crate) const SOON: Duration = TIERS[0];
 
 /// The delay after attempt number `attempt` (from 1) has failed; `None` when it was the last.
 pub fn delay_after(attempt: u32) -> Option<Duration> {

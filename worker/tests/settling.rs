@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "all of this crate is tests")]
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::json;
 use shared::checksum::Checksum;
@@ -10,7 +11,7 @@ use shared::job::{FORMAT, Job, JobKind};
 use shared::progress::Progress;
 use shared::queue::Queue;
 use shared::record::{PipelineName, RecordKey, Values};
-use shared::state::{Binding, Claim, NewRun, Run, RunKind, State, Want, Wanted, Window};
+use shared::state::{Binding, Claim, Claimant, NewRun, Run, RunKind, State, Want, Wanted, Window};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 use worker::consume::Worker;
@@ -165,9 +166,10 @@ async fn a_record_over_which_three_workers_died_is_a_dead_letter_and_its_neighbo
     let innocent = bench.job(2, &json!({ "id": 2 })).await;
     let claim = |job: &Job| Claim { key: job.key.clone(), version: job.version };
     // The first worker dies with both in its batch, the next two with the deadly one alone.
-    bench.state.claim(&pipeline(), &[claim(&deadly), claim(&innocent)]).await.unwrap();
+    let dead = Claimant { worker: "dead".parse().unwrap(), late: Duration::ZERO };
+    bench.state.claim(&pipeline(), &[claim(&deadly), claim(&innocent)], &dead).await.unwrap();
     for _ in 0..2 {
-        bench.state.claim(&pipeline(), &[claim(&deadly)]).await.unwrap();
+        bench.state.claim(&pipeline(), &[claim(&deadly)], &dead).await.unwrap();
     }
     bench.work(vec![deadly, innocent]).await.unwrap();
     let ledger = bench.ledger().await;

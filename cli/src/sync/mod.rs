@@ -1,5 +1,6 @@
 //! `sync`: producer and worker in one process, pipeline after pipeline.
 
+mod fleet;
 mod images;
 mod one;
 mod open;
@@ -12,6 +13,7 @@ use std::sync::Arc;
 
 use shared::config::{Config, SinkConfig};
 use shared::failure::Failure;
+use shared::fleet::{Pause, Scope};
 use shared::state::State;
 use tokio_util::sync::CancellationToken;
 
@@ -33,6 +35,9 @@ pub(crate) async fn run(
     stop: &CancellationToken,
 ) -> Result<Vec<PipelineReport>, Failure> {
     let chosen = config.choose(names)?;
+    if let Some(fleet) = &config.fleet {
+        return fleet::FleetSync::open(config, fleet, output, stop).await?.run(names, full).await;
+    }
     let state = State::open_file(&config.state).await?;
     let _lock = state.lock_enumeration().await?;
     let systems = Systems::new(Arc::clone(config));
@@ -50,6 +55,8 @@ pub(crate) async fn run(
         if let SinkConfig::Odoo(target) = &pipeline.sink
             && target.images
             && !stop.is_cancelled()
+            && report.paused.is_none()
+            && Pause::of(&state, &pipeline.name, Scope::Images).await?.is_none()
         {
             let folder = config.state.with_extension("images");
             let work =

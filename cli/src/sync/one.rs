@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use producer::enumerate::Enumeration;
+use producer::enumerate::{Enumeration, LostWork};
 use producer::source::Source;
 use shared::failure::{Failure, Reason};
 use shared::progress::Progress;
@@ -42,6 +42,7 @@ impl OneRun<'_> {
             queue: &queue,
             source: self.source,
             images: self.images,
+            lost: LostWork::All,
             progress: Arc::clone(&self.progress),
             stop: stop.clone(),
         };

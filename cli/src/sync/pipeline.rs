@@ -1,14 +1,16 @@
 //! One pipeline's sync: opens source and sink, runs what is due, and once more where that was the rest of a broken run.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use jiff::SignedDuration;
 use producer::source::Source;
 use producer::start::{Started, Wish, start};
 use shared::config::Pipeline;
 use shared::failure::{Failure, Reason};
+use shared::fleet::{Pause, PausedBy, Scope};
 use shared::progress::Progress;
+use shared::record::PipelineName;
 use shared::state::{RunEnd, RunSummary, State};
 use tokio_util::sync::CancellationToken;
 use worker::open::Opened;
@@ -21,6 +23,9 @@ use super::progress::watch;
 use super::report::PipelineReport;
 use crate::output::Output;
 use shared::systems::Systems;
+
+/// How often it is looked whether somebody paused the pipeline.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// What a pipeline's sync works with.
 pub(super) struct Sync<'a> {
@@ -36,7 +41,15 @@ impl Sync<'_> {
     pub(super) async fn run(&self) -> PipelineReport {
         let began = Instant::now();
         let mut report = PipelineReport::new(self.pipeline.name.clone());
-        if let Err(failure) = self.sync(&mut report).await {
+        let synced = match paused_by_hand(self.state, &self.pipeline.name).await {
+            Ok(None) => self.sync(&mut report).await,
+            Ok(Some(why)) => {
+                report.paused = Some(why);
+                Ok(())
+            }
+            Err(failure) => Err(failure),
+        };
+        if let Err(failure) = synced {
             report.failure = Some(failure);
         }
         report.took = began.elapsed();
@@ -87,15 +100,21 @@ impl Sync<'_> {
             progress.expect(records);
         }
         let watcher = watch(self.pipeline.name.as_str(), &progress, *self.output);
+        let stop = self.stop.child_token();
         let run = OneRun {
             state: self.state,
             source,
             run: &started.run,
             images: self.pipeline.takes_images(),
             progress,
-            stop: self.stop,
+            stop: &stop,
         };
-        let result = run.run(sink).await;
+        let result = tokio::select! {
+            biased;
+            result = run.run(sink) => result,
+            // Cancels `stop` and then waits for ever, while the run ends what is in hand.
+            never = stop_when_paused(self.state, &self.pipeline.name, &stop) => match never {},
+        };
         watcher.end().await;
         result
     }
@@ -135,5 +154,27 @@ fn announcement(started: &Started) -> String {
     match started.run.window.start {
         None => format!("full run ({})", started.why),
         Some(_) => format!("incremental run ({})", started.why),
+    }
+}
+
+/// Why a person let the pipeline stand still.
+async fn paused_by_hand(state: &State, pipeline: &PipelineName) -> Result<Option<String>, Failure> {
+    let pause = Pause::of(state, pipeline, Scope::Pipeline).await?;
+    Ok(pause.filter(|pause| pause.by == PausedBy::Hand).map(|pause| pause.why))
+}
+
+/// A pause reaches a sync that is under way, too.
+async fn stop_when_paused(
+    state: &State,
+    pipeline: &PipelineName,
+    stop: &CancellationToken,
+) -> std::convert::Infallible {
+    loop {
+        tokio::time::sleep(LOOK).await;
+        // The state's trouble shows in the run itself.
+        if matches!(paused_by_hand(state, pipeline).await, Ok(Some(_))) {
+            stop.cancel();
+            return std::future::pending().await;
+        }
     }
 }

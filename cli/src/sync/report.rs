@@ -26,6 +26,8 @@ pub(crate) struct PipelineReport {
     pub(crate) bytes_written: u64,
     /// The next incremental run reads what changed from here on.
     pub(crate) next_start: Option<Timestamp>,
+    /// Why a person lets it stand still: then nothing was done.
+    pub(crate) paused: Option<String>,
     /// What ended it early.
     pub(crate) failure: Option<Failure>,
     /// Its images, where it has any.
@@ -60,6 +62,8 @@ pub(crate) struct PipelineJson<'a> {
     records_total: Option<u64>,
     bytes_written: u64,
     next_start: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    paused: Option<&'a str>,
     error: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     images: Option<&'a ImagesReport>,
@@ -76,6 +80,7 @@ impl PipelineReport {
             records_total: None,
             bytes_written: 0,
             next_start: None,
+            paused: None,
             failure: None,
             images: None,
         }
@@ -105,6 +110,7 @@ impl PipelineReport {
             records_total: self.records_total,
             bytes_written: self.bytes_written,
             next_start: self.next_start,
+            paused: self.paused.as_deref(),
             error: self.failure.as_ref().map(|failure| format!("{failure:#}")),
             images: self.images.as_ref(),
         }

@@ -44,6 +44,10 @@ fn sentence(report: &PipelineReport) -> String {
     if let Some(failure) = &report.failure {
         return format!("{name} NOT synced: {failure:#}\n");
     }
+    if let Some(why) = &report.paused {
+        let resume = format!("`catalog-sync resume {}` lets it go on", report.pipeline);
+        return format!("{name} NOT synced: it is paused ({why}); {resume}\n");
+    }
     let ledger = &report.ledger;
     let mut lines = format!("{name} synced: {}.", ledger.created + ledger.updated);
     if let Some(total) = report.records_total {

@@ -189,9 +189,15 @@ impl Control {
         self.state.faults().pending()
     }
 
-    /// Calls befallen by [`Fault::WorkLate`](crate::Fault::WorkLate) whose work is still to be done.
+    /// Calls befallen by [`Fault::WorkLate`](crate::Fault::WorkLate) or
+    /// [`Fault::HangAndWorkLate`](crate::Fault::HangAndWorkLate) whose work is still to be done.
     pub fn late_calls(&self) -> usize {
         self.state.late().load(Ordering::SeqCst)
+    }
+
+    /// The work of late calls is done now, whatever time they had.
+    pub fn hurry(&self) {
+        self.state.hurry().send_replace(());
     }
 
     /// Ends all sessions.

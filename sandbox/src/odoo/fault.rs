@@ -33,8 +33,14 @@ pub enum Fault {
     Hang,
     /// The work is done and the connection ends without an answer.
     LoseReply,
-    /// The connection ends at once, and the work is done so many milliseconds later.
+    /// The connection ends at once, and the work is done so many milliseconds later, or as soon as
+    /// [`Control::hurry`](crate::Control::hurry) says so.
     WorkLate {
+        /// Milliseconds.
+        millis: u64,
+    },
+    /// As [`Fault::WorkLate`], but no answer at all: the connection stays open.
+    HangAndWorkLate {
         /// Milliseconds.
         millis: u64,
     },

@@ -118,15 +118,12 @@ impl State {
                 return Reply::Whole(envelope.wrap(version, answer));
             }
             Some(Fault::WorkLate { millis }) => {
-                let (state, wait) = (Arc::clone(&self), Duration::from_millis(*millis));
-                self.late().fetch_add(1, Ordering::SeqCst);
-                tokio::spawn(async move {
-                    tokio::time::sleep(wait).await;
-                    let answer = Arc::clone(&state).work(call).await;
-                    state.late().fetch_sub(1, Ordering::SeqCst);
-                    answer
-                });
+                self.work_late(call, *millis);
                 return Reply::Close;
+            }
+            Some(Fault::HangAndWorkLate { millis }) => {
+                self.work_late(call, *millis);
+                return Reply::Hang;
             }
             Some(Fault::Delay { millis }) => tokio::time::sleep(Duration::from_millis(*millis)).await,
             _ => {}
@@ -140,6 +137,21 @@ impl State {
             Some(fault) => after_work(&fault, response),
             None => Reply::Whole(response),
         }
+    }
+
+    /// Does the work later, for nobody.
+    fn work_late(self: Arc<Self>, call: ModelCall, millis: u64) {
+        let mut hurry = self.hurry().subscribe();
+        self.late().fetch_add(1, Ordering::SeqCst);
+        tokio::spawn(async move {
+            tokio::select! {
+                () = tokio::time::sleep(Duration::from_millis(millis)) => {}
+                _ = hurry.changed() => {}
+            }
+            let answer = Arc::clone(&self).work(call).await;
+            self.late().fetch_sub(1, Ordering::SeqCst);
+            answer
+        });
     }
 
     /// The call itself, off the threads that serve connections.
@@ -197,6 +209,7 @@ fn after_work(fault: &Fault, mut response: Response) -> Reply {
     match fault {
         Fault::CutAnswer => Reply::Cut(response),
         Fault::LoseReply | Fault::WorkLate { .. } => Reply::Close,
+        Fault::HangAndWorkLate { .. } => Reply::Hang,
         Fault::HugeBody { bytes } => {
             // White space after the value: still JSON, only far too much of it.
             response.body.resize(response.body.len().saturating_add(*bytes), b' ');

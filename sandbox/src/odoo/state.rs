@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde_json::{Map, Value as Json, json};
+use tokio::sync::watch;
 
 use crate::odoo::access::{Operation, User, refusal, users};
 use crate::odoo::call::{Bound, signature};
@@ -32,6 +33,7 @@ pub(crate) struct State {
     pending: Mutex<HashMap<u64, Pending>>,
     serial: AtomicU64,
     late: AtomicUsize,
+    hurry: watch::Sender<()>,
 }
 
 /// A call of a model's method, before its arguments are bound.
@@ -70,6 +72,7 @@ impl State {
             pending: Mutex::default(),
             serial: AtomicU64::new(1),
             late: AtomicUsize::new(0),
+            hurry: watch::Sender::new(()),
             settings,
         }
     }
@@ -106,6 +109,11 @@ impl State {
     /// Calls whose connection has ended and whose work is still to be done.
     pub(crate) fn late(&self) -> &AtomicUsize {
         &self.late
+    }
+
+    /// Told when these are to be done at once.
+    pub(crate) fn hurry(&self) -> &watch::Sender<()> {
+        &self.hurry
     }
 
     pub(crate) fn user(&self, uid: i64) -> Option<&User> {

@@ -100,6 +100,7 @@ fn odoo_server(
         secret: secret::odoo(name, environment)?,
         transport: server.transport.unwrap_or_default(),
         timeout: server.timeout.map(|Span(span)| span),
+        limit_time_real: server.limit_time_real.map_or(Duration::from_mins(2), |Span(span)| span),
         context: file::values(&server.context),
     })
 }

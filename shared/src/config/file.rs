@@ -51,6 +51,7 @@ pub(super) struct Odoo {
     pub(super) user: Option<String>,
     pub(super) transport: Option<Transport>,
     pub(super) timeout: Option<Span>,
+    pub(super) limit_time_real: Option<Span>,
     #[serde(default)]
     pub(super) context: BTreeMap<String, toml::Value>,
 }

@@ -7,12 +7,17 @@ use secrecy::SecretString;
 use super::file::{self, Span};
 use super::secret;
 use crate::failure::Failure;
+use crate::queue::{Lane, RabbitSettings};
+use crate::state::RedisSettings;
 
 /// The variable of the broker's password; also read with `_FILE` behind it.
 pub(super) const BROKER_PASSWORD: &str = "CATALOG_SYNC_BROKER_PASSWORD";
 
 /// The variable of the password of Redis; also read with `_FILE` behind it.
 pub(super) const REDIS_PASSWORD: &str = "CATALOG_SYNC_REDIS_PASSWORD";
+
+/// The state is near, and answers at once: what takes longer is asked again.
+const STATE_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// The two services that the processes of a fleet meet at.
 #[derive(Debug, Clone)]
@@ -40,6 +45,44 @@ pub struct Fleet {
 }
 
 impl Fleet {
+    /// What the queue is opened with, for a process of this name and these lanes.
+    ///
+    /// # Errors
+    /// No password is set.
+    pub fn rabbit(
+        &self,
+        lanes: Vec<Lane>,
+        name: String,
+        job_bytes_max: usize,
+    ) -> Result<RabbitSettings, Failure> {
+        let password = self.broker_password.clone().ok_or_else(|| {
+            Failure::configuration("no password of the broker is set").advise(format!(
+                "set {BROKER_PASSWORD} in the environment (or {BROKER_PASSWORD}_FILE, naming a file that holds it)"
+            ))
+        })?;
+        Ok(RabbitSettings {
+            url: self.broker.clone(),
+            user: self.broker_user.clone(),
+            password,
+            prefix: self.prefix.clone(),
+            lanes,
+            capacity: self.capacity,
+            job_bytes_max,
+            name,
+        })
+    }
+
+    /// What the state is opened with.
+    pub fn redis(&self) -> RedisSettings {
+        RedisSettings {
+            url: self.redis.clone(),
+            user: self.redis_user.clone(),
+            password: self.redis_password.clone(),
+            prefix: self.prefix.clone(),
+            timeout: STATE_TIMEOUT,
+        }
+    }
+
     /// What `[fleet]` says, with the passwords of the environment.
     pub(super) fn check(
         keys: &file::Fleet,

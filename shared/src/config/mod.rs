@@ -60,8 +60,28 @@ impl Config {
             }
             .because(error)
         })?;
-        let file = file::parse(&text, path)?;
+        Self::of_text(&text, path, environment)
+    }
+
+    /// The file's text; `path` is where it stands, which relative paths in it start from.
+    pub(crate) fn of_text(
+        text: &str,
+        path: &Path,
+        environment: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Self, Failure> {
+        let file = file::parse(text, path)?;
         check::config(&file, path, environment)
+    }
+
+    /// The fleet's two services.
+    ///
+    /// # Errors
+    /// The configuration is for one machine.
+    pub fn fleet(&self) -> Result<&Fleet, Failure> {
+        self.fleet.as_ref().ok_or_else(|| {
+            Failure::configuration("the configuration has no [fleet]: it is for one machine")
+                .advise("add `broker` and `redis` to a [fleet] table, or use `catalog-sync sync`")
+        })
     }
 
     /// The pipelines of these names, or all where none is given.

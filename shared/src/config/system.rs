@@ -26,6 +26,9 @@ pub struct OdooServer {
     pub transport: Transport,
     /// Bound of one call.
     pub timeout: Option<Duration>,
+    /// Odoo's own bound of one call (its setting `limit_time_real`): until then it may carry out a call whose answer
+    /// was lost.
+    pub limit_time_real: Duration,
     /// Sent with each call (`lang`, `allowed_company_ids`, ...).
     pub context: Values,
 }

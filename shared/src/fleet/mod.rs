@@ -4,11 +4,13 @@
 
 mod heart;
 mod lease;
+mod open;
 mod pause;
 mod sink;
 
 pub use heart::{Heart, Presence};
 pub use lease::{KeptLease, Lease, LeaseHolder};
+pub use open::{Meeting, knock_at_broker, open_state};
 pub use pause::{Pause, PausedBy, Scope};
 pub use sink::SinkNote;
 

@@ -1,5 +1,6 @@
 //! What a pipeline's worker says of the file that it has open: a producer on another machine cannot look.
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{read, write};
@@ -17,8 +18,10 @@ pub struct SinkNote {
     pub generation: u64,
     /// Records in it.
     pub records: u64,
-    /// Whether the marker of the last sync beside it has the pipeline: who deletes it asks for a full run.
-    pub marked: bool,
+    /// Up to when the pipeline is complete, by the marker of the last sync beside the file.
+    pub recorded: Option<Timestamp>,
+    /// Somebody removed that marker: who does so asks for a full run.
+    pub unmarked: bool,
 }
 
 impl SinkNote {
@@ -36,6 +39,19 @@ impl SinkNote {
     /// The state's.
     pub async fn say(&self, state: &State, pipeline: &PipelineName) -> Result<(), Failure> {
         state.set_memo(&name_of(pipeline), Some(&write(self))).await
+    }
+
+    /// The full run that a removed marker asks for has begun.
+    ///
+    /// # Errors
+    /// The state's.
+    pub async fn answered(state: &State, pipeline: &PipelineName) -> Result<(), Failure> {
+        let name = name_of(pipeline);
+        let Some(text) = state.memo(&name).await? else { return Ok(()) };
+        let Some(note) = read::<Self>(&text).filter(|note| note.unmarked) else { return Ok(()) };
+        let answered = Self { unmarked: false, ..note };
+        // Where the writer has said something else meanwhile, that is newer.
+        state.swap_memo(&name, Some(&text), Some(&write(&answered))).await.map(|_| ())
     }
 }
 

@@ -1,9 +1,9 @@
 //! Images in the state: wanted and applied beside their records', with attempts of their own.
 //!
 //! The state itself is the queue of images: [`State::settle`](super::State::settle) of a record makes its image
-//! outstanding in the same transaction, [`State::outstanding_images`](super::State::outstanding_images) lists what is to
-//! be published, and attempts are kept here. So no image is lost with a queue, and no queue of images has to be
-//! unbounded.
+//! outstanding in the same transaction and answers what is to be published,
+//! [`State::outstanding_images`](super::State::outstanding_images) lists what was not, and attempts are kept here. So no
+//! image is lost with a queue, and no queue of images has to be unbounded.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -78,6 +78,8 @@ pub enum ClaimedImage {
     },
     /// As [`Claimed::Alone`](super::Claimed::Alone).
     Alone,
+    /// As [`Claimed::Held`](super::Claimed::Held).
+    Held,
     /// Another image is wanted of the record, or none.
     Superseded,
     /// The sink has this image already.

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::checksum::Checksum;
 use crate::job::{Attempt, Job};
-use crate::record::{ImageReference, Outcome, PipelineName, RecordKey, RunId, Version};
+use crate::record::{ImageReference, PipelineName, RecordKey, RunId, Version};
 use crate::state::ImageCounts;
 
 /// What a run enumerates.
@@ -167,56 +167,6 @@ pub enum RunEnd {
     Interrupted,
 }
 
-/// A job to claim.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Claim {
-    /// Which record.
-    pub key: RecordKey,
-    /// Of the job.
-    pub version: Version,
-}
-
-/// The answer to a [`Claim`].
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Claimed {
-    /// Go on. `marks` counts the earlier tries of this version whose started mark was never taken back: each is a
-    /// worker that died over it, the first perhaps over a neighbour in its batch.
-    Go {
-        /// Unreleased started marks before this claim.
-        marks: u32,
-        /// What the sink called the record when it was applied last.
-        sink_id: Option<String>,
-    },
-    /// A worker died over it, or over a neighbour in its batch, and it is in a batch again: it was not marked. To be
-    /// claimed again by itself, so that the next death is its own.
-    Alone,
-    /// A newer version is wanted.
-    Superseded,
-    /// This version, or a newer one, is applied already.
-    Applied,
-}
-
-/// How a job ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Settled {
-    /// The run that made the job.
-    pub run: RunId,
-    /// Its number in the run.
-    pub place: u64,
-    /// Which record.
-    pub key: RecordKey,
-    /// Which change of it.
-    pub version: Version,
-    /// Of the values.
-    pub checksum: Checksum,
-    /// Created, updated or unchanged (moves `applied`), or superseded (does not).
-    pub outcome: Outcome,
-    /// What the sink calls the record.
-    pub sink_id: Option<String>,
-    /// The image that the record has in the source, if any: of the job.
-    pub image: Option<ImageReference>,
-}
-
 /// A record or an image given up, with everything needed to look into it and to try again.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DeadLetter {
@@ -304,6 +254,8 @@ pub struct RunSummary {
     pub ended: Option<Timestamp>,
     /// How it ended.
     pub end: Option<RunEnd>,
+    /// When it was over: complete, and the last of its jobs had ended.
+    pub settled: Option<Timestamp>,
     /// What became of its records.
     pub ledger: Ledger,
 }

@@ -5,14 +5,19 @@
 //! suite (`conformance`) runs over each. Every write is one transaction and may be repeated: a caller that does not
 //! know whether a write arrived sends it again.
 
+mod claim;
 mod image;
 mod kinds;
+mod redis;
+mod rules;
 mod sqlite;
+mod stray;
 
 #[cfg(test)]
 mod conformance;
 
 use std::path::Path;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
@@ -20,21 +25,28 @@ use crate::failure::Failure;
 use crate::job::Attempt;
 use crate::record::{PipelineName, RecordKey, RunId, Version};
 
+pub use claim::{Claim, Claimant, Claimed, Settled};
 pub use image::{ClaimedImage, ImageClaim, ImageCounts, OutstandingImage, SettledImage};
 pub use kinds::*;
+pub use redis::RedisSettings;
 pub use sqlite::EnumerationLock;
+pub use stray::Stray;
 
 /// An opened store. Cheap to clone; clones share it.
 #[derive(Debug, Clone)]
 pub enum State {
     /// One file on this machine.
     Sqlite(sqlite::SqliteState),
+    /// A Redis that a fleet shares.
+    Redis(Arc<redis::RedisState>),
 }
 
 macro_rules! forward {
     ($self:ident.$call:ident($($argument:expr),*)) => {
         match $self {
             State::Sqlite(store) => store.$call($($argument),*).await,
+            // In a box: what a call has read is large, and part of it.
+            State::Redis(store) => Box::pin(store.$call($($argument),*)).await,
         }
     };
 }
@@ -54,6 +66,15 @@ impl State {
         Ok(Self::Sqlite(sqlite::SqliteState::open(None).await?))
     }
 
+    /// Opens the state of a fleet: a few tries within some seconds, so that all of it may start at once.
+    ///
+    /// # Errors
+    /// Systemic: `Reason::Unreachable` where nobody answers, `Reason::Credentials` where user or password are rejected,
+    /// `Reason::Configuration` where a setting is wrong or a newer version keeps its state there.
+    pub async fn open_redis(settings: &RedisSettings) -> Result<Self, Failure> {
+        Ok(Self::Redis(Arc::new(redis::RedisState::open(settings).await?)))
+    }
+
     /// The lock that keeps two enumerations over one state apart. It is the operating system's: a killed process
     /// leaves none behind.
     ///
@@ -61,6 +82,11 @@ impl State {
     /// `Reason::Locked`, naming the process that holds it and since when.
     pub async fn lock_enumeration(&self) -> Result<EnumerationLock, Failure> {
         forward!(self.lock_enumeration())
+    }
+
+    /// The store's clock: what is alive, due or over is so by it.
+    pub async fn now(&self) -> Result<Timestamp, Failure> {
+        forward!(self.now())
     }
 
     /// What is known of a pipeline; `None` where it never ran.
@@ -142,21 +168,63 @@ impl State {
         forward!(self.finish_run(run, end))
     }
 
-    /// Claims jobs before their work: the answers are in the order of `claims`. What may go on gets a started mark in
-    /// the same transaction. A job of which the state knows nothing (it was wiped meanwhile) may go on. In a batch of
-    /// more than one, a job with unreleased marks is not marked again: its answer is [`Claimed::Alone`]. The same
-    /// values wanted again under a new version keep their marks.
-    pub async fn claim(&self, pipeline: &PipelineName, claims: &[Claim]) -> Result<Vec<Claimed>, Failure> {
-        forward!(self.claim(pipeline, claims))
+    /// Claims jobs before their work: the answers are in the order of `claims`. What may go on gets a started mark of
+    /// the claimant in the same transaction. A job of which the state knows nothing (it was wiped meanwhile) may go on.
+    /// The rules, first match:
+    ///
+    /// | job or record | answer |
+    /// |---|---|
+    /// | a newer version is wanted, or it is about another source or sink than now | [`Claimed::Superseded`] |
+    /// | it, or a newer version, is applied | [`Claimed::Applied`] |
+    /// | the mark of another worker, which is alive, stands | [`Claimed::Held`], not marked |
+    /// | its version is marked, and it is in a batch of more than one | [`Claimed::Alone`], not marked |
+    /// | else | [`Claimed::Go`], marked |
+    ///
+    /// The same values wanted again under a new version keep their marks. Where the mark of another worker is taken
+    /// over, which died in the middle of a call, the record is in doubt for as long as [`Claimant::late`]: see
+    /// [`State::mature`].
+    pub async fn claim(
+        &self,
+        pipeline: &PipelineName,
+        claims: &[Claim],
+        claimant: &Claimant,
+    ) -> Result<Vec<Claimed>, Failure> {
+        forward!(self.claim(pipeline, claims, claimant))
     }
 
-    /// Takes the started marks back: the jobs were not worked on to an end (retry, give back).
-    pub async fn release(&self, pipeline: &PipelineName, keys: &[RecordKey]) -> Result<(), Failure> {
-        forward!(self.release(pipeline, keys))
+    /// Takes the claimant's started marks back (others stay): the jobs were not worked on to an end (retry, give back).
+    /// `unsure`: a call to the sink was broken off and may still be carried out; the records are in doubt as after a
+    /// death.
+    pub async fn release(
+        &self,
+        pipeline: &PipelineName,
+        keys: &[RecordKey],
+        claimant: &Claimant,
+        unsure: bool,
+    ) -> Result<(), Failure> {
+        forward!(self.release(pipeline, keys, claimant, unsure))
+    }
+
+    /// Looks at doubts whose time is over, at most 1,000 of them, and answers which records are dirty.
+    ///
+    /// A doubt is about the version of a call that was broken off (several: about the oldest of them, until the last of
+    /// their times). A write that came late has gone over a newer version where one was applied in that time: such a
+    /// record is dirty, that is outstanding again, and its next [`State::want`] enqueues it, to be compared with what
+    /// the sink really has. Where no newer version was applied there is nothing to repair. While a newer version is
+    /// being written, the doubt is kept and looked at again after half a minute.
+    pub async fn mature(&self, pipeline: &PipelineName) -> Result<Vec<RecordKey>, Failure> {
+        forward!(self.mature(pipeline))
+    }
+
+    /// When the first doubt has run out; `None` where there is none. Read to know whether [`State::mature`] has work.
+    pub async fn next_doubt(&self, pipeline: &PipelineName) -> Result<Option<Timestamp>, Failure> {
+        forward!(self.next_doubt(pipeline))
     }
 
     /// Records how jobs ended, in one transaction: `applied` moves only to a newer version, the place of each job in
-    /// its run is counted once whatever is repeated, started marks go, and a success clears the record's dead letter.
+    /// its run is counted once whatever is repeated, and a success takes the started marks and clears the record's dead
+    /// letter. What was superseded has no mark of its own: those that stand are of somebody who works on the record, or
+    /// died over it.
     ///
     /// A job that wrote (created, updated) an older version than is applied may have overwritten the newer one: the
     /// record is dirty, that is outstanding again, and its next [`State::want`] enqueues it.
@@ -170,14 +238,22 @@ impl State {
     /// | another one | outstanding, in place of what was outstanding or dead |
     /// | none any more | what the sink has is kept; what was outstanding or dead is superseded |
     /// | any, and the sink calls the record otherwise than before | outstanding: it was made anew in the sink |
-    pub async fn settle(&self, pipeline: &PipelineName, settled: &[Settled]) -> Result<(), Failure> {
+    ///
+    /// The answer is the images of these records (but of those that were superseded) that are outstanding and due now:
+    /// their jobs can be published. A repeated call answers them again.
+    pub async fn settle(
+        &self,
+        pipeline: &PipelineName,
+        settled: &[Settled],
+    ) -> Result<Vec<OutstandingImage>, Failure> {
         forward!(self.settle(pipeline, settled))
     }
 
     /// Images that are wanted, neither applied nor dead, and due: never tried, or their retry time has come. Oldest
     /// first, at most `limit`; `after` is the version of the last one of the page before, so that one sweep lists each
-    /// once. An image stays listed until it is settled or buried: whoever enqueues what is listed lets those jobs end
-    /// before the next sweep, or their second jobs are taken for the work of a dead worker.
+    /// once. An image stays listed until it is settled, buried or held ([`State::hold_images`]): whoever enqueues what
+    /// is listed holds it, or lets those jobs end before the next sweep, or their second jobs are taken for the work of
+    /// a dead worker.
     pub async fn outstanding_images(
         &self,
         pipeline: &PipelineName,
@@ -185,6 +261,18 @@ impl State {
         limit: usize,
     ) -> Result<Vec<OutstandingImage>, Failure> {
         forward!(self.outstanding_images(pipeline, after, limit))
+    }
+
+    /// These images were published: [`State::outstanding_images`] lists them again only after `until`, when their jobs
+    /// must have been lost. Attempts are untouched, a later time that was noted stays, and so does what is wanted under
+    /// another version by now.
+    pub async fn hold_images(
+        &self,
+        pipeline: &PipelineName,
+        images: &[(RecordKey, Version)],
+        until: Timestamp,
+    ) -> Result<(), Failure> {
+        forward!(self.hold_images(pipeline, images, until))
     }
 
     /// When the first of the images that wait for their retry time is due; `None` where none waits. Read after
@@ -198,17 +286,23 @@ impl State {
         &self,
         pipeline: &PipelineName,
         claims: &[ImageClaim],
+        claimant: &Claimant,
     ) -> Result<Vec<ClaimedImage>, Failure> {
-        forward!(self.claim_images(pipeline, claims))
+        forward!(self.claim_images(pipeline, claims, claimant))
     }
 
-    /// Takes the started marks of images back: the jobs were not worked on to an end.
-    pub async fn release_images(&self, pipeline: &PipelineName, keys: &[RecordKey]) -> Result<(), Failure> {
-        forward!(self.release_images(pipeline, keys))
+    /// Takes the claimant's started marks of images back: the jobs were not worked on to an end.
+    pub async fn release_images(
+        &self,
+        pipeline: &PipelineName,
+        keys: &[RecordKey],
+        claimant: &Claimant,
+    ) -> Result<(), Failure> {
+        forward!(self.release_images(pipeline, keys, claimant))
     }
 
-    /// Records how image jobs ended, in one transaction: what is applied moves to the job's image and hash, attempts
-    /// and started marks go, and a success clears the image's dead letter.
+    /// Records how image jobs ended, in one transaction: what is applied moves to the job's image and hash, and a
+    /// success takes attempts and started marks and clears the image's dead letter.
     ///
     /// A job that wrote (created, updated) an image that is no longer the wanted one may have written over it: the
     /// wanted one is outstanding again.
@@ -274,18 +368,11 @@ impl State {
         forward!(self.memo(name))
     }
 
-    /// Keeps a small text; `None` forgets it.
-    pub async fn set_memo(&self, name: &str, text: Option<&str>) -> Result<(), Failure> {
-        forward!(self.set_memo(name, text))
-    }
-
-    /// The store's clock: what is told between processes is in its time.
-    pub async fn now(&self) -> Result<Timestamp, Failure> {
-        forward!(self.now())
-    }
-
-    /// Changes a memo from `before` to `after`, where it still is `before`; `None` is no memo. `false`: something else
-    /// is there.
+    /// Replaces a small text by another one (`None`: it is not there, or is not to be), if it is still `before`.
+    /// `false`: something else is there, and stays.
+    ///
+    /// # Errors
+    /// Where the call failed on its way, nobody knows whether it was done: read the memo.
     pub async fn swap_memo(
         &self,
         name: &str,
@@ -295,8 +382,28 @@ impl State {
         forward!(self.swap_memo(name, before, after))
     }
 
-    /// All memos whose names begin so, by name.
+    /// All small texts whose names begin with `prefix`, with their names, in the order of these.
     pub async fn memos(&self, prefix: &str) -> Result<Vec<(String, String)>, Failure> {
         forward!(self.memos(prefix))
+    }
+
+    /// Keeps a message that is no job of ours, once however often it is told. The newest 10,000 are kept.
+    pub async fn bury_stray(&self, stray: &Stray) -> Result<(), Failure> {
+        forward!(self.bury_stray(stray))
+    }
+
+    /// Strays, newest first, at most `limit`.
+    pub async fn strays(&self, limit: usize) -> Result<Vec<Stray>, Failure> {
+        forward!(self.strays(limit))
+    }
+
+    /// How many strays are kept.
+    pub async fn stray_count(&self) -> Result<u64, Failure> {
+        forward!(self.stray_count())
+    }
+
+    /// Keeps a small text; `None` forgets it.
+    pub async fn set_memo(&self, name: &str, text: Option<&str>) -> Result<(), Failure> {
+        forward!(self.set_memo(name, text))
     }
 }

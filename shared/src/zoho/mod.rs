@@ -52,3 +52,13 @@ pub use refusal::Refusal;
 pub use request::{CallKind, Order, Request};
 pub use row::{ImageReference, Row};
 pub use token::{Granted, Token, read_token};
+
+/// For [`crate::fuzzing`].
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing {
+    use super::{Answer, Expected, Image, ImageRoute, Refusal};
+
+    pub(crate) fn read_image(expected: &Expected<'_>, answer: Answer) -> Result<Image, Refusal> {
+        super::image::read_image(expected, answer, ImageRoute::Inventory)
+    }
+}

@@ -103,7 +103,8 @@ impl Position {
         }
         match self {
             Self::Scan { page } => {
-                Ok(Page { rows, after: Self::Scan { page: page + 1 }, is_last: !has_more, distrust: None })
+                let after = Self::Scan { page: page.saturating_add(1) };
+                Ok(Page { rows, after, is_last: !has_more, distrust: None })
             }
             Self::Changed { since, page, seen } => {
                 let bound = since.as_deref().and_then(time::parse);
@@ -129,9 +130,11 @@ impl Position {
     /// more than one. Inside such a second an edit can move a row up unseen; the daily full compare finds it.
     fn behind(&self, rows: &[Row], times: &[Timestamp], since: Option<&str>, page: u32) -> Self {
         match (rows.last().and_then(Row::last_modified), times.last(), since) {
-            (_, Some(last), Some(since)) if Some(*last) == time::parse(since) => {
-                Self::Changed { since: Some(since.to_owned()), page: page + 1, seen: Vec::new() }
-            }
+            (_, Some(last), Some(since)) if Some(*last) == time::parse(since) => Self::Changed {
+                since: Some(since.to_owned()),
+                page: page.saturating_add(1),
+                seen: Vec::new(),
+            },
             (Some(text), Some(last), _) => {
                 Self::Changed { since: Some(text.to_owned()), page: 1, seen: ids_at(rows, times, *last) }
             }

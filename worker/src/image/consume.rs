@@ -3,11 +3,14 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use shared::crash::{self, Point};
 use shared::failure::{Class, Failure, Reason};
-use shared::job::{DecodeError, JobKind};
+use shared::fleet::Heart;
+use shared::job::JobKind;
+use shared::progress::Progress;
 use shared::queue::{Consumer, Delivery, Queue};
-use shared::record::{Outcome, PipelineName};
-use shared::state::{ClaimedImage, ImageClaim, State};
+use shared::record::{Outcome, PipelineName, WorkerId};
+use shared::state::{Claimant, ClaimedImage, ImageClaim, State};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
@@ -22,6 +25,7 @@ use super::settle::{Settler, Work};
 use super::sink::ImageSink;
 use crate::breaker::Breaker;
 use crate::retry;
+use crate::unpack::unpack;
 
 /// A job whose unreleased started marks reach this number is not tried again: that many workers died over it.
 const MARKS_MAX: u32 = 3;
@@ -31,6 +35,9 @@ const WAIT: Duration = Duration::from_secs(30);
 
 /// A longer wait is not kept here: the worker ends with the failure, and whoever runs it starts it again in time.
 const WAIT_MAX: Duration = Duration::from_mins(1);
+
+/// How long Odoo may take to write an image whose call was broken off: as for records.
+const LATE: Duration = Duration::from_secs(150);
 
 /// Takes the image jobs of one pipeline.
 #[derive(Debug)]
@@ -96,13 +103,21 @@ impl<S: ImageSink> ImageWorker<S> {
             inspect,
             unwritten: Mutex::default(),
         };
+        let claimant = Claimant { worker: WorkerId::of_process(), late: LATE };
         Self {
-            settler: Settler { pipeline, state },
+            settler: Settler { pipeline, state, claimant, progress: Arc::default() },
             queue,
             parallel: settings.parallel,
             bringer: Arc::new(bringer),
             breaker: Breaker::default(),
         }
+    }
+
+    /// One of many: its claims hold while its heart beats.
+    pub(crate) fn in_fleet(mut self, heart: &Heart, breaker: Breaker, progress: Arc<Progress>) -> Self {
+        self.settler.claimant.worker = heart.worker();
+        self.settler.progress = progress;
+        Self { breaker, ..self }
     }
 
     /// Works until `drain` is cancelled (what is in hand is ended first, the rest stays in the queue), the queue is
@@ -165,14 +180,16 @@ impl<S: ImageSink> ImageWorker<S> {
     fn begin(&self, line: &mut Line, work: Work) {
         let bringer = Arc::clone(&self.bringer);
         line.running.spawn(async move {
+            crash::point(Point::ImageClaimed);
             let result = bringer.bring(&work.job, work.applied).await;
+            crash::point(Point::ImageWritten);
             (work, result)
         });
     }
 
     /// Claims one job and begins it, unless it is overtaken or too many workers died over it.
     async fn claim(&mut self, line: &mut Line, delivery: Delivery) -> Result<(), Failure> {
-        let Some(mut work) = self.unpack(line, delivery).await? else {
+        let Some(mut work) = self.unpack(delivery).await? else {
             return Ok(());
         };
         let claim = ImageClaim {
@@ -180,7 +197,13 @@ impl<S: ImageSink> ImageWorker<S> {
             version: work.job.version,
             reference: work.reference.clone(),
         };
-        match self.settler.state.claim_images(&self.settler.pipeline, &[claim]).await?.pop() {
+        match self
+            .settler
+            .state
+            .claim_images(&self.settler.pipeline, &[claim], &self.settler.claimant)
+            .await?
+            .pop()
+        {
             Some(ClaimedImage::Go { marks, .. }) if marks >= MARKS_MAX => {
                 let failure = Failure::new(
                     Class::Poison,
@@ -201,33 +224,24 @@ impl<S: ImageSink> ImageWorker<S> {
             }
             Some(ClaimedImage::Superseded) => self.settler.settle(work, Outcome::Superseded, None).await,
             Some(ClaimedImage::Applied) => self.settler.settle(work, Outcome::Unchanged, None).await,
+            Some(ClaimedImage::Held) => self.settler.wait_for_holder(work).await,
             // Never of a claim of one.
             Some(ClaimedImage::Alone) | None => work.delivery.give_back().await,
         }
     }
 
-    /// The job of a delivery. A broken one is dropped: the state lists its image until it is applied or dead.
-    async fn unpack(&self, line: &mut Line, mut delivery: Delivery) -> Result<Option<Work>, Failure> {
-        let job = std::mem::replace(&mut delivery.job, Err(DecodeError::Newer(0)));
-        let broken = match job {
-            Ok(job) => match job.image.clone() {
-                Some(reference) => {
-                    return Ok(Some(Work { job, reference, delivery, applied: None }));
-                }
-                None => "an image job that names no image".to_owned(),
-            },
-            Err(error @ DecodeError::Newer(_)) => {
-                let failure = Failure::new(Class::Newer, Reason::Undecodable, error.to_string())
-                    .advise("update this worker too");
-                line.sick.get_or_insert(failure);
-                delivery.give_back().await?;
-                return Ok(None);
-            }
-            Err(error @ DecodeError::Undecodable(_)) => error.to_string(),
+    /// The job of a delivery.
+    async fn unpack(&self, delivery: Delivery) -> Result<Option<Work>, Failure> {
+        let Settler { state, pipeline, .. } = &self.settler;
+        let Some((job, delivery)) = unpack(state, pipeline, JobKind::Image, delivery).await? else {
+            return Ok(None);
         };
-        tracing::error!(pipeline = %self.settler.pipeline, "an image job is dropped: {broken}");
-        self.settler.ack(delivery).await?;
-        Ok(None)
+        let Some(reference) = job.image.clone() else {
+            // None is decoded without one: the state lists its image until it is applied or dead.
+            self.settler.ack(delivery).await?;
+            return Ok(None);
+        };
+        Ok(Some(Work { job, reference, delivery, applied: None }))
     }
 
     async fn ended(

@@ -180,6 +180,11 @@ fn start(worker: ImageWorker<Shelf>) -> (CancellationToken, JoinHandle<Result<()
     (drain, working)
 }
 
+/// One that shows no sign of life.
+fn dead_worker() -> Claimant {
+    Claimant { worker: "dead".parse().unwrap(), late: Duration::ZERO }
+}
+
 #[tokio::test]
 async fn images_reach_the_sink_as_they_are_in_the_source() {
     let bench = Bench::new().await;
@@ -347,7 +352,7 @@ async fn sick_source_stops_the_images_and_gives_no_image_up() {
         .map(|image| ImageClaim { key: image.key, version: image.version, reference: image.reference })
         .collect();
     let unmarked = ClaimedImage::Go { marks: 0, applied: None };
-    assert_eq!(bench.state.claim_images(&pipeline(), &claims).await.unwrap(), [unmarked; 5]);
+    assert_eq!(bench.state.claim_images(&pipeline(), &claims, &dead_worker()).await.unwrap(), [unmarked; 5]);
 }
 
 #[tokio::test]
@@ -467,7 +472,7 @@ async fn image_that_a_worker_died_over_runs_alone() {
         version: dead_over.version,
         reference: dead_over.reference.clone(),
     };
-    bench.state.claim_images(&pipeline(), &[claim]).await.unwrap();
+    bench.state.claim_images(&pipeline(), &[claim], &dead_worker()).await.unwrap();
     let gate = Gate::start(response(&jpeg(1), true)).await;
     let opened = gate.clone();
     let watching = tokio::spawn(async move {
@@ -492,7 +497,7 @@ async fn image_that_many_workers_died_over_is_given_up() {
     let image = bench.listed().await.remove(0);
     let claim = ImageClaim { key: image.key, version: image.version, reference: image.reference };
     for _ in 0..MARKS_MAX {
-        bench.state.claim_images(&pipeline(), std::slice::from_ref(&claim)).await.unwrap();
+        bench.state.claim_images(&pipeline(), std::slice::from_ref(&claim), &dead_worker()).await.unwrap();
     }
     bench.work().await.unwrap();
     assert_eq!((bench.counts().await, bench.requests().await), ([0, 0, 1], 0));

@@ -1,14 +1,16 @@
 //! How an image job is settled: recorded in the state first, then the delivery.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use shared::checksum::Checksum;
 use shared::failure::Failure;
 use shared::job::{Attempt, Job};
-use shared::queue::Delivery;
+use shared::progress::Progress;
+use shared::queue::{Delivery, TIERS};
 use shared::record::{ImageReference, Outcome, PipelineName};
-use shared::state::{DeadLetter, SettledImage, State};
+use shared::state::{Claimant, DeadLetter, SettledImage, State};
 
 /// A delivery with its job, unpacked.
 #[derive(Debug)]
@@ -25,6 +27,8 @@ pub(super) struct Work {
 pub(super) struct Settler {
     pub(super) pipeline: PipelineName,
     pub(super) state: State,
+    pub(super) claimant: Claimant,
+    pub(super) progress: Arc<Progress>,
 }
 
 impl Settler {
@@ -46,12 +50,19 @@ impl Settler {
         );
         let failure = Attempt::of(failure);
         self.state.bury(&[DeadLetter { job, failure }]).await?;
+        self.progress.add_settled(1);
         self.ack(delivery).await
     }
 
     pub(super) async fn give_back(&self, work: Work) -> Result<(), Failure> {
-        self.state.release_images(&self.pipeline, &[work.job.key]).await?;
+        self.state.release_images(&self.pipeline, &[work.job.key], &self.claimant).await?;
         work.delivery.give_back().await
+    }
+
+    /// Another worker has this image in hand: a moment later it has not.
+    pub(super) async fn wait_for_holder(&self, work: Work) -> Result<(), Failure> {
+        let Work { job, delivery, .. } = work;
+        delivery.retry(job, TIERS[0]).await
     }
 
     /// Recorded first, acked then: a crash in between makes the job come again, and it is found applied.
@@ -64,6 +75,7 @@ impl Settler {
         let Work { job, reference, delivery, .. } = work;
         let settled = SettledImage { key: job.key, version: job.version, reference, hash, outcome };
         self.state.settle_images(&self.pipeline, &[settled]).await?;
+        self.progress.add_settled(1);
         self.ack(delivery).await
     }
 

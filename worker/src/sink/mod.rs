@@ -4,6 +4,8 @@ pub mod json;
 pub mod odoo;
 mod writer;
 
+use std::time::Duration;
+
 use shared::failure::Failure;
 use shared::job::Job;
 use shared::record::Outcome;
@@ -57,6 +59,15 @@ impl Sink {
             Self::Json(_) => 500,
             // What one `load` takes: larger batches are not faster in Odoo, and a drain waits for one of them.
             Self::Odoo(_) => 100,
+        }
+    }
+
+    /// How long a call that was broken off may still change the sink. A file is written by this process alone: what it
+    /// had not written when it died never will be.
+    pub fn late(&self) -> Duration {
+        match self {
+            Self::Json(_) => Duration::ZERO,
+            Self::Odoo(sink) => sink.late(),
         }
     }
 

@@ -58,8 +58,14 @@ impl JsonWriter {
     }
 
     /// See [`super::Sink::flush`].
-    pub(super) fn flush(&mut self) -> Result<Flushed, Failure> {
+    pub(crate) fn flush(&mut self) -> Result<Flushed, Failure> {
         tokio::task::block_in_place(|| self.opened()?.flush())
+    }
+
+    /// Identity, generation and records of the file, as of the last call; `None` where it was given up after a panic.
+    pub(crate) fn standing(&self) -> Option<(String, u64, u64)> {
+        let sink = self.sink.as_ref()?;
+        Some((sink.identity().to_owned(), sink.generation(), sink.records()))
     }
 
     /// See [`super::Sink::bytes_written`].

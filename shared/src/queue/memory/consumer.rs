@@ -132,13 +132,27 @@ impl MemoryHandle {
     }
 
     pub(in crate::queue) fn retry(self, next: Job, delay: Duration) {
+        self.delay(Some(next), delay);
+    }
+
+    pub(in crate::queue) fn postpone(self, delay: Duration) {
+        self.delay(None, delay);
+    }
+
+    /// The receipt fails.
+    pub(in crate::queue) fn refuse(self) {
+        self.lane.lock().in_flight.remove(&self.delivery);
+    }
+
+    fn delay(self, next: Option<Job>, delay: Duration) {
         let mut jobs = self.lane.lock();
-        let Some(InFlight { hold, .. }) = jobs.in_flight.remove(&self.delivery) else {
+        let Some(InFlight { job, hold, .. }) = jobs.in_flight.remove(&self.delivery) else {
             return;
         };
         let number = jobs.next_number();
         let due = Instant::now() + delay.min(FOREVER);
-        jobs.delayed.insert((due, number), Waiting { job: next, redelivered: false, hold });
+        let job = next.unwrap_or(job);
+        jobs.delayed.insert((due, number), Waiting { job, redelivered: false, hold });
         drop(jobs);
         // Everybody who waits has to set a timer: whoever has one may stop waiting before it fires.
         self.lane.changed.notify_waiters();

@@ -21,7 +21,11 @@ impl ImageJob {
     }
 
     pub(super) async fn claim(&self, state: &State) -> ClaimedImage {
-        let answers = state.claim_images(&products(), &[self.claim_of()]).await;
+        self.claim_as(state, &us()).await
+    }
+
+    pub(super) async fn claim_as(&self, state: &State, claimant: &Claimant) -> ClaimedImage {
+        let answers = state.claim_images(&products(), &[self.claim_of()], claimant).await;
         answers.unwrap().remove(0)
     }
 
@@ -53,22 +57,22 @@ pub(super) fn failed(class: Class, message: &str) -> Attempt {
 
 /// A moment that has passed, and one that no test reaches.
 pub(super) fn due() -> Timestamp {
-    time("2026-11-21T10:00:00Z")
+    time(PAST)
 }
 
-fn far_off() -> Timestamp {
-    time("2999-01-01T00:00:00Z")
+pub(super) fn far_off() -> Timestamp {
+    time(FAR_OFF)
 }
 
 /// Wants a record with an image; it must be new.
-async fn enqueue_with(state: &State, run: &Run, id: u64, content: u8, image: Option<u8>) -> Made {
+pub(super) async fn enqueue_with(state: &State, run: &Run, id: u64, content: u8, image: Option<u8>) -> Made {
     let want = Want { image: image.map(self::image), ..want_of(id, content) };
     let answer = state.want(run, &[want], false).await.unwrap()[0];
     Made { image, ..made(run, id, content, answer) }
 }
 
 /// The record is brought into the sink; its image follows.
-async fn bring(state: &State, run: &Run, id: u64, content: u8, image: Option<u8>) -> Made {
+pub(super) async fn bring(state: &State, run: &Run, id: u64, content: u8, image: Option<u8>) -> Made {
     let job = enqueue_with(state, run, id, content, image).await;
     job.settle(state, Outcome::Updated).await;
     job
@@ -81,22 +85,22 @@ pub(super) async fn image_jobs(state: &State) -> Vec<ImageJob> {
 }
 
 /// The only image that is due.
-async fn image_job(state: &State) -> ImageJob {
+pub(super) async fn image_job(state: &State) -> ImageJob {
     let mut jobs = image_jobs(state).await;
     assert_eq!(jobs.len(), 1, "{jobs:?}");
     jobs.remove(0)
 }
 
-async fn next_retry(state: &State) -> Option<Timestamp> {
+pub(super) async fn next_retry(state: &State) -> Option<Timestamp> {
     state.next_image_retry(&products()).await.unwrap()
 }
 
-async fn image_counts(state: &State) -> [u64; 4] {
+pub(super) async fn image_counts(state: &State) -> [u64; 4] {
     let ImageCounts { wanted, applied, outstanding, dead } = counts(state).await.images;
     [wanted, applied, outstanding, dead]
 }
 
-fn goes_on(marks: u32, applied: Option<u8>) -> ClaimedImage {
+pub(super) fn goes_on(marks: u32, applied: Option<u8>) -> ClaimedImage {
     let applied = applied.map(|number| hash(&image(number)));
     ClaimedImage::Go { marks, applied }
 }
@@ -108,7 +112,7 @@ pub(super) async fn an_image_is_outstanding_once_its_record_stands_in_the_sink(s
     assert_eq!(image_jobs(&state).await.len(), 0, "its record is not there yet");
     record.settle(&state, Outcome::Superseded).await;
     assert_eq!(image_jobs(&state).await.len(), 0, "superseded is no success");
-    let before = Timestamp::now();
+    let before = state.now().await.unwrap();
     record.settle(&state, Outcome::Unchanged).await;
     let found = state.outstanding_images(&products(), None, 10).await.unwrap();
     let expected = OutstandingImage {
@@ -122,7 +126,10 @@ pub(super) async fn an_image_is_outstanding_once_its_record_stands_in_the_sink(s
         failures: Vec::new(),
     };
     assert_eq!(found, [expected]);
-    assert!(before <= found[0].since && found[0].since <= Timestamp::now());
+    let after = state.now().await.unwrap();
+    // Stores may keep milliseconds.
+    let [before, since, after] = [before, found[0].since, after].map(Timestamp::as_millisecond);
+    assert!(before <= since && since <= after);
     assert_eq!(image_counts(&state).await, [1, 0, 1, 0]);
     assert_eq!(counts(&state).await.outstanding, 0);
     let job = image_job(&state).await.0;
@@ -295,14 +302,14 @@ pub(super) async fn images_have_started_marks_of_their_own(store: impl Fixture) 
     }
     let both = [deadly.claim_of(), innocent.claim_of()];
     assert_eq!(
-        state.claim_images(&products(), &both).await.unwrap(),
+        state.claim_images(&products(), &both, &us()).await.unwrap(),
         [ClaimedImage::Alone, goes_on(0, None)]
     );
     let record = enqueue_with(&state, &run, 1, 2, Some(1)).await;
     assert_eq!(marks(&record.claim(&state).await), 0);
-    state.release(&products(), &[1.into()]).await.unwrap();
+    state.release(&products(), &[1.into()], &us(), false).await.unwrap();
     assert_eq!(deadly.claim(&state).await, goes_on(3, None));
-    state.release_images(&products(), &[1.into(), 8.into()]).await.unwrap();
+    state.release_images(&products(), &[1.into(), 8.into()], &us()).await.unwrap();
     assert_eq!(deadly.claim(&state).await, goes_on(0, None));
     assert_eq!(marks(&record.claim(&state).await), 0);
 }
@@ -524,11 +531,11 @@ pub(super) async fn images_of_one_pipeline_are_unknown_to_another(store: impl Fi
     let job = image_job(&state).await;
     let (key, version) = (job.0.key.clone(), job.0.version);
     let failure = failed(Class::Transient, "no answer");
-    state.release_images(&customers, std::slice::from_ref(&key)).await.unwrap();
+    state.release_images(&customers, std::slice::from_ref(&key), &us()).await.unwrap();
     state.retry_image(&customers, &key, version, far_off(), &failure).await.unwrap();
     assert_eq!(state.outstanding_images(&customers, None, 10).await.unwrap(), []);
     let claims = [job.claim_of()];
-    assert_eq!(state.claim_images(&customers, &claims).await.unwrap(), [goes_on(0, None)]);
+    assert_eq!(state.claim_images(&customers, &claims, &us()).await.unwrap(), [goes_on(0, None)]);
     assert_eq!(job.claim(&state).await, goes_on(0, None));
     assert_eq!(image_counts(&state).await, [1, 0, 1, 0]);
 }

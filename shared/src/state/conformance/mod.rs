@@ -1,12 +1,23 @@
-//! What every store must do, as one suite. A new store adds a fixture and one line `conformance!(name, fixture)`.
+//! What every store must do, as one suite. A new store adds a fixture and one line `conformance!(name, Fixture)`.
+//!
+//! All clocks are the real ones: what has to pass is a millisecond, and it is waited for by asking.
 
 mod dead_letter;
+mod feed;
 mod file;
+mod fleet;
 mod image;
+mod late;
+mod lease;
+mod memo;
+mod outage;
 mod property;
 mod run;
+mod stray;
 mod want;
 mod work;
+
+use std::time::Duration;
 
 use jiff::Timestamp;
 use tempfile::TempDir;
@@ -18,7 +29,11 @@ use crate::job::{Attempt, FORMAT, Job, JobKind};
 use crate::record::{ImageReference, Outcome};
 
 /// A store that can be opened again and wiped.
-trait Fixture {
+trait Fixture: Sized {
+    /// Cases of each property: fewer where a call costs more.
+    const CASES: u32 = 96;
+    /// An empty store.
+    async fn new() -> Self;
     /// Opens the store. A second call sees what the first has written.
     async fn open(&self) -> State;
     /// Removes everything, as an operator would who deletes the file.
@@ -27,13 +42,10 @@ trait Fixture {
 
 struct Memory(State);
 
-impl Memory {
+impl Fixture for Memory {
     async fn new() -> Self {
         Self(State::open_memory().await.unwrap())
     }
-}
-
-impl Fixture for Memory {
     async fn open(&self) -> State {
         self.0.clone()
     }
@@ -45,17 +57,15 @@ impl Fixture for Memory {
 struct SqliteFile(TempDir);
 
 impl SqliteFile {
-    #[expect(clippy::unused_async, reason = "every fixture is made by an asynchronous call")]
-    async fn new() -> Self {
-        Self(tempfile::tempdir().unwrap())
-    }
-
     fn path(&self) -> std::path::PathBuf {
         self.0.path().join("state.db")
     }
 }
 
 impl Fixture for SqliteFile {
+    async fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
     async fn open(&self) -> State {
         State::open_file(&self.path()).await.unwrap()
     }
@@ -64,11 +74,45 @@ impl Fixture for SqliteFile {
     }
 }
 
+/// A prefix of its own in the Redis that all tests of the run share.
+struct Redis(RedisSettings);
+
+impl Fixture for Redis {
+    const CASES: u32 = 24;
+    async fn new() -> Self {
+        Self(RedisSettings {
+            url: services::redis().url(),
+            user: Some(services::USER.to_owned()),
+            password: Some(services::PASSWORD.to_owned().into()),
+            prefix: services::prefix(),
+            timeout: Duration::from_secs(10),
+        })
+    }
+    async fn open(&self) -> State {
+        State::open_redis(&self.0).await.unwrap()
+    }
+    async fn wipe(&mut self) {
+        *self = Self::new().await;
+    }
+}
+
 /// One module with a test per rule.
 macro_rules! conformance {
-    ($store:ident, $fixture:expr) => {
+    ($store:ident, $fixture:ident) => {
         mod $store {
             use super::*;
+            #[test]
+            fn ledgers_and_totals_balance_whatever_happens() {
+                super::property::ledgers_and_totals_balance_whatever_happens::<$fixture>();
+            }
+            #[test]
+            fn jobs_of_two_epochs_in_any_order_never_take_applied_back() {
+                super::property::jobs_of_two_epochs_in_any_order_never_take_applied_back::<$fixture>();
+            }
+            #[test]
+            fn the_newest_stays_whoever_dies_and_whatever_comes_late() {
+                super::late::the_newest_stays_whoever_dies_and_whatever_comes_late::<$fixture>();
+            }
             conformance!(@tests $fixture;
                 want: an_unknown_record_is_enqueued,
                 want: the_same_values_are_enqueued_once_in_an_epoch,
@@ -99,7 +143,12 @@ macro_rules! conformance {
                 run: a_producer_that_was_taken_over_gives_no_versions,
                 run: history_is_newest_first_and_bounded_by_the_limit,
                 run: force_survives_a_resumption,
-                run: a_memo_is_kept_replaced_and_forgotten,
+                run: a_run_is_over_when_it_is_complete_and_its_last_job_has_ended,
+                memo: a_memo_is_kept_replaced_and_forgotten,
+                memo: a_memo_is_swapped_only_where_it_is_what_it_was,
+                memo: of_two_that_swap_at_once_one_wins,
+                memo: memos_are_listed_by_their_beginning,
+                memo: the_clock_of_the_store_goes_on,
                 work: a_claimed_job_goes_on_with_its_sink_id,
                 work: an_older_version_is_superseded_and_an_applied_one_is_applied,
                 work: started_marks_count_until_they_are_taken_back,
@@ -115,6 +164,23 @@ macro_rules! conformance {
                 work: a_superseded_job_leaves_its_place_to_the_newer_version,
                 work: the_sink_id_outlives_an_update_that_does_not_name_it,
                 work: places_far_apart_are_counted_each,
+                lease: what_a_live_worker_has_in_hand_is_held,
+                lease: whoever_shows_no_sign_of_life_is_dead,
+                lease: a_worker_claims_again_what_it_has_marked_itself,
+                lease: a_worker_takes_back_its_own_marks_only,
+                lease: the_end_of_a_superseded_job_takes_nobodys_mark,
+                lease: a_withdrawn_record_stays_in_the_hand_that_has_it,
+                lease: images_are_held_by_live_workers_too,
+                lease: a_late_write_of_a_dead_worker_is_repaired,
+                lease: a_late_write_of_a_call_that_was_broken_off_is_repaired,
+                lease: where_nothing_can_come_late_nothing_is_in_doubt,
+                lease: where_nothing_newer_was_applied_nothing_is_repaired,
+                lease: a_doubt_lasts_until_the_last_late_write_may_have_come,
+                lease: of_several_doubts_the_oldest_version_counts,
+                lease: a_doubt_is_kept_while_something_newer_is_being_written,
+                lease: a_reset_forgets_doubts,
+                lease: doubts_of_one_pipeline_are_unknown_to_another,
+                lease: many_doubts_are_looked_at_in_turn,
                 image: an_image_is_outstanding_once_its_record_stands_in_the_sink,
                 image: a_record_with_another_image_or_none_any_more_is_enqueued,
                 image: the_same_image_is_brought_once,
@@ -137,6 +203,16 @@ macro_rules! conformance {
                 image: a_reset_forgets_images_and_supersedes_their_jobs,
                 image: an_image_job_that_the_state_does_not_know_goes_on,
                 image: images_of_one_pipeline_are_unknown_to_another,
+                feed: a_settled_record_answers_its_image_until_that_is_brought,
+                feed: a_superseded_record_answers_no_image,
+                feed: images_of_a_batch_are_answered_once_each,
+                feed: an_image_that_waits_for_its_retry_is_not_answered,
+                feed: a_held_image_is_listed_again_when_its_time_is_over,
+                feed: holding_takes_no_attempt_and_a_later_time_stays,
+                feed: only_what_is_outstanding_under_that_version_is_held,
+                stray: a_stray_comes_back_as_it_was_and_once,
+                stray: the_newest_strays_come_first,
+                stray: strays_are_cut_and_bounded,
                 dead_letter: a_dead_letter_comes_back_as_it_was,
                 dead_letter: burying_twice_counts_once,
                 dead_letter: a_newer_version_replaces_the_letter_and_an_older_does_not,
@@ -148,21 +224,54 @@ macro_rules! conformance {
             );
         }
     };
-    (@tests $fixture:expr; $($part:ident: $rule:ident,)*) => {
+    (@tests $fixture:ident; $($part:ident: $rule:ident,)*) => {
         $(
             #[tokio::test]
             async fn $rule() {
-                super::$part::$rule($fixture).await;
+                super::$part::$rule($fixture::new().await).await;
             }
         )*
     };
 }
 
-conformance!(sqlite_memory, Memory::new().await);
-conformance!(sqlite_file, SqliteFile::new().await);
+conformance!(sqlite_memory, Memory);
+conformance!(sqlite_file, SqliteFile);
+conformance!(redis, Redis);
 
 fn products() -> PipelineName {
     "products".parse().unwrap()
+}
+
+/// The worker of most tests: it shows no sign of life.
+fn us() -> Claimant {
+    claimant("us", Duration::ZERO)
+}
+
+fn claimant(worker: &str, late: Duration) -> Claimant {
+    Claimant { worker: worker.parse().unwrap(), late }
+}
+
+/// A worker shows that it is alive, or, with a time that has passed, that it was.
+async fn show(state: &State, worker: &str, until: &str) {
+    let presence = format!(r#"{{"until":"{until}","host":"a"}}"#);
+    state.set_memo(&format!("worker/{worker}"), Some(&presence)).await.unwrap();
+}
+
+const FAR_OFF: &str = "2999-01-01T00:00:00Z";
+const PAST: &str = "2026-11-21T10:00:00Z";
+
+/// Asks until the answer is there.
+async fn wait_for<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
+    let asked = async {
+        loop {
+            if let Some(answer) = ask().await {
+                return answer;
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    let answer = tokio::time::timeout(Duration::from_secs(20), asked).await;
+    answer.unwrap_or_else(|_| panic!("{what}: it did not come"))
 }
 
 fn time(text: &str) -> Timestamp {
@@ -250,8 +359,12 @@ impl Made {
     }
 
     async fn claim(&self, state: &State) -> Claimed {
+        self.claim_as(state, &us()).await
+    }
+
+    async fn claim_as(&self, state: &State, claimant: &Claimant) -> Claimed {
         let claim = Claim { key: self.id.into(), version: self.version };
-        state.claim(&products(), &[claim]).await.unwrap().remove(0)
+        state.claim(&products(), &[claim], claimant).await.unwrap().remove(0)
     }
 
     fn letter(&self, message: &str) -> DeadLetter {

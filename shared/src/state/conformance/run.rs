@@ -1,4 +1,4 @@
-//! Rules of runs, their history and memos.
+//! Rules of runs and their history.
 
 use super::*;
 
@@ -194,15 +194,35 @@ pub(super) async fn force_survives_a_resumption(store: impl Fixture) {
     assert_eq!((resumed.force, resumed.kind, resumed.window), (true, RunKind::Full, new_run().window));
 }
 
-pub(super) async fn a_memo_is_kept_replaced_and_forgotten(store: impl Fixture) {
+pub(super) async fn a_run_is_over_when_it_is_complete_and_its_last_job_has_ended(store: impl Fixture) {
     let state = store.open().await;
-    assert_eq!(state.memo("odoo version").await.unwrap(), None);
-    state.set_memo("odoo version", Some("18.0")).await.unwrap();
-    state.set_memo("odoo version", Some("19.0")).await.unwrap();
-    drop(state);
-    let state = store.open().await;
-    assert_eq!(state.memo("odoo version").await.unwrap().as_deref(), Some("19.0"));
-    state.set_memo("odoo version", None).await.unwrap();
-    state.set_memo("odoo version", None).await.unwrap();
-    assert_eq!(state.memo("odoo version").await.unwrap(), None);
+    let settled = async |run: &Run| state.run(run.id).await.unwrap().unwrap().settled;
+    // The last job ends after the enumeration.
+    let run = begin(&state).await;
+    let jobs = [enqueue(&state, &run, 1, 1).await, enqueue(&state, &run, 2, 1).await];
+    jobs[0].settle(&state, Outcome::Created).await;
+    assert_eq!(finish(&state, &run).await.settled, None);
+    jobs[1].bury(&state, "refused").await;
+    let over = settled(&run).await.unwrap();
+    assert!(over >= state.run(run.id).await.unwrap().unwrap().ended.unwrap());
+    jobs[1].bury(&state, "refused").await;
+    assert_eq!(settled(&run).await, Some(over), "told once");
+    // It ends before it.
+    let run = begin(&state).await;
+    enqueue(&state, &run, 1, 2).await.settle(&state, Outcome::Updated).await;
+    assert_eq!(settled(&run).await, None, "more may come");
+    let summary = finish(&state, &run).await;
+    assert!(summary.settled.unwrap() >= summary.started);
+    assert_eq!(state.runs(None, 1).await.unwrap(), [summary]);
+    // A run that stays open is not over, nor is one that was given up.
+    let run = begin(&state).await;
+    state.finish_run(&run, &RunEnd::Interrupted).await.unwrap();
+    begin(&state).await;
+    assert_eq!(settled(&run).await, None);
+    // What a reset forgets is waited for no longer.
+    let run = begin(&state).await;
+    enqueue(&state, &run, 3, 1).await;
+    assert_eq!(finish(&state, &run).await.settled, None);
+    state.begin_run(&NewRun { reset: true, ..new_run() }).await.unwrap();
+    assert!(settled(&run).await.is_some());
 }

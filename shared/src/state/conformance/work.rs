@@ -19,7 +19,7 @@ pub(super) async fn an_older_version_is_superseded_and_an_applied_one_is_applied
     let newer = enqueue(&state, &run, 1, 2).await;
     let other = enqueue(&state, &run, 2, 1).await;
     let claims = [older, other, newer].map(|job| Claim { key: job.id.into(), version: job.version });
-    let answers = state.claim(&products(), &claims).await.unwrap();
+    let answers = state.claim(&products(), &claims, &us()).await.unwrap();
     assert_eq!(answers[0], Claimed::Superseded);
     assert_eq!((marks(&answers[1]), marks(&answers[2])), (0, 0));
     newer.settle(&state, Outcome::Updated).await;
@@ -34,9 +34,9 @@ pub(super) async fn started_marks_count_until_they_are_taken_back(store: impl Fi
     for earlier in 0..3 {
         assert_eq!(marks(&job.claim(&state).await), earlier);
     }
-    state.release(&products(), &[1.into(), 8.into()]).await.unwrap();
-    state.release(&products(), &[1.into()]).await.unwrap();
-    state.release(&"unheard-of".parse().unwrap(), &[1.into()]).await.unwrap();
+    state.release(&products(), &[1.into(), 8.into()], &us(), false).await.unwrap();
+    state.release(&products(), &[1.into()], &us(), false).await.unwrap();
+    state.release(&"unheard-of".parse().unwrap(), &[1.into()], &us(), false).await.unwrap();
     assert_eq!(marks(&job.claim(&state).await), 0);
     drop(state);
     let state = store.open().await;
@@ -79,7 +79,7 @@ pub(super) async fn a_marked_job_in_a_batch_is_to_be_claimed_alone(store: impl F
     let innocent = enqueue(&state, &run, 2, 1).await;
     deadly.claim(&state).await;
     let claims = [deadly, innocent].map(|job| Claim { key: job.id.into(), version: job.version });
-    let answers = state.claim(&products(), &claims).await.unwrap();
+    let answers = state.claim(&products(), &claims, &us()).await.unwrap();
     assert_eq!(answers[0], Claimed::Alone);
     assert_eq!(marks(&answers[1]), 0);
     assert_eq!(marks(&deadly.claim(&state).await), 1, "the batch has not marked it again");

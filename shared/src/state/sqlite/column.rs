@@ -1,12 +1,13 @@
 //! How names, checksums and outcomes stand in columns.
 
-use rusqlite::ToSql;
+use jiff::Timestamp;
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, ValueRef};
+use rusqlite::{Row, ToSql};
 
 use crate::checksum::Checksum;
 use crate::job::{Attempt, JobKind};
-use crate::record::{ImageReference, PipelineName, RecordKey, RunId};
-use crate::state::{DeadLetter, RunEnd, RunKind};
+use crate::record::{ImageReference, PipelineName, RecordKey, RunId, WorkerId};
+use crate::state::{DeadLetter, RunEnd, RunKind, Stray};
 
 macro_rules! text_column {
     ($name:ident) => {
@@ -25,6 +26,7 @@ macro_rules! text_column {
 text_column!(PipelineName);
 text_column!(RecordKey);
 text_column!(ImageReference);
+text_column!(WorkerId);
 
 impl ToSql for JobKind {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
@@ -74,6 +76,7 @@ macro_rules! json_column {
 json_column!(RunKind);
 json_column!(RunEnd);
 json_column!(DeadLetter);
+json_column!(Stray);
 
 impl ToSql for Checksum {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
@@ -97,4 +100,14 @@ impl FromSql for RunId {
     fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
         u64::column_result(value).map(Self)
     }
+}
+
+/// A moment from a column of Unix milliseconds.
+pub(super) fn moment(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<Timestamp>> {
+    row.get::<_, Option<i64>>(at)?
+        .map(|millis| {
+            Timestamp::from_millisecond(millis)
+                .map_err(|_| rusqlite::Error::IntegralValueOutOfRange(at, millis))
+        })
+        .transpose()
 }

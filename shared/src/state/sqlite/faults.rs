@@ -8,7 +8,7 @@ use super::*;
 use crate::checksum::Checksum;
 use crate::failure::{Class, Reason};
 use crate::record::Outcome;
-use crate::state::{Binding, RunKind, Window};
+use crate::state::{Binding, RunKind, Settled, Want, Wanted, Window};
 
 fn new_run() -> NewRun {
     let checksum = Checksum::try_from([0; 32].as_slice()).unwrap();

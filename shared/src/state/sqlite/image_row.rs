@@ -3,25 +3,28 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::column::Failures;
+use super::column::{Failures, moment};
 use super::failure::StoreError;
-use super::image::{AppliedImage, Image, WantedImage};
-use super::record::Stage;
 use crate::record::{RecordKey, Version};
+use crate::state::rules::{AppliedImage, Image, Mark, Stage, WantedImage};
 
 impl Image {
-    /// The row of an image; all empty where there is none.
-    pub(super) fn load(connection: &Connection, pipeline: i64, key: &RecordKey) -> Result<Self, StoreError> {
+    /// The row of an image, if any.
+    pub(super) fn load(
+        connection: &Connection,
+        pipeline: i64,
+        key: &RecordKey,
+    ) -> Result<Option<Self>, StoreError> {
         let image = connection
             .prepare_cached(
                 "SELECT stage, started, started_epoch, started_sequence, wanted_epoch, wanted_sequence, reference, \
                  sink_id, run, since, attempt, retry_at, failures, \
-                 iif(stage = 2, coalesce(applied_reference, reference), applied_reference), hash \
+                 iif(stage = 2, coalesce(applied_reference, reference), applied_reference), hash, started_by \
                  FROM image WHERE pipeline = ?1 AND key = ?2",
             )?
             .query_row(params![pipeline, key], Self::of_row)
             .optional()?;
-        Ok(image.unwrap_or_default())
+        Ok(image)
     }
 
     fn of_row(row: &Row<'_>) -> rusqlite::Result<Self> {
@@ -33,7 +36,7 @@ impl Image {
                 run: row.get(8)?,
                 since: row.get(9)?,
                 attempt: row.get(10)?,
-                retry_at: retry_time(row, 11)?,
+                retry_at: moment(row, 11)?,
                 failures: row.get::<_, Failures>(12)?.0,
             }),
             None => None,
@@ -43,7 +46,11 @@ impl Image {
             None => None,
         };
         let started = match row.get(2)? {
-            Some(epoch) => Some((Version { epoch, sequence: row.get(3)? }, row.get(1)?)),
+            Some(epoch) => Some(Mark {
+                version: Version { epoch, sequence: row.get(3)? },
+                count: row.get(1)?,
+                worker: row.get(15)?,
+            }),
             None => None,
         };
         Ok(Self { wanted, applied, dead: row.get::<_, i64>(0)? == Stage::Dead as i64, started })
@@ -68,8 +75,8 @@ impl Image {
             .prepare_cached(
                 "REPLACE INTO image (pipeline, key, stage, wanted_epoch, wanted_sequence, reference, sink_id, run, \
                  since, attempt, retry_at, failures, applied_reference, hash, started, started_epoch, \
-                 started_sequence) \
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
+                 started_sequence, started_by) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)",
             )?
             .execute(params![
                 pipeline,
@@ -88,20 +95,11 @@ impl Image {
                     .map(|applied| &applied.reference)
                     .filter(|own| reference != Some(*own)),
                 applied.and_then(|applied| applied.hash),
-                self.started.map(|(_, count)| count),
-                self.started.map(|(version, _)| version.epoch),
-                self.started.map(|(version, _)| version.sequence),
+                self.started.as_ref().map(|mark| mark.count),
+                self.started.as_ref().map(|mark| mark.version.epoch),
+                self.started.as_ref().map(|mark| mark.version.sequence),
+                self.started.as_ref().and_then(|mark| mark.worker.as_ref()),
             ])?;
         Ok(())
     }
-}
-
-/// A retry time from a column of Unix milliseconds.
-pub(super) fn retry_time(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<Timestamp>> {
-    row.get::<_, Option<i64>>(at)?
-        .map(|millis| {
-            Timestamp::from_millisecond(millis)
-                .map_err(|_| rusqlite::Error::IntegralValueOutOfRange(at, millis))
-        })
-        .transpose()
 }

@@ -14,7 +14,7 @@ use crate::failure::{Failure, Reason};
 pub(super) const APPLICATION_ID: u32 = 0x6373_796e;
 
 /// One step per layout version; a step is never changed once it was released.
-const MIGRATIONS: &[&str] = &[include_str!("layout_1.sql")];
+const MIGRATIONS: &[&str] = &[include_str!("layout_1.sql"), include_str!("layout_2.sql")];
 
 /// How long a call waits for another process's transaction.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -105,6 +105,8 @@ fn migrate(connection: &mut Connection, steps: &[&str], path: &Path) -> Result<(
 mod tests {
     use super::*;
     use crate::failure::Class;
+    use crate::record::{RunId, Version};
+    use crate::state::{Claim, Claimant, Claimed, ClaimedImage, ImageClaim, State};
 
     fn refused(path: &Path) -> Failure {
         match open(Some(path)) {
@@ -121,6 +123,60 @@ mod tests {
         migrate(&mut connection, &[first, "ALTER TABLE a ADD COLUMN y;"], Path::new("s")).unwrap();
         let x: u32 = connection.query_row("SELECT x FROM a WHERE y IS NULL", [], |row| row.get(0)).unwrap();
         assert_eq!(x, 7);
+    }
+
+    /// A file of the first layout as it was left by its last process, with a record of each stage, marks on a record
+    /// and an image, and a run of each end.
+    const FIRST_LAYOUT: &str = "
+        INSERT INTO pipeline (id, name, source, sink, mapping, open_run, epoch, sequence, wanted, applied, outstanding,
+            images_wanted, images_outstanding) VALUES (1, 'products', 'a', 'b', zeroblob(32), 4, 70, 2, 2, 1, 1, 1, 1);
+        INSERT INTO run (id, pipeline, kind, window_end, force, started, ended, outcome, enqueued, created) VALUES
+            (1, 1, '\"full\"', '2026-11-20T00:00:00Z', 0, '2026-11-20T00:00:00Z', '2026-11-20T00:10:00Z', '\"complete\"', 2, 2),
+            (2, 1, '\"full\"', '2026-11-20T00:00:00Z', 0, '2026-11-20T01:00:00Z', '2026-11-20T01:10:00Z', '\"complete\"', 2, 1),
+            (3, 1, '\"full\"', '2026-11-20T00:00:00Z', 0, '2026-11-20T02:00:00Z', '2026-11-20T02:10:00Z', '\"interrupted\"', 0, 0),
+            (4, 1, '\"full\"', '2026-11-20T00:00:00Z', 0, '2026-11-20T03:00:00Z', NULL, NULL, 2, 0);
+        INSERT INTO record (pipeline, key, stage, dirty, wanted_epoch, wanted_sequence, wanted_checksum, run, place, since,
+            applied_epoch, applied_sequence, started, started_epoch, started_sequence) VALUES
+            (1, '1', 2, 0, 70, 1, zeroblob(32), 4, 0, NULL, 70, 1, NULL, NULL, NULL),
+            (1, '2', 1, 0, 70, 2, zeroblob(32), 4, 1, '2026-11-20T03:00:00Z', NULL, NULL, 1, 70, 2);
+        INSERT INTO image (pipeline, key, stage, wanted_epoch, wanted_sequence, reference, run, since, attempt, started,
+            started_epoch, started_sequence) VALUES (1, '1', 1, 70, 1, 'front.jpg', 4, '2026-11-20T03:00:00Z', 1, 1, 70, 1);
+        INSERT INTO memo VALUES ('worker/a', 'kept');";
+
+    #[tokio::test]
+    async fn a_state_of_the_first_layout_goes_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state.db");
+        let mut first = Connection::open(&path).unwrap();
+        migrate(&mut first, &MIGRATIONS[..1], &path).unwrap();
+        first.execute_batch(FIRST_LAYOUT).unwrap();
+        drop(first);
+
+        let state = State::open_file(&path).await.unwrap();
+        let products = "products".parse().unwrap();
+        let settled = async |id| state.run(RunId(id)).await.unwrap().unwrap().settled;
+        assert_eq!(settled(1).await, Some("2026-11-20T00:10:00Z".parse().unwrap()), "it is over");
+        for id in 2..=4 {
+            assert_eq!(settled(id).await, None, "run {id} is not");
+        }
+        // The process that left these marks is dead: its calls may still come.
+        let worker = Claimant { worker: "b".parse().unwrap(), late: Duration::from_millis(1) };
+        let claim = Claim { key: 2.into(), version: Version { epoch: 70, sequence: 2 } };
+        let answers = state.claim(&products, &[claim], &worker).await.unwrap();
+        assert_eq!(answers, [Claimed::Go { marks: 1, sink_id: None }]);
+        let image = state.outstanding_images(&products, None, 10).await.unwrap().remove(0);
+        let claim = ImageClaim { key: image.key, version: image.version, reference: image.reference };
+        let answers = state.claim_images(&products, &[claim], &worker).await.unwrap();
+        assert_eq!(answers, [ClaimedImage::Go { marks: 1, applied: None }]);
+        assert_eq!(state.memo("worker/a").await.unwrap().as_deref(), Some("kept"));
+        assert_eq!(
+            (state.stray_count().await.unwrap(), state.mature(&products).await.unwrap().len()),
+            (0, 0)
+        );
+        let again = state.resume_run(&products).await.unwrap().unwrap();
+        assert_eq!((again.id, again.epoch > 70), (RunId(4), true));
+        let counts = state.counts(&products).await.unwrap();
+        assert_eq!((counts.wanted, counts.applied, counts.outstanding), (2, 1, 1));
     }
 
     #[test]

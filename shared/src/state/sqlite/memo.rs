@@ -12,14 +12,17 @@ pub(super) fn get(connection: &Connection, name: &str) -> Result<Option<String>,
     Ok(text)
 }
 
-pub(super) fn all(connection: &Connection, prefix: &str) -> Result<Vec<(String, String)>, StoreError> {
-    let found = connection
-        .prepare_cached("SELECT name, text FROM memo WHERE substr(name, 1, length(?1)) = ?1 ORDER BY name")?
-        .query_map([prefix], |row| Ok((row.get(0)?, row.get(1)?)))?
-        .collect::<Result<_, _>>()?;
-    Ok(found)
+pub(super) fn set(transaction: &Transaction<'_>, name: &str, text: Option<&str>) -> Result<(), StoreError> {
+    match text {
+        Some(text) => {
+            transaction.execute("REPLACE INTO memo (name, text) VALUES (?1, ?2)", params![name, text])?
+        }
+        None => transaction.execute("DELETE FROM memo WHERE name = ?1", [name])?,
+    };
+    Ok(())
 }
 
+/// Replaces a text by another one, if it is still `before`; `false` where it is not.
 pub(super) fn swap(
     transaction: &Transaction<'_>,
     name: &str,
@@ -33,12 +36,18 @@ pub(super) fn swap(
     Ok(true)
 }
 
-pub(super) fn set(transaction: &Transaction<'_>, name: &str, text: Option<&str>) -> Result<(), StoreError> {
-    match text {
-        Some(text) => {
-            transaction.execute("REPLACE INTO memo (name, text) VALUES (?1, ?2)", params![name, text])?
+/// All texts whose names begin so, by name.
+pub(super) fn of_prefix(connection: &Connection, prefix: &str) -> Result<Vec<(String, String)>, StoreError> {
+    let mut statement =
+        connection.prepare_cached("SELECT name, text FROM memo WHERE name >= ?1 ORDER BY name")?;
+    let mut rows = statement.query([prefix])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        let name: String = row.get(0)?;
+        if !name.starts_with(prefix) {
+            break;
         }
-        None => transaction.execute("DELETE FROM memo WHERE name = ?1", [name])?,
-    };
-    Ok(())
+        found.push((name, row.get(1)?));
+    }
+    Ok(found)
 }

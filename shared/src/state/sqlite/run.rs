@@ -4,32 +4,34 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
 use super::failure::StoreError;
-use super::pipeline::{Pipeline, taken_over};
-use super::tally::{forget_places, ledger};
+use super::pipeline::Pipeline;
+use super::tally::{self, ledger};
 use crate::record::{PipelineName, RunId};
+use crate::state::rules::taken_over;
 use crate::state::{Counts, NewRun, Page, Run, RunEnd, RunKind, RunSummary, Window};
 
 /// Runs kept per pipeline: two weeks of one every twenty minutes.
 const HISTORY: u64 = 1_000;
 
 const SUMMARY: &str = "SELECT r.id, p.name, r.kind, r.window_start, r.window_end, r.started, r.ended, r.outcome, \
-     r.unchanged_at_source, r.dead_at_source, r.enqueued, r.created, r.updated, r.unchanged, r.superseded, r.dead \
+     r.unchanged_at_source, r.dead_at_source, r.enqueued, r.created, r.updated, r.unchanged, r.superseded, r.dead, \
+     r.settled \
      FROM run r JOIN pipeline p ON p.id = r.pipeline";
 
 /// See [`crate::state::State::begin_run`].
 pub(super) fn begin(transaction: &Transaction<'_>, new: &NewRun) -> Result<Run, StoreError> {
     let now = Timestamp::now();
     let mut pipeline = Pipeline::get(transaction, &new.pipeline)?;
-    if let Some(open) = pipeline.open {
+    if let Some(open) = pipeline.head.open {
         // One that failed before keeps its own words.
         transaction.execute(
             "UPDATE run SET ended = coalesce(ended, ?2), outcome = coalesce(outcome, ?3) WHERE id = ?1",
             params![open, now, RunEnd::Interrupted],
         )?;
     }
-    next_epoch(&mut pipeline, now);
+    pipeline.head.begin_epoch(now);
     if new.reset || is_unbound(transaction, &pipeline)? {
-        reset(transaction, &mut pipeline)?;
+        reset(transaction, &mut pipeline, now)?;
     }
     prune(transaction, &pipeline)?;
     transaction.execute(
@@ -37,7 +39,7 @@ pub(super) fn begin(transaction: &Transaction<'_>, new: &NewRun) -> Result<Run, 
         params![pipeline.id, new.kind, new.window.start, new.window.end, new.force, now],
     )?;
     let id = transaction.query_row("SELECT last_insert_rowid()", [], |row| row.get(0))?;
-    pipeline.open = Some(id);
+    pipeline.head.open = Some(id);
     pipeline.save(transaction)?;
     transaction.execute(
         "UPDATE pipeline SET source = ?2, sink = ?3, mapping = ?4 WHERE id = ?1",
@@ -49,7 +51,7 @@ pub(super) fn begin(transaction: &Transaction<'_>, new: &NewRun) -> Result<Run, 
         kind: new.kind,
         window: new.window,
         force: new.force,
-        epoch: pipeline.epoch,
+        epoch: pipeline.head.epoch,
         position: None,
         pages: 0,
     })
@@ -60,10 +62,10 @@ pub(super) fn resume(transaction: &Transaction<'_>, name: &PipelineName) -> Resu
     let Some(mut pipeline) = Pipeline::find(transaction, name)? else {
         return Ok(None);
     };
-    let Some(id) = pipeline.open else {
+    let Some(id) = pipeline.head.open else {
         return Ok(None);
     };
-    next_epoch(&mut pipeline, Timestamp::now());
+    pipeline.head.begin_epoch(Timestamp::now());
     pipeline.save(transaction)?;
     transaction.execute("UPDATE run SET ended = NULL, outcome = NULL WHERE id = ?1", [id])?;
     let run = transaction.query_row(
@@ -76,7 +78,7 @@ pub(super) fn resume(transaction: &Transaction<'_>, name: &PipelineName) -> Resu
                 kind: row.get(0)?,
                 window: window(row, 1)?,
                 force: row.get(3)?,
-                epoch: pipeline.epoch,
+                epoch: pipeline.head.epoch,
                 position: row.get(4)?,
                 pages: row.get(5)?,
             })
@@ -105,19 +107,17 @@ pub(super) fn finish(
 ) -> Result<RunSummary, StoreError> {
     let gone = || StoreError::from(taken_over(run));
     let mut pipeline = Pipeline::find(transaction, &run.pipeline)?.ok_or_else(gone)?;
-    if pipeline.open != Some(run.id) {
+    if pipeline.head.open != Some(run.id) {
         // Ended before: this call is a repetition, and a later run may have moved the cursor since.
         return summary(transaction, run.id)?.ok_or_else(gone);
     }
-    if pipeline.epoch != run.epoch {
-        return Err(gone());
-    }
+    pipeline.head.check(run)?;
     transaction.execute(
         "UPDATE run SET ended = ?2, outcome = ?3 WHERE id = ?1",
         params![run.id, Timestamp::now(), end],
     )?;
     if *end == RunEnd::Complete {
-        pipeline.open = None;
+        pipeline.head.open = None;
         pipeline.save(transaction)?;
         let full = run.kind == RunKind::Full;
         transaction.execute(
@@ -125,11 +125,12 @@ pub(super) fn finish(
             params![pipeline.id, run.window.end, full],
         )?;
     }
-    let summary = summary(transaction, run.id)?.ok_or_else(gone)?;
-    if *end == RunEnd::Complete && summary.ledger.outstanding() == 0 {
-        forget_places(transaction, run.id)?;
+    let ended = summary(transaction, run.id)?.ok_or_else(gone)?;
+    if *end != RunEnd::Complete || ended.ledger.outstanding() > 0 {
+        return Ok(ended);
     }
-    Ok(summary)
+    tally::over(transaction, run.id)?;
+    summary(transaction, run.id)?.ok_or_else(gone)
 }
 
 /// One run.
@@ -174,15 +175,9 @@ fn summary_of(row: &Row<'_>) -> rusqlite::Result<RunSummary> {
         started: row.get(5)?,
         ended: row.get(6)?,
         end: row.get(7)?,
+        settled: row.get(16)?,
         ledger: ledger(row, 8)?,
     })
-}
-
-/// Unix milliseconds, so that versions grow even after the state was wiped; more than the last one, so that they grow
-/// even while the clock goes back.
-fn next_epoch(pipeline: &mut Pipeline, now: Timestamp) {
-    pipeline.epoch = (pipeline.epoch + 1).max(u64::try_from(now.as_millisecond()).unwrap_or(0));
-    pipeline.sequence = 0;
 }
 
 /// Jobs of unknown source and sink were worked on before the first run.
@@ -191,12 +186,12 @@ fn is_unbound(transaction: &Transaction<'_>, pipeline: &Pipeline) -> Result<bool
         transaction.query_row("SELECT source IS NULL FROM pipeline WHERE id = ?1", [pipeline.id], |row| {
             row.get(0)
         })?;
-    Ok(unbound && pipeline.counts != Counts::default())
+    Ok(unbound && pipeline.head.counts != Counts::default())
 }
 
 /// Forgets everything that is about the former source and sink. The cursor is among it: a full run that fails must not
 /// leave one behind from which an incremental run would go on.
-fn reset(transaction: &Transaction<'_>, pipeline: &mut Pipeline) -> Result<(), StoreError> {
+fn reset(transaction: &Transaction<'_>, pipeline: &mut Pipeline, now: Timestamp) -> Result<(), StoreError> {
     for forget in [
         "DELETE FROM record WHERE pipeline = ?1",
         "DELETE FROM image WHERE pipeline = ?1",
@@ -207,8 +202,11 @@ fn reset(transaction: &Transaction<'_>, pipeline: &mut Pipeline) -> Result<(), S
     ] {
         transaction.execute(forget, [pipeline.id])?;
     }
-    pipeline.counts = Counts::default();
-    pipeline.floor = pipeline.epoch;
+    transaction.execute(
+        "UPDATE run SET settled = ?2 WHERE pipeline = ?1 AND outcome = ?3 AND settled IS NULL",
+        params![pipeline.id, now, RunEnd::Complete],
+    )?;
+    pipeline.head.reset();
     Ok(())
 }
 

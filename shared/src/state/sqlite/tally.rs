@@ -3,11 +3,13 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
+use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::failure::StoreError;
 use crate::record::{Outcome, RunId};
-use crate::state::Ledger;
+use crate::state::rules::Counted;
+use crate::state::{Ledger, RunEnd};
 
 /// Places per bitmap row. Jobs of a batch stand close together, so that a batch reads and writes one or two rows.
 const PLACES_PER_CHUNK: u64 = 4_096;
@@ -17,7 +19,7 @@ type Chunk = [u8; (PLACES_PER_CHUNK / 8) as usize];
 
 /// Counts of a transaction, written by [`Tally::save`].
 #[derive(Debug, Default)]
-pub(super) struct Tally {
+struct Tally {
     /// `None`: the run is no longer in the history, nothing of it is counted.
     runs: HashMap<RunId, Option<RunTally>>,
     chunks: HashMap<(RunId, u64), Chunk>,
@@ -43,25 +45,36 @@ impl RunTally {
     }
 }
 
-impl Tally {
-    /// A place for a new job of the run.
-    pub(super) fn enqueue(&mut self, connection: &Connection, run: RunId) -> Result<u64, StoreError> {
-        let Some(tally) = self.run(connection, run)? else {
-            return Err(rusqlite::Error::QueryReturnedNoRows.into());
-        };
-        let place = tally.ledger.enqueued;
-        tally.ledger.enqueued += 1;
-        Ok(place)
-    }
+/// How many places a run has given.
+pub(super) fn places(connection: &Connection, run: RunId) -> Result<u64, StoreError> {
+    let places = connection
+        .prepare_cached("SELECT enqueued FROM run WHERE id = ?1")?
+        .query_row([run], |row| row.get(0))?;
+    Ok(places)
+}
 
+/// Writes how many places a run has given, and how the jobs at some places ended.
+pub(super) fn save(
+    connection: &Connection,
+    enqueued: Option<(RunId, u64)>,
+    counted: &[Counted],
+) -> Result<(), StoreError> {
+    if let Some((run, places)) = enqueued {
+        connection
+            .prepare_cached("UPDATE run SET enqueued = ?2 WHERE id = ?1")?
+            .execute(params![run, places])?;
+    }
+    let mut tally = Tally::default();
+    for counted in counted {
+        tally.count(connection, counted)?;
+    }
+    tally.save(connection)
+}
+
+impl Tally {
     /// Counts how the job at a place ended, unless the place was counted before.
-    pub(super) fn count(
-        &mut self,
-        connection: &Connection,
-        run: RunId,
-        place: u64,
-        outcome: Outcome,
-    ) -> Result<(), StoreError> {
+    fn count(&mut self, connection: &Connection, counted: &Counted) -> Result<(), StoreError> {
+        let Counted { run, place, outcome } = *counted;
         let Some(tally) = self.run(connection, run)? else {
             return Ok(());
         };
@@ -86,20 +99,19 @@ impl Tally {
     }
 
     /// Writes ledgers and bitmaps; the bitmap of a run that has ended and is counted to its end goes.
-    pub(super) fn save(self, connection: &Connection) -> Result<(), StoreError> {
-        let mut over = Vec::new();
+    fn save(self, connection: &Connection) -> Result<(), StoreError> {
+        let mut counted_out = Vec::new();
         for (run, tally) in self.runs {
             let Some(RunTally { ledger, ended }) = tally else {
                 continue;
             };
             connection
                 .prepare_cached(
-                    "UPDATE run SET enqueued = ?2, created = ?3, updated = ?4, unchanged = ?5, superseded = ?6, \
-                     dead = ?7 WHERE id = ?1",
+                    "UPDATE run SET created = ?2, updated = ?3, unchanged = ?4, superseded = ?5, dead = ?6 \
+                     WHERE id = ?1",
                 )?
                 .execute(params![
                     run,
-                    ledger.enqueued,
                     ledger.created,
                     ledger.updated,
                     ledger.unchanged,
@@ -107,12 +119,12 @@ impl Tally {
                     ledger.dead,
                 ])?;
             if ended && ledger.outstanding() == 0 {
-                forget_places(connection, run)?;
-                over.push(run);
+                over(connection, run)?;
+                counted_out.push(run);
             }
         }
         for ((run, chunk), bits) in self.chunks {
-            if !over.contains(&run) {
+            if !counted_out.contains(&run) {
                 connection
                     .prepare_cached("REPLACE INTO place (run, chunk, bits) VALUES (?1, ?2, ?3)")?
                     .execute(params![run, chunk, bits])?;
@@ -153,9 +165,12 @@ impl Tally {
     }
 }
 
-/// Drops the bitmap of a run.
-pub(super) fn forget_places(connection: &Connection, run: RunId) -> Result<(), StoreError> {
+/// The last job of a run that has ended is counted: its bitmap goes, and where it was complete, it is over.
+pub(super) fn over(connection: &Connection, run: RunId) -> Result<(), StoreError> {
     connection.prepare_cached("DELETE FROM place WHERE run = ?1")?.execute([run])?;
+    connection
+        .prepare_cached("UPDATE run SET settled = ?2 WHERE id = ?1 AND outcome = ?3 AND settled IS NULL")?
+        .execute(params![run, Timestamp::now(), RunEnd::Complete])?;
     Ok(())
 }
 

@@ -31,6 +31,20 @@ fn bound_moves_to_the_last_row_and_it_is_not_read_twice() {
 }
 
 #[test]
+fn last_page_that_has_a_number_is_not_counted_on() {
+    for text in [r#"{"scan":{"page":4294967295}}"#.to_owned(), position_at(u32::MAX)] {
+        let position: Position = text.parse().unwrap();
+        let page = position.turn(vec![row(1, &at(0))], true).unwrap();
+        assert_eq!(page.after.number(), u32::MAX);
+    }
+}
+
+/// Text of a page inside the second 0.
+fn position_at(page: u32) -> String {
+    Position::Changed { since: Some(at(0)), page, seen: Vec::new() }.to_string()
+}
+
+#[test]
 fn second_that_fills_a_page_is_paged_inside() {
     let since = Timestamp::from_second(1_790_000_000).unwrap();
     let first = Position::first(Api::Inventory, Some(since));

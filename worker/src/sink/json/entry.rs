@@ -22,9 +22,9 @@ pub(super) struct Entry {
     pub(super) hash: ContentHash,
 }
 
-const ENTRY_BYTES: usize = 36;
+pub(super) const ENTRY_BYTES: usize = 36;
 const BLOCK_ENTRIES: usize = 128;
-const MAGIC: &[u8; 8] = b"csindex1";
+pub(super) const MAGIC: &[u8; 8] = b"csindex1";
 
 impl Entry {
     fn encode(&self) -> [u8; ENTRY_BYTES] {
@@ -40,7 +40,7 @@ impl Entry {
         bytes
     }
 
-    fn decode(bytes: &[u8]) -> Option<Self> {
+    pub(super) fn decode(bytes: &[u8]) -> Option<Self> {
         let (id, rest) = bytes.split_first_chunk()?;
         let (offset, rest) = rest.split_first_chunk()?;
         let (length, rest) = rest.split_first_chunk()?;

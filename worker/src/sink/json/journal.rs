@@ -10,6 +10,7 @@ use shared::platform;
 
 use super::entry::{ContentHash, EntryFile, EntryWriter};
 use super::merge::Input;
+use super::meta::HIGHEST_NUMBER;
 use super::meter::Meter;
 use super::place::{names, remove};
 use super::record_text::RecordText;
@@ -283,12 +284,14 @@ fn remove_segment(path: &Path) {
     remove(&entries_path(path));
 }
 
-/// The numbers of the segments in a folder, ascending.
+/// The numbers of the segments in a folder, ascending. Other spellings of a number are names that we never gave.
 fn segment_numbers(folder: &Path, purpose: Purpose) -> Vec<u64> {
-    let mut numbers: Vec<u64> = names(folder)
-        .iter()
-        .filter_map(|name| name.to_str()?.strip_prefix(purpose.prefix())?.parse().ok())
-        .collect();
+    let number = |name: &str| {
+        let digits = name.strip_prefix(purpose.prefix())?;
+        let number = digits.parse::<u64>().ok().filter(|number| *number <= HIGHEST_NUMBER)?;
+        (number.to_string() == digits).then_some(number)
+    };
+    let mut numbers: Vec<u64> = names(folder).iter().filter_map(|name| number(name.to_str()?)).collect();
     numbers.sort_unstable();
     numbers
 }

@@ -32,8 +32,12 @@ impl Input {
     }
 
     /// The text of an entry of this input. `InvalidData` when there is no record at that place.
-    fn text(&mut self, entry: &Entry) -> io::Result<&[u8]> {
-        let end = entry.offset + u64::from(entry.length);
+    pub(super) fn text(&mut self, entry: &Entry) -> io::Result<&[u8]> {
+        let no_record = || {
+            let what = format!("no record {} at byte {}", entry.id, entry.offset);
+            io::Error::new(io::ErrorKind::InvalidData, what)
+        };
+        let end = entry.offset.checked_add(u64::from(entry.length)).ok_or_else(no_record)?;
         if entry.offset < self.start || end > self.start + self.buffer.len() as u64 {
             let follows = entry.offset >= self.end && entry.offset - self.end <= GAP;
             let wanted = u64::from(entry.length).max(if follows { READ_AHEAD } else { 0 });
@@ -48,10 +52,7 @@ impl Input {
             .get(from..)
             .and_then(|rest| rest.get(..entry.length as usize))
             .filter(|text| text.starts_with(b"{") && text.ends_with(b"}"))
-            .ok_or_else(|| {
-                let what = format!("no record {} at byte {}", entry.id, entry.offset);
-                io::Error::new(io::ErrorKind::InvalidData, what)
-            })
+            .ok_or_else(no_record)
     }
 }
 
@@ -78,4 +79,26 @@ pub(super) fn merge(mut inputs: Vec<Input>, out: &mut VisibleWriter) -> io::Resu
         heads.extend(head.map(|entry| (Reverse(entry.id), age)));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::entry::EntryWriter;
+    use super::super::meter::Meter;
+    use super::*;
+
+    #[test]
+    fn entries_of_places_that_are_not_in_the_file_are_damage() {
+        let folder = tempfile::tempdir().unwrap();
+        let (texts, index) = (folder.path().join("texts"), folder.path().join("index"));
+        std::fs::write(&texts, "{\"id\":1}\n").unwrap();
+        let entries = EntryWriter::create(&index, &Meter::default()).unwrap().finish(&index, false).unwrap();
+        let mut input = Input::open(&texts, entries.cursor(&index).unwrap()).unwrap();
+        let entry = |offset, length| Entry { id: 1, offset, length, hash: [0; 16] };
+        assert_eq!(input.text(&entry(0, 8)).unwrap(), b"{\"id\":1}");
+        for (offset, length) in [(0, 9), (1, 8), (9, 1), (u64::MAX, 1), (u64::MAX - 7, u32::MAX)] {
+            let error = input.text(&entry(offset, length)).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::InvalidData, "{offset}");
+        }
+    }
 }

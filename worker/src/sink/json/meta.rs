@@ -14,6 +14,8 @@ use super::meter::Meter;
 use super::whole_file::replace_whole;
 
 const LAYOUT: u32 = 1;
+/// Generations and segments are counted from 0 by ones: a file with a higher number is none of ours.
+pub(super) const HIGHEST_NUMBER: u64 = 1 << 60;
 
 /// Size and time of a file: what tells a file as we wrote it from one that somebody else wrote.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -117,13 +119,22 @@ impl Meta {
             )
             .advise("use that version, or remove the hidden .sync folder to start anew"));
         }
-        match serde_json::from_slice(&bytes) {
+        let read = serde_json::from_slice::<Self>(&bytes).map_err(|error| error.to_string());
+        match read
+            .and_then(|meta| if meta.counts_on() { Ok(meta) } else { Err("its numbers are too high".into()) })
+        {
             Ok(meta) => Ok(Some(meta)),
             Err(error) => {
-                tracing::warn!(path = %path.display(), %error, "damaged, the visible file is checked as a foreign one");
+                tracing::warn!(path = %path.display(), error, "damaged, the visible file is checked as a foreign one");
                 Ok(None)
             }
         }
+    }
+
+    /// Whether there are numbers behind those in it.
+    fn counts_on(&self) -> bool {
+        let numbers = |head: &Head| head.generation.max(head.first_segment);
+        std::iter::once(&self.current).chain(&self.next).all(|head| numbers(head) <= HIGHEST_NUMBER)
     }
 
     /// Writes it durably.
@@ -151,6 +162,17 @@ mod tests {
         assert_eq!(Meta::read(folder.path()).unwrap(), Some(meta));
         std::fs::write(folder.path().join("meta.json"), "{\"layout\":1}").unwrap();
         assert_eq!(Meta::read(folder.path()).unwrap(), None);
+        for beyond in
+            [Head::fresh(JsonFormat::Array, u64::MAX, 0), Head::fresh(JsonFormat::Array, 0, u64::MAX)]
+        {
+            for meta in [
+                Meta::new(beyond.clone(), None),
+                Meta::new(Head::fresh(JsonFormat::Array, 1, 0), Some(beyond)),
+            ] {
+                meta.write(folder.path(), &Meter::default()).unwrap();
+                assert_eq!(Meta::read(folder.path()).unwrap(), None);
+            }
+        }
         std::fs::write(folder.path().join("meta.json"), "{\"layout\":2}").unwrap();
         assert_eq!(Meta::read(folder.path()).unwrap_err().reason, Reason::Configuration);
     }

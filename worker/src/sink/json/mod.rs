@@ -20,6 +20,8 @@ mod capped;
 mod entry;
 mod fault;
 mod foreign;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod journal;
 pub mod last_sync;
 mod lock;

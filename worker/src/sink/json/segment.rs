@@ -15,7 +15,7 @@ use super::meter::{Meter, MeteredFile};
 use super::record_text::{MAX_RECORD_BYTES, RecordText};
 
 const FRAME_HEAD: u64 = 12;
-const PAYLOAD_HEAD: usize = 24;
+pub(super) const PAYLOAD_HEAD: usize = 24;
 /// Frames gathered in memory before they are handed to the system.
 const BUFFER_BYTES: usize = 1024 * 1024;
 

@@ -1,5 +1,7 @@
 //! What an Odoo sink is told, and what is refused before anything is asked of the server.
 
+use std::time::Duration;
+
 use shared::failure::Failure;
 use shared::odoo::Row;
 
@@ -39,6 +41,9 @@ const FORBIDDEN_CONTEXT: [&str; 6] =
 /// Most records in one `load`: larger batches are no faster (measured on Odoo 17 and 19) and hold locks for longer.
 const LARGEST_BATCH: usize = 500;
 
+/// Odoo kills a call after its `limit_time_real`, 120 s unless somebody has changed it.
+const LATE: Duration = Duration::from_secs(150);
+
 /// Which records of Odoo a sink writes, and how.
 #[derive(Debug, Clone)]
 pub struct OdooSinkSettings {
@@ -53,12 +58,15 @@ pub struct OdooSinkSettings {
     pub match_by: Vec<String>,
     /// Rows in one `load`, 1 to 500.
     pub batch: usize,
+    /// How long after a call was broken off Odoo may still carry it out: its own limit of time for one call, and some for
+    /// the proxy before it.
+    pub late: Duration,
     /// Odoo context of every call over the client's own, such as `lang`, `allowed_company_ids`, `tracking_disable`.
     pub context: Row,
 }
 
 impl OdooSinkSettings {
-    /// Batches of 100, no matching, no context.
+    /// Batches of 100, no matching, no context, calls that may be two and a half minutes late.
     pub fn new(model: impl Into<String>, prefix: impl Into<String>, entity: impl Into<String>) -> Self {
         Self {
             model: model.into(),
@@ -66,6 +74,7 @@ impl OdooSinkSettings {
             entity: entity.into(),
             match_by: Vec::new(),
             batch: 100,
+            late: LATE,
             context: Row::new(),
         }
     }

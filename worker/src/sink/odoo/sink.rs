@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::time::Duration;
 
 use serde_json::json;
 use shared::failure::{Class, Failure, Reason};
@@ -91,6 +92,16 @@ impl OdooSink {
             answers.get(&best).filter(|_| is_same).cloned().unwrap_or_else(superseded)
         };
         Ok(newest.into_iter().enumerate().map(answer).collect())
+    }
+
+    /// How long a call that was broken off may still be carried out, where this Odoo is set up otherwise.
+    pub(crate) fn set_late(&mut self, late: Duration) {
+        self.settings.late = late;
+    }
+
+    /// See [`OdooSinkSettings::late`].
+    pub(crate) fn late(&self) -> Duration {
+        self.settings.late
     }
 
     /// Archives records, with their templates where they are product variants. Those that Odoo does not have, and those that

@@ -240,3 +240,23 @@ fn nothing_is_counted_where_nothing_is() {
     let failure = count_records(site.folder.path()).unwrap_err();
     assert_eq!(failure.reason, Reason::Configuration, "{failure}");
 }
+
+#[test]
+fn files_that_only_look_like_segments_of_the_journal_are_left_alone() {
+    let site = Site::new(JsonFormat::Array);
+    let (mut sink, _) = site.open();
+    upsert(&mut sink, &[(1, 1)]);
+    sink.flush().unwrap();
+    drop(sink);
+    let names = ["journal-+7", "journal-007", "journal-18446744073709551615", "journal-7.old"];
+    for name in names {
+        std::fs::write(site.sidecar().join(name), "not ours").unwrap();
+    }
+    let (mut sink, found) = site.open();
+    assert_eq!(found, Found::Ours);
+    upsert(&mut sink, &[(2, 1)]);
+    assert_eq!(sink.flush().unwrap().records_total, 2);
+    for name in names {
+        assert_eq!(std::fs::read_to_string(site.sidecar().join(name)).unwrap(), "not ours");
+    }
+}

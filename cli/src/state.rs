@@ -1,0 +1,13 @@
+//! The state of a configuration, wherever it is.
+
+use shared::config::Config;
+use shared::failure::Failure;
+use shared::state::State;
+
+/// Opens it: a file on one machine, Redis in a fleet.
+pub(crate) async fn open_state(config: &Config) -> Result<State, Failure> {
+    match &config.fleet {
+        Some(fleet) => shared::fleet::open_state(fleet).await,
+        None => State::open_file(&config.state).await,
+    }
+}

@@ -1,0 +1,189 @@
+//! `sync` where a fleet does the work: enumerates here, and follows the run until the workers have ended its last job.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use jiff::{SignedDuration, Timestamp};
+use producer::run::{Enumerated, FleetRun};
+use shared::config::{Config, Fleet, Pipeline, SinkConfig};
+use shared::failure::{Class, Failure, Reason};
+use shared::fleet::{Meeting, Pause, Scope, SinkNote};
+use shared::progress::Progress;
+use shared::record::RunId;
+use shared::state::RunSummary;
+use shared::systems::Systems;
+use tokio_util::sync::CancellationToken;
+
+use super::progress::watch;
+use super::report::{ImagesReport, PipelineReport};
+use crate::output::Output;
+
+/// How often the run is looked at.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// How often lost work is looked for, should no producer be running.
+const KEEP: Duration = Duration::from_secs(5);
+
+/// Syncs pipelines of a fleet, one after the other.
+pub(super) struct FleetSync<'a> {
+    config: &'a Arc<Config>,
+    meeting: Meeting,
+    systems: Arc<Systems>,
+    lost_after: Duration,
+    output: &'a Output,
+    stop: &'a CancellationToken,
+}
+
+impl<'a> FleetSync<'a> {
+    pub(super) async fn open(
+        config: &'a Arc<Config>,
+        fleet: &Fleet,
+        output: &'a Output,
+        stop: &'a CancellationToken,
+    ) -> Result<Self, Failure> {
+        let meeting = Meeting::open(config, fleet, "sync").await?;
+        let systems = Arc::new(Systems::new(Arc::clone(config)));
+        Ok(Self { config, meeting, systems, lost_after: fleet.lost_after, output, stop })
+    }
+
+    pub(super) async fn run(&self, names: &[String], full: bool) -> Result<Vec<PipelineReport>, Failure> {
+        let mut reports = Vec::new();
+        for pipeline in self.config.choose(names)? {
+            let mut report = PipelineReport::new(pipeline.name.clone());
+            let began = Instant::now();
+            if let Err(failure) = self.sync(pipeline, full, &mut report).await {
+                report.failure = Some(failure);
+            }
+            report.took = began.elapsed();
+            reports.push(report);
+            if self.stop.is_cancelled() {
+                break;
+            }
+        }
+        self.meeting.queue.close();
+        self.meeting.queue.closed().await;
+        Ok(reports)
+    }
+
+    async fn sync(
+        &self,
+        pipeline: &Pipeline,
+        full: bool,
+        report: &mut PipelineReport,
+    ) -> Result<(), Failure> {
+        let progress = Arc::new(Progress::default());
+        let runs = FleetRun {
+            meeting: self.meeting.clone(),
+            systems: Arc::clone(&self.systems),
+            pipeline: pipeline.clone(),
+            lost_after: self.lost_after,
+            progress: Arc::clone(&progress),
+            stop: self.stop.clone(),
+        };
+        let watcher = watch(pipeline.name.as_str(), &progress, *self.output);
+        let result = async {
+            let Enumerated { why, summary } = self.enumerate(&runs, full).await?;
+            self.output.line(format!(
+                "{}: {why}; {} jobs are with the workers",
+                pipeline.name, summary.ledger.enqueued
+            ));
+            report.why = why;
+            self.follow(&runs, summary.id, &progress).await
+        }
+        .await;
+        watcher.end().await;
+        let summary = result?;
+        report.kind = Some(summary.kind);
+        report.ledger = summary.ledger;
+        let overlap = SignedDuration::try_from(pipeline.source.overlap()).unwrap_or(SignedDuration::MAX);
+        report.next_start = summary.window.end.checked_sub(overlap).ok();
+        report.records_total = self.total(pipeline, summary.window.end).await?;
+        if pipeline.takes_images() {
+            let images = self.meeting.state.counts(&pipeline.name).await?.images;
+            report.images = Some(ImagesReport {
+                applied: images.applied,
+                dead: images.dead,
+                outstanding: images.outstanding,
+                ..ImagesReport::default()
+            });
+        }
+        Ok(())
+    }
+
+    /// Waits for the worker that has the file, where none has said so yet.
+    async fn enumerate(&self, runs: &FleetRun, full: bool) -> Result<Enumerated, Failure> {
+        let mut told = false;
+        loop {
+            match runs.enumerate(full).await {
+                Err(failure) if failure.class == Class::Transient && failure.reason == Reason::Missing => {
+                    if !told {
+                        told = true;
+                        self.output.line(format!("{}: waiting: {failure}", runs.pipeline.name));
+                    }
+                    self.wait(LOOK).await?;
+                }
+                enumerated => return enumerated,
+            }
+        }
+    }
+
+    /// Until the last job of the run has ended. What was lost on the way is enqueued again, which ends it too.
+    async fn follow(&self, runs: &FleetRun, run: RunId, progress: &Progress) -> Result<RunSummary, Failure> {
+        let mut told: Option<String> = None;
+        let mut kept = Instant::now();
+        loop {
+            let Some(summary) = self.meeting.state.run(run).await? else {
+                return Err(Failure::systemic(
+                    Reason::Missing,
+                    format!("run {run} is gone: the state was wiped"),
+                )
+                .advise("sync again"));
+            };
+            let over = summary.ledger.enqueued - summary.ledger.outstanding();
+            progress.add_settled(over.saturating_sub(progress.settled()));
+            if summary.ledger.outstanding() == 0 {
+                return Ok(summary);
+            }
+            let why = Pause::of(&self.meeting.state, &runs.pipeline.name, Scope::Pipeline).await?;
+            let why = why.map(|pause| pause.why);
+            if let Some(why) = why.as_ref().filter(|why| told.as_ref() != Some(why)) {
+                self.output.line(format!("{}: paused: {why}", runs.pipeline.name));
+            }
+            told = why.or(told);
+            if kept.elapsed() > KEEP {
+                kept = Instant::now();
+                if runs.keep().await? {
+                    self.enumerate(runs, false).await?;
+                }
+            }
+            self.wait(LOOK).await?;
+        }
+    }
+
+    /// Records in the sink; of a file, once its writer has made them visible.
+    async fn total(&self, pipeline: &Pipeline, end: Timestamp) -> Result<Option<u64>, Failure> {
+        match &pipeline.sink {
+            SinkConfig::Odoo(target) => {
+                let client = self.systems.odoo(&target.server).await?;
+                worker::open::odoo_sink(pipeline, target, client).await?.count().await.map(Some)
+            }
+            SinkConfig::Json(_) => loop {
+                let note = SinkNote::of(&self.meeting.state, &pipeline.name).await?;
+                if let Some(note) = note.filter(|note| note.recorded.is_some_and(|recorded| recorded >= end))
+                {
+                    return Ok(Some(note.records));
+                }
+                self.wait(LOOK).await?;
+            },
+        }
+    }
+
+    async fn wait(&self, time: Duration) -> Result<(), Failure> {
+        tokio::select! {
+            () = self.stop.cancelled() => {
+                Err(Failure::interrupted("stopped following; the workers go on with what was enqueued"))
+            }
+            () = tokio::time::sleep(time) => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! What keeps a pipeline of a fleet sound between its runs: images are published, the broker's dead queues are drained,
+//! and work whose jobs are gone is found.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use shared::config::Pipeline;
+use shared::failure::{Class, Failure, Reason};
+use shared::fleet::{Meeting, Pause, Scope};
+use shared::job::{Attempt, JobKind};
+use shared::queue::{Delivery, Undecoded};
+use shared::record::{RecordKey, Version};
+use shared::state::{DeadLetter, Stray};
+
+use crate::enumerate::{LostWork, lost_since};
+
+/// Images listed and published at once.
+const IMAGES: usize = 200;
+
+/// No more are published while so many wait: they are in the state, where a reset of the broker does not reach them.
+const IMAGES_WAITING: usize = 500;
+
+/// An image that was published is listed again after this, should its job be lost.
+const IMAGE_HELD: SignedDuration = SignedDuration::from_mins(10);
+
+/// Messages taken from a dead queue at once.
+const DEAD: usize = 100;
+
+/// Any version is below this.
+const NEWEST: Version = Version { epoch: u64::MAX, sequence: u64::MAX };
+
+/// Keeps one pipeline.
+#[derive(Debug)]
+pub(crate) struct Keeper<'a> {
+    pub(crate) meeting: &'a Meeting,
+    pub(crate) pipeline: &'a Pipeline,
+    pub(crate) lost_after: Duration,
+}
+
+impl Keeper<'_> {
+    /// Does what is due. Whether there is work whose jobs are gone: then a run is due, which enqueues it again.
+    pub(crate) async fn keep(&self) -> Result<bool, Failure> {
+        self.drain(JobKind::Record).await?;
+        if self.pipeline.takes_images() {
+            self.drain(JobKind::Image).await?;
+            self.publish_images().await?;
+        }
+        self.has_lost_work().await
+    }
+
+    async fn has_lost_work(&self) -> Result<bool, Failure> {
+        let Meeting { state, queue, .. } = self.meeting;
+        let name = &self.pipeline.name;
+        if let Some(due) = state.next_doubt(name).await?
+            && due <= state.now().await?
+        {
+            return Ok(true);
+        }
+        let Some(oldest) = state.outstanding(name, NEWEST, 1).await?.into_iter().next() else {
+            return Ok(false);
+        };
+        let lost =
+            LostWork::OlderThan(SignedDuration::try_from(self.lost_after).unwrap_or(SignedDuration::MAX));
+        Ok(lost_since(state, queue, name, lost).await?.is_some_and(|since| oldest.since <= since))
+    }
+
+    /// What the broker gave up (its limit of deliveries) becomes a dead letter like any other.
+    async fn drain(&self, kind: JobKind) -> Result<(), Failure> {
+        loop {
+            let dead = self.meeting.queue.take_dead(&self.pipeline.name, kind, DEAD).await?;
+            let count = dead.len();
+            for delivery in dead {
+                self.bury(delivery).await?;
+            }
+            if count < DEAD {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn bury(&self, mut delivery: Delivery) -> Result<(), Failure> {
+        let failure = Failure::new(
+            Class::Poison,
+            Reason::Crashed,
+            "the broker gave this job up after too many deliveries",
+        )
+        .advise("look for workers that die, then redrive it");
+        match delivery.take_job() {
+            Ok(job) => {
+                tracing::error!(pipeline = %job.pipeline, record = %job.key, reason = failure.reason.label(), "{failure}");
+                let letter = DeadLetter { job, failure: Attempt::of(&failure) };
+                self.meeting.state.bury(&[letter]).await?;
+            }
+            Err(undecoded) => {
+                let Undecoded { error, payload, queue } = undecoded;
+                let failure = Failure::new(Class::Poison, Reason::Undecodable, error.to_string());
+                let stray =
+                    Stray::new(&queue, Some(self.pipeline.name.clone()), Attempt::of(&failure), &payload);
+                tracing::error!(pipeline = %self.pipeline.name, queue = stray.queue, "{failure}");
+                self.meeting.state.bury_stray(&stray).await?;
+            }
+        }
+        delivery.ack().await?;
+        Ok(())
+    }
+
+    /// Images whose retry time has come, and those that no worker could publish.
+    async fn publish_images(&self) -> Result<(), Failure> {
+        let Meeting { state, queue, .. } = self.meeting;
+        let name = &self.pipeline.name;
+        for scope in [Scope::Pipeline, Scope::Images] {
+            if Pause::of(state, name, scope).await?.is_some() {
+                return Ok(());
+            }
+        }
+        loop {
+            let depth = queue.depth(name, JobKind::Image).await?;
+            if depth.ready + depth.in_flight > IMAGES_WAITING {
+                return Ok(());
+            }
+            let due = state.outstanding_images(name, None, IMAGES).await?;
+            if due.is_empty() {
+                return Ok(());
+            }
+            let keys: Vec<(RecordKey, Version)> =
+                due.iter().map(|image| (image.key.clone(), image.version)).collect();
+            let mut receipts = Vec::with_capacity(due.len());
+            for image in due {
+                receipts.push(queue.publish(image.into_job(name.clone())).await?);
+            }
+            for receipt in receipts {
+                receipt.durable().await?;
+            }
+            let until = state.now().await?.checked_add(IMAGE_HELD).unwrap_or(Timestamp::MAX);
+            state.hold_images(name, &keys, until).await?;
+        }
+    }
+}

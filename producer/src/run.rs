@@ -1,0 +1,139 @@
+//! Runs of one pipeline in a fleet: enumerated and enqueued here, worked on elsewhere.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use shared::config::Pipeline;
+use shared::failure::{Class, Failure, Reason};
+use shared::fleet::{KeptLease, Lease, Meeting, SinkNote};
+use shared::progress::Progress;
+use shared::state::{Run, RunEnd, RunSummary};
+use shared::systems::Systems;
+use tokio_util::sync::CancellationToken;
+
+use crate::enumerate::{Enumeration, LostWork};
+use crate::keep::Keeper;
+use crate::open::{KnownSink, known_sink, source};
+use crate::start::{Started, Wish, start};
+
+/// How long an enumeration's lease outlives a producer that died.
+const TERM: Duration = Duration::from_secs(5);
+
+/// What runs of a pipeline work with.
+#[derive(Debug, Clone)]
+pub struct FleetRun {
+    /// Where state and queue are.
+    pub meeting: Meeting,
+    /// The remote systems.
+    pub systems: Arc<Systems>,
+    /// Which pipeline.
+    pub pipeline: Pipeline,
+    /// Outstanding work older than this whose queue is empty is enqueued again.
+    pub lost_after: Duration,
+    /// Counts for whoever watches.
+    pub progress: Arc<Progress>,
+    /// Cancelled when the run is to stop.
+    pub stop: CancellationToken,
+}
+
+/// A run whose enumeration is over.
+#[derive(Debug)]
+pub struct Enumerated {
+    /// Why it was the kind of run that it was.
+    pub why: String,
+    /// How far it is.
+    pub summary: RunSummary,
+}
+
+impl FleetRun {
+    /// Enumerates what is due, and once more where that was the rest of a run that was broken off. When it returns,
+    /// every job is with the broker; the workers may not have ended them.
+    ///
+    /// # Errors
+    /// Why it stopped: noted in the run, which stays open. `Reason::Locked` where another process enumerates the
+    /// pipeline, `Transient` where no worker has opened the pipeline's file yet.
+    pub async fn enumerate(&self, full: bool) -> Result<Enumerated, Failure> {
+        let lease = self.lease().await?;
+        let stop = self.stop.child_token();
+        let lost = lease.lost();
+        let enumerated = tokio::select! {
+            enumerated = self.enumerate_all(full, &stop) => enumerated,
+            () = lost.cancelled() => Err(Failure::interrupted("the lease of the enumeration was lost")),
+        };
+        lease.give_up().await;
+        enumerated
+    }
+
+    /// Does what is due between runs. Whether there is work whose jobs are gone: then a run is due, which enqueues it
+    /// again.
+    ///
+    /// # Errors
+    /// The state's and the queue's.
+    pub async fn keep(&self) -> Result<bool, Failure> {
+        Keeper { meeting: &self.meeting, pipeline: &self.pipeline, lost_after: self.lost_after }.keep().await
+    }
+
+    async fn lease(&self) -> Result<KeptLease, Failure> {
+        let name = format!("enumeration/{}", self.pipeline.name);
+        match Lease::take(&self.meeting.state, &name, &self.meeting.name, TERM).await? {
+            Ok(lease) => Ok(lease.keep()),
+            Err(held) => Err(Failure::systemic(
+                Reason::Locked,
+                format!(
+                    "{} is being enumerated by '{}' since {}",
+                    self.pipeline.name,
+                    held.holder,
+                    held.since.strftime("%Y-%m-%d %H:%M:%S UTC")
+                ),
+            )
+            .advise("wait until it ends or stop it; two at a time would enqueue everything twice")),
+        }
+    }
+
+    async fn enumerate_all(&self, full: bool, stop: &CancellationToken) -> Result<Enumerated, Failure> {
+        let state = &self.meeting.state;
+        let source = source(&self.pipeline, &self.systems, state, full).await?;
+        let KnownSink { identity, asks } =
+            known_sink(&self.pipeline, &self.systems, state).await?.ok_or_else(|| {
+                let what = format!("no worker has opened the file of {} yet", self.pipeline.name);
+                Failure::transient(Reason::Missing, what).advise("start a worker that can write it")
+            })?;
+        let mut wish = Wish { full, sink_asks: asks };
+        loop {
+            let Started { run, why, resumed } =
+                start(state, &self.pipeline, &source, &identity, &wish).await?;
+            if wish.sink_asks.is_some() {
+                SinkNote::answered(state, &self.pipeline.name).await?;
+            }
+            tracing::info!(pipeline = %self.pipeline.name, run = %run.id, "{why}");
+            let enumeration = Enumeration {
+                state,
+                queue: &self.meeting.queue,
+                source: &source,
+                images: self.pipeline.takes_images(),
+                lost: LostWork::OlderThan(
+                    SignedDuration::try_from(self.lost_after).unwrap_or(SignedDuration::MAX),
+                ),
+                progress: Arc::clone(&self.progress),
+                stop: stop.clone(),
+            };
+            let summary = self.end(&run, enumeration.run(&run).await).await?;
+            if !resumed {
+                return Ok(Enumerated { why, summary });
+            }
+            wish = Wish::default();
+        }
+    }
+
+    /// Notes how the enumeration ended. Where it failed, that failure is the one to tell.
+    async fn end(&self, run: &Run, result: Result<(), Failure>) -> Result<RunSummary, Failure> {
+        let end = match &result {
+            Ok(()) => RunEnd::Complete,
+            Err(failure) if failure.class == Class::Interrupted => RunEnd::Interrupted,
+            Err(failure) => RunEnd::Failed(format!("{failure:#}")),
+        };
+        let finished = self.meeting.state.finish_run(run, &end).await;
+        result.and(finished)
+    }
+}

@@ -1,0 +1,65 @@
+//! The state on bad days: restarted, emptied, silent.
+
+use std::time::{Duration, Instant};
+
+use services::{Proxy, RedisServer};
+
+use super::catalogue::Size;
+use super::processes::Fleet;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_state_that_is_restarted_or_silent_for_a_while_loses_nothing() {
+    let redis = RedisServer::start_durable();
+    let proxy = Proxy::to(redis.addr());
+    let fleet = Fleet::at(Size::small(), services::broker().addr(), proxy.addr()).await;
+    let _roles = [fleet.producer(), fleet.worker(), fleet.worker()];
+    fleet.in_step().await;
+    for (what, fault) in [("restart", 0), ("kill", 1), ("silence of 4 s", 2), ("cut", 3)] {
+        for number in 0..30 {
+            fleet.catalogue.edit(number, &format!("before {what}"));
+        }
+        match fault {
+            0 => {
+                redis.stop();
+                redis.start_again();
+            }
+            1 => {
+                redis.kill();
+                redis.start_again();
+            }
+            2 => {
+                proxy.freeze();
+                tokio::time::sleep(Duration::from_secs(4)).await;
+                proxy.thaw();
+            }
+            _ => proxy.cut(),
+        }
+        let began = Instant::now();
+        fleet.flow(&format!("after {what}")).await;
+        println!("{what} of Redis: jobs flow again after {:.1} s", began.elapsed().as_secs_f64());
+        fleet.settled().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_state_that_is_wiped_in_mid_run_costs_time_and_nothing_else() {
+    let redis = RedisServer::start();
+    let size = Size { items: 1_000, images: false, customers: 300, call: Duration::from_millis(20) };
+    let fleet = Fleet::at(size, services::broker().addr(), redis.addr()).await;
+    let _roles = [fleet.producer(), fleet.worker(), fleet.worker()];
+    let shop = &fleet.catalogue.shop;
+    for round in 0..3_u32 {
+        fleet
+            .until("under way", || async {
+                shop.control().counts().rows_created > u64::from(round) * 250 + 50
+            })
+            .await;
+        redis.stop();
+        redis.start_again();
+    }
+    let began = Instant::now();
+    fleet.in_step().await;
+    println!("wiped three times: in step {:.1} s after the last", began.elapsed().as_secs_f64());
+    fleet.settled().await;
+    assert_eq!(shop.control().counts().rows_created, 1_000, "each was created once");
+}

@@ -1,0 +1,99 @@
+//! What the one writer of a file owes its readers and its producer while it has nothing to write: the visible file is
+//! brought up to date, the marker of the last sync follows it, and the producer learns of a file that was removed.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use shared::failure::Failure;
+use shared::fleet::SinkNote;
+use shared::record::PipelineName;
+use shared::state::{RunEnd, State};
+use tokio::time::Instant;
+
+use crate::sink::JsonWriter;
+use crate::sink::json::last_sync::LastSync;
+
+/// A file that nobody writes is looked at this often.
+const LOOK: Duration = Duration::from_secs(2);
+
+/// Merging takes no more than one part in so many of the time: a trickle of changes must not rewrite a large file
+/// without end.
+const REST: u32 = 20;
+
+/// Runs that are looked back on for one that is over.
+const RUNS: usize = 20;
+
+/// Keeps the file of one pipeline.
+#[derive(Debug)]
+pub(crate) struct FileKeeper {
+    state: State,
+    pipeline: PipelineName,
+    marker: LastSync,
+    /// Something is in the journal that readers do not see yet.
+    pending: bool,
+    /// When it is time to look again, or to merge.
+    due: Instant,
+}
+
+impl FileKeeper {
+    pub(crate) fn new(state: State, pipeline: PipelineName, marker: LastSync) -> Self {
+        Self { state, pipeline, marker, pending: false, due: Instant::now() }
+    }
+
+    /// A batch was written.
+    pub(crate) fn wrote(&mut self) {
+        self.pending = true;
+    }
+
+    /// To be called before the first delivery, and when none has come for a moment.
+    pub(crate) async fn keep(&mut self, sink: &mut JsonWriter) -> Result<(), Failure> {
+        let now = Instant::now();
+        if now < self.due {
+            return Ok(());
+        }
+        // Over as of before the merge: what it settled is in the journal.
+        let over = self.over().await?;
+        sink.flush()?;
+        self.due = now + LOOK.max(if self.pending { now.elapsed() * REST } else { Duration::ZERO });
+        self.pending = false;
+        // By the state, not by our memory: it may have been wiped.
+        let before = SinkNote::of(&self.state, &self.pipeline).await?;
+        let recorded = before.as_ref().and_then(|before| before.recorded);
+        let there = self.mark(over, recorded)?;
+        let Some((identity, generation, records)) = sink.standing() else { return Ok(()) };
+        // Until the producer has begun the run that a removed marker asks for.
+        let unmarked = !there || before.as_ref().is_some_and(|before| before.unmarked);
+        let recorded = over.max(recorded).filter(|_| !unmarked);
+        let note = SinkNote { identity, generation, records, recorded, unmarked };
+        if before.as_ref() != Some(&note) {
+            note.say(&self.state, &self.pipeline).await?;
+        }
+        Ok(())
+    }
+
+    /// Up to when the pipeline is complete: the end of the window of the newest run whose jobs, and those of all before
+    /// it, have ended.
+    async fn over(&self) -> Result<Option<Timestamp>, Failure> {
+        let runs = self.state.runs(Some(&self.pipeline), RUNS).await?;
+        let are_over = |from: usize| runs.iter().skip(from).all(|run| run.ledger.outstanding() == 0);
+        let newest = runs
+            .iter()
+            .enumerate()
+            .find(|(at, run)| run.end == Some(RunEnd::Complete) && are_over(*at))
+            .map(|(_, run)| run.window.end);
+        Ok(newest)
+    }
+
+    /// Sets the marker where it is behind. `false`: somebody removed it since it was set.
+    fn mark(&self, over: Option<Timestamp>, recorded: Option<Timestamp>) -> Result<bool, Failure> {
+        tokio::task::block_in_place(|| {
+            if recorded.is_some() && self.marker.time_of(&self.pipeline)?.is_none() {
+                return Ok(false);
+            }
+            if let Some(over) = over.filter(|over| recorded.is_none_or(|recorded| recorded < *over)) {
+                self.marker.record(&self.pipeline, over)?;
+            }
+            Ok(true)
+        })
+    }
+}

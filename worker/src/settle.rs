@@ -1,0 +1,161 @@
+//! How record jobs are settled: recorded in the state first, then the delivery. A crash in between makes the job come
+//! again, and it is found applied.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use shared::crash::{self, Point};
+use shared::failure::{Class, Failure, Reason};
+use shared::job::{Attempt, Job};
+use shared::progress::Progress;
+use shared::queue::{Delivery, Queue, TIERS};
+use shared::record::{Outcome, PipelineName, RecordKey, Version};
+use shared::state::{Claimant, DeadLetter, OutstandingImage, Settled, State};
+
+use crate::sink::Upserted;
+
+/// How long the broker may take for the image jobs of a batch: what it does not take is published by the producer.
+const PUBLISH: Duration = Duration::from_secs(2);
+
+/// An image that was published is listed again after this, should its job be lost.
+const IMAGE_HELD: SignedDuration = SignedDuration::from_mins(10);
+
+/// A delivery with its job, unpacked.
+#[derive(Debug)]
+pub(crate) struct Work {
+    pub(crate) job: Job,
+    pub(crate) delivery: Delivery,
+}
+
+/// Settles the record jobs of one pipeline.
+#[derive(Debug)]
+pub(crate) struct Settler {
+    pub(crate) pipeline: PipelineName,
+    pub(crate) state: State,
+    pub(crate) claimant: Claimant,
+    pub(crate) progress: Arc<Progress>,
+    /// Where image jobs go once their record stands; `None`: whoever runs this worker takes them from the state.
+    pub(crate) images: Option<Queue>,
+}
+
+impl Settler {
+    /// Jobs go back to the queue with their marks taken: no attempt is spent. `unsure`: the sink was asked, and gave no
+    /// answer.
+    pub(crate) async fn give_back(&self, works: Vec<Work>, unsure: bool) -> Result<(), Failure> {
+        self.release(works.iter().map(|work| work.job.key.clone()).collect(), unsure).await?;
+        for work in works {
+            work.delivery.give_back().await?;
+        }
+        Ok(())
+    }
+
+    /// Another worker has these records in hand: a moment later it has not.
+    pub(crate) async fn wait_for_holder(&self, works: Vec<Work>) -> Result<(), Failure> {
+        for Work { job, delivery } in works {
+            delivery.retry(job, TIERS[0]).await?;
+        }
+        Ok(())
+    }
+
+    pub(crate) async fn retry(
+        &self,
+        work: Work,
+        failure: &Failure,
+        delay: Duration,
+        spends: bool,
+    ) -> Result<(), Failure> {
+        let Work { mut job, delivery } = work;
+        let (record, attempt) = (job.key.clone(), job.attempt);
+        tracing::warn!(pipeline = %self.pipeline, %record, attempt, delay_s = delay.as_secs(), "{failure:#}");
+        job.failures.push(Attempt::of(failure));
+        job.attempt += u32::from(spends);
+        self.release(vec![record], is_unsure(failure)).await?;
+        delivery.retry(job, delay).await
+    }
+
+    pub(crate) async fn bury(&self, work: Work, failure: &Failure) -> Result<(), Failure> {
+        let Work { job, delivery } = work;
+        tracing::error!(
+            pipeline = %self.pipeline, record = %job.key, attempt = job.attempt, reason = failure.reason.label(),
+            "{failure:#}"
+        );
+        self.state.bury(&[DeadLetter { job, failure: Attempt::of(failure) }]).await?;
+        self.progress.add_settled(1);
+        self.ack(delivery).await
+    }
+
+    async fn release(&self, keys: Vec<RecordKey>, unsure: bool) -> Result<(), Failure> {
+        self.state.release(&self.pipeline, &keys, &self.claimant, unsure).await
+    }
+
+    pub(crate) async fn settle(&self, ended: Vec<(Work, Upserted)>) -> Result<(), Failure> {
+        if ended.is_empty() {
+            return Ok(());
+        }
+        let settled: Vec<Settled> = ended
+            .iter()
+            .map(|(Work { job, .. }, upserted)| Settled {
+                run: job.run,
+                place: job.place,
+                key: job.key.clone(),
+                version: job.version,
+                checksum: job.checksum,
+                outcome: upserted.outcome,
+                sink_id: upserted.sink_id.clone(),
+                image: job.image.clone(),
+            })
+            .collect();
+        let images = self.state.settle(&self.pipeline, &settled).await?;
+        crash::point(Point::Recorded);
+        self.publish_images(images).await?;
+        crash::point(Point::ImagesPublished);
+        self.progress.add_settled(settled.len() as u64);
+        for (work, _) in ended {
+            self.ack(work.delivery).await?;
+            crash::point(Point::Acked);
+        }
+        Ok(())
+    }
+
+    /// Before the record jobs are acked. An image that is published twice is claimed once; one that is not published
+    /// at all is listed by the state until it is.
+    async fn publish_images(&self, images: Vec<OutstandingImage>) -> Result<(), Failure> {
+        let Some(queue) = self.images.as_ref().filter(|_| !images.is_empty()) else { return Ok(()) };
+        let keys: Vec<(RecordKey, Version)> =
+            images.iter().map(|image| (image.key.clone(), image.version)).collect();
+        let published = tokio::time::timeout(PUBLISH, async {
+            let mut receipts = Vec::with_capacity(images.len());
+            for image in images {
+                receipts.push(queue.publish(image.into_job(self.pipeline.clone())).await?);
+            }
+            for receipt in receipts {
+                receipt.durable().await?;
+            }
+            Ok::<(), Failure>(())
+        });
+        if let Ok(Ok(())) = published.await {
+            let until = self.state.now().await?.checked_add(IMAGE_HELD).unwrap_or(Timestamp::MAX);
+            self.state.hold_images(&self.pipeline, &keys, until).await?;
+        }
+        Ok(())
+    }
+
+    async fn ack(&self, delivery: Delivery) -> Result<(), Failure> {
+        if !delivery.ack().await? {
+            let pipeline = &self.pipeline;
+            tracing::warn!(%pipeline, "an acknowledgement came too late: the job will be delivered again");
+        }
+        Ok(())
+    }
+}
+
+/// The sink was asked and gave no answer: what it was asked for may come about later.
+pub(crate) fn is_unsure(failure: &Failure) -> bool {
+    failure.class == Class::Transient && matches!(failure.reason, Reason::Timeout | Reason::Unreachable)
+}
+
+/// How a job ends that was not written.
+pub(crate) fn ended_as(outcome: Outcome) -> Upserted {
+    Upserted { outcome, sink_id: None }
+}
