@@ -19,10 +19,10 @@ pub(crate) const SIZE: Size =
     Size { items: 300, images: true, customers: 1_000, call: Duration::from_millis(10) };
 
 /// A change that is not through by then never will be.
-const STUCK: Duration = Duration::from_secs(180);
+const STUCK: Duration = Duration::from_mins(3);
 
 /// What waits for its next attempt may wait ten minutes; and Odoo ends late work after its own time limit.
-const END: Duration = Duration::from_secs(900);
+const END: Duration = Duration::from_mins(15);
 
 /// Failed records are looked for only when waiting has not helped.
 const LOOK_FOR_LETTERS: Duration = Duration::from_secs(20);
@@ -264,7 +264,8 @@ impl Cast {
         let key = key.as_str().unwrap();
         if pipeline == "items" {
             let store = catalogue.shop.store();
-            let number = (0..).find(|number| store.item_id(*number) == key).unwrap();
+            let items = u32::try_from(SIZE.items).unwrap();
+            let number = (0..items).find(|number| store.item_id(*number) == key).unwrap();
             users.edit_item(number, mark);
             users.replace_image(number);
         } else {

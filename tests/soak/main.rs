@@ -20,7 +20,6 @@ mod fault;
 #[expect(dead_code, reason = "the tests use the rest")]
 mod fleet {
     pub(crate) mod catalogue;
-    #[expect(clippy::module_inception, reason = "as in the tests")]
     pub(crate) mod processes;
 }
 #[path = "../place.rs"]
