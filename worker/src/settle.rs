@@ -80,6 +80,9 @@ impl Settler {
             pipeline = %self.pipeline, record = %job.key, attempt = job.attempt, reason = failure.reason.label(),
             "{failure:#}"
         );
+        // Before the letter: the mark may be on a newer version of the same values, and a call that was broken off may
+        // still be carried out.
+        self.release(vec![job.key.clone()], is_unsure(failure)).await?;
         self.state.bury(&[DeadLetter { job, failure: Attempt::of(failure) }]).await?;
         self.progress.add_settled(1);
         self.ack(delivery).await
@@ -101,6 +104,7 @@ impl Settler {
                 key: job.key.clone(),
                 version: job.version,
                 checksum: job.checksum,
+                worker: self.claimant.worker.clone(),
                 outcome: upserted.outcome,
                 sink_id: upserted.sink_id.clone(),
                 image: job.image.clone(),

@@ -124,6 +124,7 @@ pub(crate) async fn run_over(
                 key: key.clone(),
                 version,
                 checksum: *checksum,
+                worker: claimant.worker.clone(),
                 outcome: Outcome::Updated,
                 sink_id: Some((key.as_str().len() as u64 * 100_000 + place).to_string()),
                 image: image.clone(),

@@ -59,6 +59,8 @@ pub struct Settled {
     pub version: Version,
     /// Of the values.
     pub checksum: Checksum,
+    /// Who brought it to its end, and has nothing else of this record in hand.
+    pub worker: WorkerId,
     /// Created, updated or unchanged (moves `applied`), or superseded (does not).
     pub outcome: Outcome,
     /// What the sink calls the record.

@@ -83,6 +83,7 @@ impl Bench {
             version,
             checksum,
             image,
+            worker: WorkerId::of_process(),
             outcome: Outcome::Created,
         };
         self.state.settle(&pipeline(), &[settled]).await.unwrap();

@@ -125,9 +125,10 @@ impl World {
     }
 
     /// Writes, settles and acks.
-    async fn end(&mut self, job: &Made) {
+    async fn end(&mut self, job: &Made, worker: &Claimant) {
         let outcome = self.write(job);
-        job.settle(&self.state, outcome).await;
+        let settled = Settled { worker: worker.worker.clone(), ..job.settled(outcome) };
+        self.state.settle(&products(), &[settled]).await.unwrap();
         self.queue.retain(|queued| queued.version != job.version);
     }
 
@@ -143,7 +144,7 @@ impl World {
             Step::Work(number) => {
                 let worker = self.new_worker();
                 if let Some(job) = self.claim(number, &worker).await {
-                    self.end(&job).await;
+                    self.end(&job, &worker).await;
                 }
             }
             Step::Die(number) => {
@@ -172,8 +173,8 @@ impl World {
             }
             Step::End(number) => {
                 if let Some(number) = number.checked_rem(self.in_hand.len()) {
-                    let InHand { job, .. } = self.in_hand.remove(number);
-                    self.end(&job).await;
+                    let InHand { job, worker } = self.in_hand.remove(number);
+                    self.end(&job, &worker).await;
                 }
             }
             Step::Land(number) => {
@@ -199,6 +200,7 @@ impl World {
         let deadline = std::time::Instant::now() + Duration::from_secs(20);
         loop {
             while !self.queue.is_empty() {
+                assert!(std::time::Instant::now() < deadline, "nobody can take {:?}", self.queue);
                 self.take(&Step::Work(0)).await;
             }
             if self.sink == self.source && outstanding(&self.state).await.is_empty() {

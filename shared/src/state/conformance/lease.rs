@@ -65,6 +65,36 @@ pub(super) async fn what_a_live_worker_has_in_hand_is_held(store: impl Fixture) 
     assert_eq!(newer.claim(&state).await, Claimed::Applied);
 }
 
+pub(super) async fn a_worker_that_has_ended_its_job_holds_nothing_whatever_was_wanted_meanwhile(
+    store: impl Fixture,
+) {
+    let state = store.open().await;
+    let other = alive(&state, "other").await;
+    let job = enqueue(&state, &begin(&state).await, 1, 1).await;
+    assert_eq!(marks(&job.claim_as(&state, &other).await), 0);
+    // Its message is thought to be lost, and the same values are enqueued again.
+    let later = begin(&state).await;
+    let again = made(&later, 1, 1, want_lost(&state, &later, 1, 1).await);
+    assert_eq!(again.claim(&state).await, Claimed::Held);
+    let settled = Settled { worker: other.worker.clone(), ..job.settled(Outcome::Created) };
+    state.settle(&products(), &[settled]).await.unwrap();
+    assert_eq!(marks(&again.claim(&state).await), 0);
+    // But whoever has taken over from a worker that slept still holds it when that one wakes and settles.
+    let third = alive(&state, "third").await;
+    let changed = enqueue(&state, &later, 2, 1).await;
+    assert_eq!(marks(&changed.claim_as(&state, &other).await), 0);
+    show(&state, "other", PAST).await;
+    assert_eq!(marks(&changed.claim_as(&state, &third).await), 1);
+    let newest = begin(&state).await;
+    let again = made(&newest, 2, 1, want_lost(&state, &newest, 2, 1).await);
+    let late = Settled { worker: other.worker.clone(), ..changed.settled(Outcome::Created) };
+    state.settle(&products(), &[late]).await.unwrap();
+    assert_eq!(again.claim(&state).await, Claimed::Held);
+    let settled = Settled { worker: third.worker, ..changed.settled(Outcome::Unchanged) };
+    state.settle(&products(), &[settled]).await.unwrap();
+    assert_eq!(marks(&again.claim(&state).await), 0);
+}
+
 pub(super) async fn whoever_shows_no_sign_of_life_is_dead(store: impl Fixture) {
     let state = store.open().await;
     let run = begin(&state).await;

@@ -70,6 +70,13 @@ pub(super) fn unmark(started: &mut Option<Mark>, version: Version) {
     started.take_if(|mark| mark.version <= version);
 }
 
+/// A worker brought a job of this version to its end: its own mark goes, too, where the same values were wanted again
+/// meanwhile and took the mark along. Left behind, it would hold the record for as long as that worker lives.
+pub(super) fn unmark_by(started: &mut Option<Mark>, version: Version, worker: &WorkerId) {
+    unmark(started, version);
+    release(started, worker);
+}
+
 /// The name of the memo by which a worker shows that it is alive.
 pub(in crate::state) fn presence_of(worker: &WorkerId) -> String {
     format!("worker/{worker}")

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::dead_letter::clear;
-use super::mark::{self, Marked, Marking, unmark};
+use super::mark::{self, Marked, Marking, unmark_by};
 use super::record::{Noted, Record, Stage};
 use super::work::Work;
 use crate::job::JobKind;
@@ -89,7 +89,7 @@ fn settle_one(work: &mut Work, job: &Settled) {
     let wrote = matches!(job.outcome, Outcome::Created | Outcome::Updated);
     let succeeded = wrote || job.outcome == Outcome::Unchanged;
     if succeeded {
-        unmark(&mut record.started, job.version);
+        unmark_by(&mut record.started, job.version, &job.worker);
         let noted = Noted {
             version: job.version,
             checksum: job.checksum,

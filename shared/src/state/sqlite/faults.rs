@@ -7,7 +7,7 @@ use rusqlite::Connection;
 use super::*;
 use crate::checksum::Checksum;
 use crate::failure::{Class, Reason};
-use crate::record::Outcome;
+use crate::record::{Outcome, WorkerId};
 use crate::state::{Binding, RunKind, Settled, Want, Wanted, Window};
 
 fn new_run() -> NewRun {
@@ -113,6 +113,7 @@ async fn history_keeps_a_thousand_runs_and_late_jobs_of_older_ones_are_applied_u
         key,
         version,
         checksum,
+        worker: WorkerId::of_process(),
         outcome: Outcome::Created,
         sink_id: None,
         image: None,
@@ -138,7 +139,8 @@ async fn bitmaps_go_with_the_runs_that_are_counted_to_their_end() {
             .map(|(Want { key, checksum, .. }, answer)| {
                 let Wanted::Enqueue { version, place } = answer else { panic!("{answer:?}") };
                 let (run, outcome, sink_id) = (run.id, Outcome::Created, None);
-                Settled { run, place, key, version, checksum, outcome, sink_id, image: None }
+                let worker = WorkerId::of_process();
+                Settled { run, place, key, version, checksum, worker, outcome, sink_id, image: None }
             })
             .collect();
         state.settle(&run.pipeline, &settled[..1]).await.unwrap();
