@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use sandbox::{Control, Edit, OdooSandbox, OdooSettings, OdooVersion, WriteDate, ZohoChange, ZohoControl};
+use sandbox::{
+    Control, Edit, OdooSandbox, OdooSettings, OdooVersion, WriteDate, ZohoChange, ZohoControl, ZohoImage,
+};
 use serde_json::{Value, json};
 
 use crate::shop_killed::shop::Shop;
@@ -216,7 +218,8 @@ impl Users {
 
     pub(crate) fn replace_image(&self, number: u32) {
         let item = self.store.item_id(number);
-        let change = ZohoChange::ReplaceImage { item, kind: None, touch: true, keep_document: false };
+        let kind = Some(ZohoImage::Jpeg);
+        let change = ZohoChange::ReplaceImage { item, kind, touch: true, keep_document: false };
         self.store.apply(change).unwrap();
     }
 

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use services::Broker;
+
 use super::catalogue::Size;
 use super::processes::{Fleet, Role};
 use crate::dice::{Dice, kills};
@@ -146,4 +148,39 @@ async fn a_worker_that_slept_past_its_lease_harms_nothing_when_it_wakes() {
     fleet.settled().await;
     assert_eq!(fleet.catalogue.faults().await, Vec::<String>::new());
     drop(helper);
+}
+
+/// The broker gives its queue to the next one; the file stays its own until it is dead.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_writer_that_sleeps_is_waited_for_and_one_that_is_killed_is_replaced() {
+    let broker = Broker::start();
+    let size = Size { images: false, ..Size::small() };
+    let fleet = Fleet::at(size, broker.addr(), services::redis().addr()).await;
+    let (_producer, _other) = (fleet.producer(), fleet.worker_of("items"));
+    let writer = fleet.worker_of("customers");
+    fleet.in_step().await;
+    let standby = fleet.worker_of("customers");
+    for number in 0..40 {
+        fleet.catalogue.edit_customer(number, "before the sleep");
+    }
+    writer.freeze();
+    fleet.catalogue.edit(41, "during the sleep");
+    fleet.until("the items in step", || async { fleet.catalogue.faults_of_items().await.is_empty() }).await;
+    fleet
+        .until("the sleeper given up by the broker", || async {
+            let consumers = broker.rabbitmqctl(&["list_consumers", "consumer_tag"]);
+            !consumers.contains(&writer.id().to_string())
+        })
+        .await;
+    let during = fleet.catalogue.wrong_in_file().unwrap();
+    assert_eq!((during.doubled, during.missing, during.extra), (0, 0, 0));
+    writer.thaw();
+    let began = Instant::now();
+    fleet.in_step().await;
+    println!("in step {:.1} s after the writer woke", began.elapsed().as_secs_f64());
+    writer.kill().await;
+    let flow = fleet.flow("after the writer was killed").await;
+    println!("in step {:.1} s after the writer was killed", flow.as_secs_f64());
+    fleet.settled().await;
+    drop(standby);
 }

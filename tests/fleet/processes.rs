@@ -84,6 +84,11 @@ impl Fleet {
         self.start(&["worker", "-v"], None)
     }
 
+    /// One for one pipeline alone.
+    pub(crate) fn worker_of(&self, pipeline: &str) -> Role {
+        self.start(&["worker", "-v", pipeline], None)
+    }
+
     /// A role that dies by itself at a point, when it passes it for the n-th time.
     pub(crate) fn doomed(&self, role: &str, point: &str, times: u32) -> Role {
         self.start(&[role, "-v"], Some(format!("{point}:{times}")))
@@ -187,7 +192,7 @@ impl Role {
     }
 
     fn signal(&self, signal: &str) {
-        let id = self.child.id().unwrap().to_string();
+        let id = self.id().to_string();
         let sent = std::process::Command::new("kill").args([signal, &id]).status().unwrap();
         assert!(sent.success());
     }
@@ -218,6 +223,10 @@ impl Role {
     /// It has ended by itself.
     pub(crate) fn has_ended(&mut self) -> bool {
         self.child.try_wait().unwrap().is_some()
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id().unwrap()
     }
 
     pub(crate) fn log(&self) -> String {

@@ -41,6 +41,53 @@ async fn a_state_that_is_restarted_or_silent_for_a_while_loses_nothing() {
     }
 }
 
+/// Found by the soak: the writer took the state's silence for the time that merging costs, and let the file rest for
+/// minutes.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_silence_of_the_state_while_the_file_waits_for_its_merge_is_no_reason_to_let_it_wait() {
+    let redis = RedisServer::start_durable();
+    let proxy = Proxy::to(redis.addr());
+    let fleet = Fleet::at(Size::small(), services::broker().addr(), proxy.addr()).await;
+    let _roles = [fleet.producer(), fleet.worker()];
+    fleet.in_step().await;
+    // A change that is settled, and that readers of the file do not see yet.
+    for attempt in 0.. {
+        let mark = format!("attempt {attempt}");
+        fleet.catalogue.edit_customer(1, &mark);
+        let settled = || async {
+            let holds = |name: &str| {
+                let path = fleet.catalogue.file().with_file_name(name);
+                std::fs::read_dir(&path)
+                    .map_or_else(
+                        |_| vec![path.clone()],
+                        |files| files.map(|file| file.unwrap().path()).collect(),
+                    )
+                    .iter()
+                    .any(|path| {
+                        String::from_utf8_lossy(&std::fs::read(path).unwrap_or_default()).contains(&mark)
+                    })
+            };
+            let is_seen = holds("odoo_customers.json");
+            let status = fleet.status("customers").await;
+            let is_settled = status["records"]["outstanding"] == 0 && holds(".odoo_customers.json.sync");
+            is_seen || is_settled
+        };
+        fleet.until("the change in the journal", settled).await;
+        let text = std::fs::read_to_string(fleet.catalogue.file()).unwrap();
+        if !text.contains(&mark) {
+            break;
+        }
+        assert!(attempt < 20, "each was merged at once");
+    }
+    proxy.freeze();
+    tokio::time::sleep(Duration::from_secs(7)).await;
+    proxy.thaw();
+    fleet.in_step().await;
+    let took = fleet.flow("after the silence").await;
+    println!("a change after a silence of 7 s is in step after {:.1} s", took.as_secs_f64());
+    assert!(took < Duration::from_mins(1), "{took:?}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_state_that_is_wiped_in_mid_run_costs_time_and_nothing_else() {
     let redis = RedisServer::start();

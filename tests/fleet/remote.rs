@@ -60,6 +60,33 @@ async fn a_write_that_lands_late_over_a_newer_one_is_repaired() {
     println!("in step {:.1} s after the late write", began.elapsed().as_secs_f64());
 }
 
+/// Odoo has done the work, and says so when nobody listens any more.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reply_that_comes_thirty_seconds_after_the_write_doubles_nothing() {
+    let size = Size { images: false, ..Size::small() };
+    let fleet = Fleet::new(size).await;
+    fleet.reconfigure("timeout = \"20s\"", "timeout = \"2s\"\nlimit_time_real = \"8s\"");
+    let control = fleet.catalogue.shop.control();
+    // New rows and rows that differ from each other go by the same call.
+    let late = || FaultRule::once(Fault::ReplyLate { millis: 30_000 }).method("load");
+    control.fault(late());
+    let _roles = [fleet.producer(), fleet.worker(), fleet.worker()];
+    let began = Instant::now();
+    fleet.in_step().await;
+    println!("reply of a creation 30 s late: in step after {:.1} s", began.elapsed().as_secs_f64());
+    control.fault(late());
+    for number in 0..30 {
+        fleet.catalogue.edit_item(number, "answered late");
+    }
+    fleet.until("the fault befell", || async { control.pending_faults().is_empty() }).await;
+    let began = Instant::now();
+    fleet.in_step().await;
+    fleet.settled().await;
+    println!("reply of a change 30 s late: in step after {:.1} s", began.elapsed().as_secs_f64());
+    assert_eq!(control.counts().rows_created, size.items as u64, "each was created once");
+    assert_eq!(fleet.status("items").await["dead_letters"].as_array().map(Vec::len), Some(0));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_zoho_that_asks_for_patience_is_given_it() {
     let fleet = Fleet::new(Size::small()).await;

@@ -45,7 +45,7 @@ impl Tally {
         self.syncs += KILLS_PER_ROUND + 2;
     }
 
-    /// The sync that is not killed. A record that was in work at each of three kills is given up, since it may be what
+    /// The sync that is not killed. A record that was in work at each of several kills is given up, since it may be what
     /// kills: that is so rare that it is not waited for, and then a new version of it must bring it.
     async fn end(&mut self, shop: &Shop) -> Value {
         let ran = shop.run(&["sync", "--json"]).await;
@@ -76,7 +76,7 @@ impl Tally {
 
     fn print(&self, began: Instant) {
         println!(
-            "{} syncs, {} killed before their end, {} replies lost or late, {} given up over three kills; 0 duplicates, \
+            "{} syncs, {} killed before their end, {} replies lost or late, {} given up over repeated kills; 0 duplicates, \
              0 missing, 0 wrong values, 0 wrong images, {:.1} s",
             self.syncs,
             self.killed,

@@ -215,7 +215,7 @@ impl Cast {
         }
     }
 
-    /// No more faults: waits until both sinks hold exactly their sources. A record that was in work at each of three
+    /// No more faults: waits until both sinks hold exactly their sources. A record that was in work at each of several
     /// kills is given up with a reason, since it may be what kills; a new version of it must bring it.
     pub(crate) async fn end(&mut self, tally: &mut Tally) {
         let shop = &self.fleet.catalogue.shop;

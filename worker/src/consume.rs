@@ -21,8 +21,9 @@ use crate::settle::{Settler, Work, ended_as, is_unsure};
 use crate::sink::Sink;
 use crate::unpack::unpack;
 
-/// A job whose unreleased started marks reach this number is not tried again: that many workers died over it.
-const MARKS_MAX: u32 = 3;
+/// A job whose unreleased started marks reach this number is not tried again: that many workers died over it, the last
+/// two of them over nothing else.
+const MARKS_MAX: u32 = 4;
 
 /// Batches in a row that may fail as a whole before the sink counts as down and the pipeline stops.
 const STALLED_MAX: usize = 3;
@@ -104,27 +105,30 @@ impl Worker {
     }
 
     async fn work_until(&mut self, drain: &CancellationToken) -> Result<(), Failure> {
-        self.keep_file().await?;
+        self.keep_file(false).await?;
         let prefetch = self.limits.records * 2;
         let mut consumer = self.queue.consume(&self.settler.pipeline, JobKind::Record, prefetch);
         let idle = self.keeper.is_some().then_some(IDLE);
         loop {
             match gather(&mut consumer, self.limits, drain, idle).await {
-                Gathered::Batch(batch) => self.work(batch).await?,
-                Gathered::Idle => self.keep_file().await?,
+                Gathered::Batch(batch) => {
+                    self.work(batch).await?;
+                    self.keep_file(true).await?;
+                }
+                Gathered::Idle => self.keep_file(false).await?,
                 Gathered::End => return Ok(()),
             }
         }
     }
 
-    async fn keep_file(&mut self) -> Result<(), Failure> {
+    async fn keep_file(&mut self, at_work: bool) -> Result<(), Failure> {
         if let (Some(keeper), Sink::Json(sink)) = (&mut self.keeper, &mut self.sink) {
-            keeper.keep(sink).await?;
+            keeper.keep(sink, at_work).await?;
         }
         Ok(())
     }
 
-    /// Claims a batch, works on it, and on the jobs that must be alone one by one.
+    /// Claims a batch and works on it, then on those of its jobs that are suspects, in smaller ones.
     async fn work(&mut self, batch: Vec<Delivery>) -> Result<(), Failure> {
         let mut works = Vec::with_capacity(batch.len());
         for delivery in batch {
@@ -132,19 +136,19 @@ impl Worker {
             let unpacked = unpack(state, pipeline, JobKind::Record, delivery).await?;
             works.extend(unpacked.map(|(job, delivery)| Work { job, delivery }));
         }
-        let mut alone = Vec::new();
-        let together = self.claim(works, &mut alone).await?;
-        self.upsert(together).await?;
-        for work in alone {
-            let one = self.claim(vec![work], &mut Vec::new()).await?;
-            self.upsert(one).await?;
+        let mut batches = vec![works];
+        while let Some(works) = batches.pop() {
+            let mut suspects = Vec::new();
+            let works = self.claim(works, &mut suspects).await?;
+            self.upsert(works).await?;
+            batches.extend(split(suspects));
         }
         Ok(())
     }
 
-    /// The jobs that may go on. Those over which a worker died go into `alone`; those over which too many died are
+    /// The jobs that may go on. Those over which a worker died go into `suspects`; those over which too many died are
     /// buried; those that are overtaken are settled.
-    async fn claim(&self, works: Vec<Work>, alone: &mut Vec<Work>) -> Result<Vec<Work>, Failure> {
+    async fn claim(&self, works: Vec<Work>, suspects: &mut Vec<Suspect>) -> Result<Vec<Work>, Failure> {
         if works.is_empty() {
             return Ok(works);
         }
@@ -159,7 +163,7 @@ impl Worker {
             match answer {
                 Claimed::Go { marks, .. } if marks >= MARKS_MAX => poison.push(work),
                 Claimed::Go { .. } => go.push(work),
-                Claimed::Alone => alone.push(work),
+                Claimed::Suspect { at_most } => suspects.push(Suspect { at_most, work }),
                 Claimed::Held => held.push(work),
                 Claimed::Superseded => ended.push((work, ended_as(Outcome::Superseded))),
                 Claimed::Applied => ended.push((work, ended_as(Outcome::Unchanged))),
@@ -288,6 +292,25 @@ impl Worker {
             }
         }
     }
+}
+
+/// A job over which a worker died, perhaps over a neighbour of it.
+struct Suspect {
+    /// It is to be claimed with so many at most.
+    at_most: usize,
+    work: Work,
+}
+
+/// Batches of suspects, as large as each of them may be in.
+fn split(suspects: Vec<Suspect>) -> Vec<Vec<Work>> {
+    let mut batches: Vec<(usize, Vec<Work>)> = Vec::new();
+    for Suspect { at_most, work } in suspects {
+        match batches.iter_mut().find(|(limit, works)| *limit == at_most && works.len() < at_most) {
+            Some((_, works)) => works.push(work),
+            None => batches.push((at_most, vec![work])),
+        }
+    }
+    batches.into_iter().map(|(_, works)| works).collect()
 }
 
 /// Reasons that say nothing of the record that was in hand.

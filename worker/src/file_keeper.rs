@@ -20,6 +20,12 @@ const LOOK: Duration = Duration::from_secs(2);
 /// without end.
 const REST: u32 = 20;
 
+/// The same while deliveries keep coming: a first load must not rewrite what it has loaded so far too often.
+const REST_AT_WORK: u32 = 60;
+
+/// Readers never wait longer than this for what was written, however slow the disk was once.
+const REST_MAX: Duration = Duration::from_mins(1);
+
 /// Runs that are looked back on for one that is over.
 const RUNS: usize = 20;
 
@@ -31,13 +37,15 @@ pub(crate) struct FileKeeper {
     marker: LastSync,
     /// Something is in the journal that readers do not see yet.
     pending: bool,
-    /// When it is time to look again, or to merge.
-    due: Instant,
+    /// When it was looked at, or merged, last.
+    kept: Option<Instant>,
+    /// How long the last merge took.
+    merge: Duration,
 }
 
 impl FileKeeper {
     pub(crate) fn new(state: State, pipeline: PipelineName, marker: LastSync) -> Self {
-        Self { state, pipeline, marker, pending: false, due: Instant::now() }
+        Self { state, pipeline, marker, pending: false, kept: None, merge: Duration::ZERO }
     }
 
     /// A batch was written.
@@ -45,16 +53,18 @@ impl FileKeeper {
         self.pending = true;
     }
 
-    /// To be called before the first delivery, and when none has come for a moment.
-    pub(crate) async fn keep(&mut self, sink: &mut JsonWriter) -> Result<(), Failure> {
-        let now = Instant::now();
-        if now < self.due {
+    /// To be called before the first delivery, behind each batch (`at_work`), and when none has come for a moment.
+    pub(crate) async fn keep(&mut self, sink: &mut JsonWriter, at_work: bool) -> Result<(), Failure> {
+        if self.kept.is_some_and(|kept| kept.elapsed() < rest(self.merge, at_work)) {
             return Ok(());
         }
         // Over as of before the merge: what it settled is in the journal.
         let over = self.over().await?;
+        // The disk's time alone: a state that did not answer for a while is no reason to leave the file as it is.
+        let began = Instant::now();
         sink.flush()?;
-        self.due = now + LOOK.max(if self.pending { now.elapsed() * REST } else { Duration::ZERO });
+        self.merge = if self.pending { began.elapsed() } else { Duration::ZERO };
+        self.kept = Some(Instant::now());
         self.pending = false;
         // By the state, not by our memory: it may have been wiped.
         let before = SinkNote::of(&self.state, &self.pipeline).await?;
@@ -95,5 +105,24 @@ impl FileKeeper {
             }
             Ok(true)
         })
+    }
+}
+
+/// What lies between two merges.
+fn rest(merge: Duration, at_work: bool) -> Duration {
+    (merge * if at_work { REST_AT_WORK } else { REST }).clamp(LOOK, REST_MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn readers_wait_as_long_as_merging_costs_and_never_longer_than_a_minute() {
+        let quick = Duration::from_millis(1);
+        assert_eq!((rest(quick, false), rest(quick, true)), (LOOK, LOOK));
+        let usual = Duration::from_millis(500);
+        assert_eq!((rest(usual, false), rest(usual, true)), (usual * 20, usual * 60));
+        assert_eq!(rest(Duration::from_mins(5), true), REST_MAX);
     }
 }

@@ -154,9 +154,10 @@ impl Settler {
     }
 }
 
-/// The sink was asked and gave no answer: what it was asked for may come about later.
+/// The sink was asked and gave no answer, or a proxy gave one in its place (502): what it was asked for may come about later.
 pub(crate) fn is_unsure(failure: &Failure) -> bool {
-    failure.class == Class::Transient && matches!(failure.reason, Reason::Timeout | Reason::Unreachable)
+    failure.class == Class::Transient
+        && matches!(failure.reason, Reason::Timeout | Reason::Unreachable | Reason::ServerError)
 }
 
 /// How a job ends that was not written.

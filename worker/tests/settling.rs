@@ -160,15 +160,15 @@ async fn records_that_all_fail_for_one_reason_stop_the_pipeline_instead_of_dying
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_record_over_which_three_workers_died_is_a_dead_letter_and_its_neighbours_arrive() {
+async fn a_record_over_which_four_workers_died_is_a_dead_letter_and_its_neighbours_arrive() {
     let bench = Bench::new().await;
     let deadly = bench.job(1, &json!({ "id": 1 })).await;
     let innocent = bench.job(2, &json!({ "id": 2 })).await;
     let claim = |job: &Job| Claim { key: job.key.clone(), version: job.version };
-    // The first worker dies with both in its batch, the next two with the deadly one alone.
+    // The first worker dies with both in its batch, the next three with the deadly one alone.
     let dead = Claimant { worker: "dead".parse().unwrap(), late: Duration::ZERO };
     bench.state.claim(&pipeline(), &[claim(&deadly), claim(&innocent)], &dead).await.unwrap();
-    for _ in 0..2 {
+    for _ in 0..3 {
         bench.state.claim(&pipeline(), &[claim(&deadly)], &dead).await.unwrap();
     }
     bench.work(vec![deadly, innocent]).await.unwrap();

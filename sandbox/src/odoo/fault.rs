@@ -24,8 +24,13 @@ pub enum Fault {
     CloseBeforeAnswer,
     /// The work is done and the answer stops in the middle.
     CutAnswer,
-    /// The answer comes so many milliseconds later.
+    /// The work is done so many milliseconds later, and then answered.
     Delay {
+        /// Milliseconds.
+        millis: u64,
+    },
+    /// The work is done at once, and its answer comes so many milliseconds later.
+    ReplyLate {
         /// Milliseconds.
         millis: u64,
     },

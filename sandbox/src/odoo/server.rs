@@ -133,6 +133,9 @@ impl State {
         }
         let answer = Arc::clone(&self).work(call).await;
         let response = envelope.wrap(version, answer);
+        if let Some(Fault::ReplyLate { millis }) = fault {
+            tokio::time::sleep(Duration::from_millis(millis)).await;
+        }
         match fault {
             Some(fault) => after_work(&fault, response),
             None => Reply::Whole(response),

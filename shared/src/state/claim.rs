@@ -34,9 +34,12 @@ pub enum Claimed {
         /// What the sink called the record when it was applied last.
         sink_id: Option<String>,
     },
-    /// A worker died over it, or over a neighbour in its batch, and it is in a batch again: it was not marked. To be
-    /// claimed again by itself, so that the next death is its own.
-    Alone,
+    /// Workers died over it, or over a neighbour in its batch, and it is in too large a batch again: it was not marked. To
+    /// be claimed again with fewer, so that it is found out, or shown to be innocent.
+    Suspect {
+        /// Jobs that may be claimed at once with this one among them: after one death a few, after two it alone.
+        at_most: usize,
+    },
     /// Another worker, which is alive, has the record in hand, under this version or another: it was not marked. To be
     /// tried again later.
     Held,

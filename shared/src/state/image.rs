@@ -76,8 +76,11 @@ pub enum ClaimedImage {
         /// sha256 of the bytes of the image that the record has in the sink: the same bytes are not written again.
         applied: Option<Checksum>,
     },
-    /// As [`Claimed::Alone`](super::Claimed::Alone).
-    Alone,
+    /// As [`Claimed::Suspect`](super::Claimed::Suspect).
+    Suspect {
+        /// Jobs that may be claimed at once with this one among them.
+        at_most: usize,
+    },
     /// As [`Claimed::Held`](super::Claimed::Held).
     Held,
     /// Another image is wanted of the record, or none.

@@ -177,7 +177,7 @@ impl State {
     /// | a newer version is wanted, or it is about another source or sink than now | [`Claimed::Superseded`] |
     /// | it, or a newer version, is applied | [`Claimed::Applied`] |
     /// | the mark of another worker, which is alive, stands | [`Claimed::Held`], not marked |
-    /// | its version is marked, and it is in a batch of more than one | [`Claimed::Alone`], not marked |
+    /// | its version is marked, once and it is in a batch of more than ten, or more often and it is not alone | [`Claimed::Suspect`], not marked |
     /// | else | [`Claimed::Go`], marked |
     ///
     /// The same values wanted again under a new version keep their marks. Where the mark of another worker is taken

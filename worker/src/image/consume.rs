@@ -226,7 +226,7 @@ impl<S: ImageSink> ImageWorker<S> {
             Some(ClaimedImage::Applied) => self.settler.settle(work, Outcome::Unchanged, None).await,
             Some(ClaimedImage::Held) => self.settler.wait_for_holder(work).await,
             // Never of a claim of one.
-            Some(ClaimedImage::Alone) | None => work.delivery.give_back().await,
+            Some(ClaimedImage::Suspect { .. }) | None => work.delivery.give_back().await,
         }
     }
 

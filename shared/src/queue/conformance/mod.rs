@@ -9,6 +9,7 @@
 //! there at once ([`rabbit`]).
 
 mod every;
+mod faults;
 mod memory;
 mod rabbit;
 

@@ -4,9 +4,14 @@ use super::*;
 
 /// On the broker of this run, apart from all others.
 pub(super) async fn open(capacity: usize) -> Queue {
+    open_at(services::broker().url(), capacity).await
+}
+
+/// On this broker.
+pub(super) async fn open_at(url: String, capacity: usize) -> Queue {
     let lane = |pipeline, kind| Lane { pipeline, kind, single: false };
     let settings = RabbitSettings {
-        url: services::broker().url(),
+        url,
         user: services::USER.to_owned(),
         password: services::PASSWORD.into(),
         prefix: services::prefix(),

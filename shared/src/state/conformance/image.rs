@@ -303,7 +303,7 @@ pub(super) async fn images_have_started_marks_of_their_own(store: impl Fixture) 
     let both = [deadly.claim_of(), innocent.claim_of()];
     assert_eq!(
         state.claim_images(&products(), &both, &us()).await.unwrap(),
-        [ClaimedImage::Alone, goes_on(0, None)]
+        [ClaimedImage::Suspect { at_most: 1 }, goes_on(0, None)]
     );
     let record = enqueue_with(&state, &run, 1, 2, Some(1)).await;
     assert_eq!(marks(&record.claim(&state).await), 0);

@@ -117,7 +117,7 @@ impl World {
             Claimed::Held => return None,
             Claimed::Superseded => Outcome::Superseded,
             Claimed::Applied => Outcome::Unchanged,
-            Claimed::Alone => panic!("{job:?} is alone"),
+            Claimed::Suspect { .. } => panic!("{job:?} is alone"),
         };
         job.settle(&self.state, outcome).await;
         self.queue.remove(number);

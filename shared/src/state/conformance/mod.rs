@@ -154,7 +154,7 @@ macro_rules! conformance {
                 work: started_marks_count_until_they_are_taken_back,
                 work: started_marks_belong_to_one_version,
                 work: started_marks_go_on_when_the_same_values_are_enqueued_again,
-                work: a_marked_job_in_a_batch_is_to_be_claimed_alone,
+                work: a_marked_job_is_to_be_claimed_with_fewer_and_fewer_others,
                 work: a_job_that_the_state_does_not_know_goes_on,
                 work: settling_twice_counts_once,
                 work: every_outcome_has_its_place_in_the_ledger,

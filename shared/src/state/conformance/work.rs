@@ -72,17 +72,29 @@ pub(super) async fn started_marks_go_on_when_the_same_values_are_enqueued_again(
     assert_eq!(marks(&job.claim(&state).await), 3, "whoever kills its workers is found out");
 }
 
-pub(super) async fn a_marked_job_in_a_batch_is_to_be_claimed_alone(store: impl Fixture) {
+pub(super) async fn a_marked_job_is_to_be_claimed_with_fewer_and_fewer_others(store: impl Fixture) {
     let state = store.open().await;
     let run = begin(&state).await;
-    let deadly = enqueue(&state, &run, 1, 1).await;
-    let innocent = enqueue(&state, &run, 2, 1).await;
+    let mut jobs = Vec::new();
+    for id in 0..11 {
+        jobs.push(enqueue(&state, &run, id, 1).await);
+    }
+    let claim = async |jobs: &[Made]| {
+        let claims: Vec<Claim> =
+            jobs.iter().map(|job| Claim { key: job.id.into(), version: job.version }).collect();
+        state.claim(&products(), &claims, &us()).await.unwrap()
+    };
+    let deadly = &jobs[0];
     deadly.claim(&state).await;
-    let claims = [deadly, innocent].map(|job| Claim { key: job.id.into(), version: job.version });
-    let answers = state.claim(&products(), &claims, &us()).await.unwrap();
-    assert_eq!(answers[0], Claimed::Alone);
+    let answers = claim(&jobs).await;
+    assert_eq!(answers[0], Claimed::Suspect { at_most: 10 });
     assert_eq!(marks(&answers[1]), 0);
-    assert_eq!(marks(&deadly.claim(&state).await), 1, "the batch has not marked it again");
+    let answers = claim(&jobs[..10]).await;
+    assert_eq!(marks(&answers[0]), 1, "the larger batch has not marked it again");
+    assert_eq!(marks(&answers[1]), 1);
+    let answers = claim(&jobs[..2]).await;
+    assert_eq!(answers, [Claimed::Suspect { at_most: 1 }, Claimed::Suspect { at_most: 1 }]);
+    assert_eq!(marks(&deadly.claim(&state).await), 2);
 }
 
 pub(super) async fn a_job_that_the_state_does_not_know_goes_on(mut store: impl Fixture) {

@@ -15,11 +15,10 @@ pub(in crate::state) fn claim_images(
     claims: &[ImageClaim],
     claimant: &Claimant,
 ) -> Vec<ClaimedImage> {
-    let is_alone = claims.len() <= 1;
-    claims.iter().map(|claim| claim_one(work, claim, claimant, is_alone)).collect()
+    claims.iter().map(|claim| claim_one(work, claim, claimant, claims.len())).collect()
 }
 
-fn claim_one(work: &mut Work, claim: &ImageClaim, claimant: &Claimant, is_alone: bool) -> ClaimedImage {
+fn claim_one(work: &mut Work, claim: &ImageClaim, claimant: &Claimant, together: usize) -> ClaimedImage {
     let ImageClaim { key, version, reference } = claim;
     let mut image = work.image(key).clone();
     if image.supersedes(*version, reference) || work.head.after.is_foreign(*version) {
@@ -28,10 +27,10 @@ fn claim_one(work: &mut Work, claim: &ImageClaim, claimant: &Claimant, is_alone:
     if image.is_applied(reference) {
         return ClaimedImage::Applied;
     }
-    let marking = Marking { worker: &claimant.worker, alive: &work.alive, is_alone };
+    let marking = Marking { worker: &claimant.worker, alive: &work.alive, together };
     match marking.mark(&mut image.started, *version) {
         Marked::Held => ClaimedImage::Held,
-        Marked::Alone => ClaimedImage::Alone,
+        Marked::Suspect { at_most } => ClaimedImage::Suspect { at_most },
         Marked::Ours { marks, .. } => {
             let applied = image.applied.as_ref().and_then(|applied| applied.hash);
             work.put_image(key, image);

@@ -12,11 +12,10 @@ use crate::state::{Claim, Claimant, Claimed, OutstandingImage, Settled};
 
 /// See [`crate::state::State::claim`].
 pub(in crate::state) fn claim(work: &mut Work, claims: &[Claim], claimant: &Claimant) -> Vec<Claimed> {
-    let is_alone = claims.len() <= 1;
-    claims.iter().map(|claim| claim_one(work, claim, claimant, is_alone)).collect()
+    claims.iter().map(|claim| claim_one(work, claim, claimant, claims.len())).collect()
 }
 
-fn claim_one(work: &mut Work, claim: &Claim, claimant: &Claimant, is_alone: bool) -> Claimed {
+fn claim_one(work: &mut Work, claim: &Claim, claimant: &Claimant, together: usize) -> Claimed {
     let Claim { key, version } = claim;
     let mut record = work.record(key).clone();
     let newer_wanted = record.wanted.as_ref().is_some_and(|wanted| wanted.version > *version);
@@ -26,10 +25,10 @@ fn claim_one(work: &mut Work, claim: &Claim, claimant: &Claimant, is_alone: bool
     if record.applied.as_ref().is_some_and(|applied| applied.version >= *version) {
         return Claimed::Applied;
     }
-    let marking = Marking { worker: &claimant.worker, alive: &work.alive, is_alone };
+    let marking = Marking { worker: &claimant.worker, alive: &work.alive, together };
     match marking.mark(&mut record.started, *version) {
         Marked::Held => Claimed::Held,
-        Marked::Alone => Claimed::Alone,
+        Marked::Suspect { at_most } => Claimed::Suspect { at_most },
         Marked::Ours { marks, taken_over } => {
             if let Some(begun) = taken_over {
                 record.doubt(begun, claimant.late, work.now);
