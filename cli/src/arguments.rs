@@ -57,6 +57,10 @@ pub(crate) enum Command {
     ///
     /// Example: catalog-sync status --json
     Status(Look),
+    /// Ask the process that serves metrics where the configuration says whether it lives: exit code 0 if it does.
+    ///
+    /// Example: catalog-sync healthcheck --ready
+    Healthcheck(Healthcheck),
     /// Check connection, credentials, rights, fields, folders and state, without changing anything.
     ///
     /// Example: catalog-sync check
@@ -151,6 +155,13 @@ pub(crate) struct Resume {
     /// Only its images.
     #[arg(long)]
     pub(crate) images: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Healthcheck {
+    /// Ask whether it works, too: consumes, and is not paused.
+    #[arg(long)]
+    pub(crate) ready: bool,
 }
 
 #[derive(Debug, Args)]

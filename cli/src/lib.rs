@@ -18,6 +18,7 @@ use std::sync::Arc;
 use shared::config::{Config, EXAMPLE};
 use shared::failure::Failure;
 use shared::process::{start_log, stop_on_signal};
+use shared::telemetry::healthy;
 use tokio_util::sync::CancellationToken;
 
 pub use arguments::Arguments;
@@ -70,6 +71,14 @@ async fn command(arguments: &Arguments, stop: &CancellationToken) -> Result<Exit
         }
         Command::Pause(arguments) => pause::pause(&*config()?, arguments).await,
         Command::Resume(arguments) => pause::resume(&*config()?, arguments).await,
+        Command::Healthcheck(check) => {
+            let listen = config()?.metrics.listen.ok_or_else(|| {
+                Failure::configuration("there is no [metrics] listen, so nothing can be asked")
+                    .advise("set it, or CATALOG_SYNC_METRICS_LISTEN")
+            })?;
+            healthy(listen, check.ready).await?;
+            Ok(Exit::Done)
+        }
         Command::Status(look) => status::run(&config()?, &Output::new(look.json)).await,
         Command::Check(look) => check::run(&config()?, &Output::new(look.json)).await,
         Command::Counts(look) => counts::run(&config()?, &Output::new(look.json)).await,

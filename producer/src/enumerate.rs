@@ -13,6 +13,7 @@ use shared::progress::Progress;
 use shared::queue::{Queue, Receipt};
 use shared::record::{ImageReference, PipelineName, RecordKey, Values, Version};
 use shared::state::{DeadLetter, Page, Run, State, Want, Wanted};
+use shared::telemetry::Stage;
 use tokio_util::sync::CancellationToken;
 
 use crate::source::{Source, SourcePage, SourceRow};
@@ -128,7 +129,9 @@ impl Enumeration<'_> {
         position: Option<String>,
     ) -> impl Future<Output = Result<SourcePage, Failure>> + use<> {
         let (source, window, stop) = (self.source.clone(), run.window, self.stop.clone());
+        let step = self.progress.meter().stage(Stage::Read);
         let task = tokio::spawn(async move {
+            let _step = step;
             tokio::select! {
                 () = stop.cancelled() => Err(Failure::interrupted("stopped before the end")),
                 page = source.page(window, position.as_deref()) => page,
@@ -149,6 +152,7 @@ impl Enumeration<'_> {
         loop {
             // A write that came late may have gone over a newer one: nothing but the sink itself knows.
             let dirty = self.state.mature(&run.pipeline).await?;
+            self.progress.meter().dirty(dirty.len());
             if dirty.is_empty() {
                 break;
             }
@@ -209,7 +213,9 @@ impl Enumeration<'_> {
                 image: image.clone(),
             })
             .collect();
+        let step = self.progress.meter().stage(Stage::Want);
         let answers = self.state.want(run, &wants, lost).await?;
+        drop(step);
         crash::point(Point::Wanted);
         let mut noted = Noted::default();
         for (mapped, answer) in mapped.into_iter().zip(answers) {
@@ -219,7 +225,11 @@ impl Enumeration<'_> {
                 Wanted::Already => {}
                 Wanted::Enqueue { version, place } => match mapped.job(run, version, place) {
                     (job, None) => noted.receipts.push(self.enqueue(job).await?),
-                    (job, Some(failure)) => self.state.bury(&[dead_letter(job, &failure)]).await?,
+                    (job, Some(failure)) => {
+                        self.progress.meter().failed(JobKind::Record, &failure, 1);
+                        self.progress.meter().buried(JobKind::Record, 1);
+                        self.state.bury(&[dead_letter(job, &failure)]).await?;
+                    }
                 },
             }
         }
@@ -229,9 +239,11 @@ impl Enumeration<'_> {
 
     async fn enqueue(&self, job: Job) -> Result<Receipt, Failure> {
         self.progress.add_enqueued(1);
+        let _step = self.progress.meter().stage(Stage::Publish);
         tokio::select! {
             () = self.stop.cancelled() => Err(Failure::interrupted("stopped before the end")),
             receipt = self.queue.publish(job) => {
+                self.progress.meter().enqueued(JobKind::Record, 1);
                 crash::point(Point::Published);
                 receipt
             }
@@ -248,6 +260,7 @@ impl Enumeration<'_> {
             }
         }
         crash::point(Point::Confirmed);
+        let _step = self.progress.meter().stage(Stage::Advance);
         self.state.advance(run, &page).await?;
         crash::point(Point::Advanced);
         Ok(())
@@ -306,6 +319,6 @@ pub(crate) async fn lost_since(
 
 fn dead_letter(job: Job, failure: &Failure) -> DeadLetter {
     let failure = Attempt::of(failure);
-    tracing::error!(pipeline = %job.pipeline, record = %job.key, reason = failure.reason.label(), "{}", failure.message);
+    tracing::error!(pipeline = %job.pipeline, run = %job.run, record = %job.key, attempt = job.attempt, reason = failure.reason.label(), "{}", failure.message);
     DeadLetter { job, failure }
 }

@@ -11,6 +11,7 @@ use shared::job::{Attempt, JobKind};
 use shared::queue::{Delivery, Undecoded};
 use shared::record::{RecordKey, Version};
 use shared::state::{DeadLetter, Stray};
+use shared::telemetry::Meter;
 
 use crate::enumerate::{LostWork, lost_since};
 
@@ -35,6 +36,7 @@ pub(crate) struct Keeper<'a> {
     pub(crate) meeting: &'a Meeting,
     pub(crate) pipeline: &'a Pipeline,
     pub(crate) lost_after: Duration,
+    pub(crate) meter: &'a Meter,
 }
 
 impl Keeper<'_> {
@@ -87,7 +89,12 @@ impl Keeper<'_> {
         .advise("look for workers that die, then redrive it");
         match delivery.take_job() {
             Ok(job) => {
-                tracing::error!(pipeline = %job.pipeline, record = %job.key, reason = failure.reason.label(), "{failure}");
+                tracing::error!(
+                    pipeline = %job.pipeline, run = %job.run, record = %job.key, attempt = job.attempt,
+                    reason = failure.reason.label(), "{failure}"
+                );
+                self.meter.failed(job.kind, &failure, 1);
+                self.meter.buried(job.kind, 1);
                 let letter = DeadLetter { job, failure: Attempt::of(&failure) };
                 self.meeting.state.bury(&[letter]).await?;
             }
@@ -133,6 +140,7 @@ impl Keeper<'_> {
             }
             let until = state.now().await?.checked_add(IMAGE_HELD).unwrap_or(Timestamp::MAX);
             state.hold_images(name, &keys, until).await?;
+            self.meter.enqueued(JobKind::Image, keys.len() as u64);
         }
     }
 }

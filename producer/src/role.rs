@@ -7,6 +7,7 @@ use shared::config::Config;
 use shared::failure::Failure;
 use shared::fleet::{KeptLease, Lease, Meeting, Presence};
 use shared::systems::Systems;
+use shared::telemetry::{Service, Telemetry};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -29,7 +30,11 @@ const SWEEP: Duration = Duration::from_mins(10);
 pub async fn run(config: Arc<Config>, stop: CancellationToken) -> Result<(), Failure> {
     let fleet = config.fleet()?;
     let meeting = Meeting::open(&config, fleet, "producer").await?;
-    let systems = Arc::new(Systems::new(Arc::clone(&config)));
+    let telemetry = Telemetry::new("producer");
+    telemetry.watch_queue(&meeting.queue);
+    let _serving = telemetry.serve_at(config.metrics.listen).await?;
+    telemetry.part("producer", true);
+    let systems = Arc::new(Systems::metered(Arc::clone(&config), telemetry.clone()));
     while let Some(lease) = stand_by(&meeting, &stop).await {
         tracing::info!(name = meeting.name, "this producer is the active one");
         let lost = lease.lost();
@@ -41,12 +46,18 @@ pub async fn run(config: Arc<Config>, stop: CancellationToken) -> Result<(), Fai
                 systems: Arc::clone(&systems),
                 pipeline: pipeline.clone(),
                 lost_after: fleet.lost_after,
-                progress: Arc::default(),
+                progress: Arc::new(telemetry.progress(&pipeline.name)),
                 stop: active.clone(),
             };
             tended.spawn(Tending::new(runs).tend(active.clone()));
         }
         tended.spawn(sweep(meeting.clone(), active.clone()));
+        let service = Service {
+            state: meeting.state.clone(),
+            queue: Some(meeting.queue.clone()),
+            pipelines: config.pipelines.clone(),
+        };
+        tended.spawn(service.tell(telemetry.clone(), active.clone()));
         tokio::select! {
             () = stop.cancelled() => {}
             () = lost.cancelled() => tracing::warn!(name = meeting.name, "another producer takes over"),

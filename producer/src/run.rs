@@ -71,7 +71,10 @@ impl FleetRun {
     /// # Errors
     /// The state's and the queue's.
     pub async fn keep(&self) -> Result<bool, Failure> {
-        Keeper { meeting: &self.meeting, pipeline: &self.pipeline, lost_after: self.lost_after }.keep().await
+        let meter = self.progress.meter();
+        Keeper { meeting: &self.meeting, pipeline: &self.pipeline, lost_after: self.lost_after, meter }
+            .keep()
+            .await
     }
 
     async fn lease(&self) -> Result<KeptLease, Failure> {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use shared::failure::{Class, Failure, Reason};
 use shared::fleet::{Pause, PausedBy, Scope};
+use shared::job::JobKind;
 use tokio_util::sync::CancellationToken;
 
 use crate::run::FleetRun;
@@ -132,6 +133,7 @@ impl Tending {
             tracing::info!(pipeline = %name, "{failure:#}");
         } else {
             self.failed += 1;
+            self.runs.progress.meter().failed(JobKind::Record, failure, 1);
             tracing::error!(pipeline = %name, wait_s = wait.as_secs(), reason = failure.reason.label(), "{failure:#}");
         }
         self.due = Timestamp::now().checked_add(signed(wait)).ok();

@@ -28,6 +28,21 @@ pub enum Class {
     Newer,
 }
 
+impl Class {
+    /// The label in metrics, the same as in a dead letter's JSON.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Transient => "transient",
+            Self::Throttled => "throttled",
+            Self::Permanent => "permanent",
+            Self::Poison => "poison",
+            Self::Systemic => "systemic",
+            Self::Interrupted => "interrupted",
+            Self::Newer => "newer",
+        }
+    }
+}
+
 /// Why something failed, as a closed set: the label by which failures are counted and grouped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

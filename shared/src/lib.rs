@@ -20,4 +20,5 @@ pub mod queue;
 pub mod record;
 pub mod state;
 pub mod systems;
+pub mod telemetry;
 pub mod zoho;

@@ -58,7 +58,7 @@ pub async fn stop_on_signal(stop: CancellationToken) {
 }
 
 /// Starts the log on standard error: warnings, with `verbose` 1 what happens, with 2 details. `CATALOG_SYNC_LOG` sets a
-/// filter instead.
+/// filter instead. `CATALOG_SYNC_LOG_FORMAT=json` writes one JSON object a line, with the fields beside the message.
 pub fn start_log(verbose: u8) {
     // The broker's client tells of every frame, the others of every connection.
     let level = match verbose {
@@ -68,13 +68,15 @@ pub fn start_log(verbose: u8) {
     };
     let filter = tracing_subscriber::EnvFilter::try_from_env("CATALOG_SYNC_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(level));
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_target(false)
+        .with_ansi(std::io::stderr().is_terminal());
+    let format = std::env::var("CATALOG_SYNC_LOG_FORMAT").unwrap_or_default();
     // A second subscriber in one process (tests run commands more than once) is refused, which is right.
-    drop(
-        tracing_subscriber::fmt()
-            .with_env_filter(filter)
-            .with_writer(std::io::stderr)
-            .with_target(false)
-            .with_ansi(std::io::stderr().is_terminal())
-            .try_init(),
-    );
+    drop(if format == "json" { log.json().flatten_event(true).try_init() } else { log.try_init() });
+    if !matches!(format.as_str(), "" | "json" | "text") {
+        tracing::warn!("CATALOG_SYNC_LOG_FORMAT is neither 'text' nor 'json': the log is text");
+    }
 }

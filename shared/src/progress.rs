@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::telemetry::Meter;
+
 /// Counts of a run under way. Reading them is racy by a few records, which is right for a progress bar and wrong for
 /// anything else: the ledger in the state is the truth.
 #[derive(Debug, Default)]
@@ -10,9 +12,20 @@ pub struct Progress {
     read: AtomicU64,
     enqueued: AtomicU64,
     settled: AtomicU64,
+    meter: Meter,
 }
 
 impl Progress {
+    /// The same counted for metrics, too.
+    pub fn metered(meter: Meter) -> Self {
+        Self { meter, ..Self::default() }
+    }
+
+    /// Where metrics of the same work are counted.
+    pub fn meter(&self) -> &Meter {
+        &self.meter
+    }
+
     /// The source says that it will be about this many records.
     pub fn expect(&self, records: u64) {
         self.expected.store(records, Ordering::Relaxed);

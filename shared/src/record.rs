@@ -216,6 +216,19 @@ pub enum Outcome {
     Dead,
 }
 
+impl Outcome {
+    /// The label in metrics.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Updated => "updated",
+            Self::Unchanged => "unchanged",
+            Self::Superseded => "superseded",
+            Self::Dead => "dead",
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

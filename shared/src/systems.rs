@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use crate::config::Config;
 use crate::failure::{Failure, Reason};
 use crate::odoo::OdooClient;
+use crate::telemetry::Telemetry;
 use crate::zoho::ZohoClient;
 
 /// A rejected password is not sent again before: Odoo locks an address out after a few, Zoho blocks the account.
@@ -22,6 +23,7 @@ const AWAY: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct Systems {
     config: Arc<Config>,
+    telemetry: Telemetry,
     odoo: Mutex<BTreeMap<String, Known<OdooClient>>>,
     zoho: Mutex<BTreeMap<String, Known<ZohoClient>>>,
 }
@@ -50,9 +52,19 @@ impl<C: Clone> Known<C> {
 }
 
 impl Systems {
-    /// Nothing is connected yet.
+    /// Nothing is connected yet. Calls are counted for nobody but this command.
     pub fn new(config: Arc<Config>) -> Self {
-        Self { config, odoo: Mutex::default(), zoho: Mutex::default() }
+        Self::metered(config, Telemetry::new("command"))
+    }
+
+    /// The same; calls, and the work of those who use these systems, are counted here.
+    pub fn metered(config: Arc<Config>, telemetry: Telemetry) -> Self {
+        Self { config, telemetry, odoo: Mutex::default(), zoho: Mutex::default() }
+    }
+
+    /// Where the work on these systems is counted.
+    pub fn telemetry(&self) -> &Telemetry {
+        &self.telemetry
     }
 
     /// What is connected, and how pipelines use it.
@@ -71,7 +83,9 @@ impl Systems {
         }
         let server = self.config.odoo.get(name).ok_or_else(|| missing("odoo", name))?;
         let result = match server.connection() {
-            Ok(connection) => OdooClient::connect(connection).await,
+            Ok(connection) => {
+                OdooClient::connect_metered(connection, self.telemetry.calls("odoo", name)).await
+            }
             Err(failure) => Err(failure),
         };
         known.insert(name.to_owned(), Known::now(result.clone()));
@@ -89,9 +103,14 @@ impl Systems {
         }
         let account = self.config.zoho.get(name).ok_or_else(|| missing("zoho", name))?;
         let result = match account.connection() {
-            Ok(connection) => ZohoClient::connect(connection).await,
+            Ok(connection) => {
+                ZohoClient::connect_metered(connection, self.telemetry.calls("zoho", name)).await
+            }
             Err(failure) => Err(failure),
         };
+        if let Ok(client) = &result {
+            self.telemetry.watch_zoho(name, client);
+        }
         known.insert(name.to_owned(), Known::now(result.clone()));
         result
     }

@@ -10,3 +10,4 @@ mod processes;
 mod redis;
 mod remote;
 mod strays;
+mod visible;

@@ -44,6 +44,12 @@ impl Fleet {
         fleet
     }
 
+    /// With these variables in the environment of each process.
+    pub(crate) fn with<const N: usize>(mut self, variables: [(&str, &str); N]) -> Self {
+        self.environment.extend(variables.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        self
+    }
+
     /// Writes the configuration; what runs already keeps its own.
     pub(crate) fn configure(&self, broker: SocketAddr, redis: SocketAddr) {
         let (user, prefix) = (services::USER, &self.prefix);

@@ -11,6 +11,7 @@ use shared::progress::Progress;
 use shared::queue::{Delivery, Queue};
 use shared::record::{Outcome, PipelineName, WorkerId};
 use shared::state::{Claim, Claimant, Claimed, State};
+use shared::telemetry::Stage;
 use tokio_util::sync::CancellationToken;
 
 use crate::batch::{BatchLimits, Gathered, gather};
@@ -130,6 +131,7 @@ impl Worker {
 
     /// Claims a batch and works on it, then on those of its jobs that are suspects, in smaller ones.
     async fn work(&mut self, batch: Vec<Delivery>) -> Result<(), Failure> {
+        let _in_flight = self.settler.progress.meter().batch(JobKind::Record, batch.len());
         let mut works = Vec::with_capacity(batch.len());
         for delivery in batch {
             let Settler { state, pipeline, .. } = &self.settler;
@@ -155,7 +157,9 @@ impl Worker {
         let claims: Vec<Claim> =
             works.iter().map(|work| Claim { key: work.job.key.clone(), version: work.job.version }).collect();
         let Settler { state, pipeline, claimant, .. } = &self.settler;
+        let step = self.settler.progress.meter().stage(Stage::Claim);
         let answers = state.claim(pipeline, &claims, claimant).await?;
+        drop(step);
         crash::point(Point::Claimed);
         let mut go = Vec::with_capacity(works.len());
         let (mut ended, mut held, mut poison) = (Vec::new(), Vec::new(), Vec::new());
@@ -194,7 +198,10 @@ impl Worker {
             return Err(Failure::transient(Reason::Timeout, "the state has not heard this worker in time"));
         }
         let jobs: Vec<&Job> = works.iter().map(|work| &work.job).collect();
-        let answers = match self.sink.upsert(&jobs).await {
+        let step = self.settler.progress.meter().stage(Stage::Upsert);
+        let answers = self.sink.upsert(&jobs).await;
+        drop(step);
+        let answers = match answers {
             Ok(answers) => answers,
             Err(failure) => return self.batch_failed(works, failure).await,
         };
@@ -247,6 +254,7 @@ impl Worker {
         match failure.class {
             Class::Transient if works.len() > 1 || sink_is_away(failure.reason) => {
                 self.stalled += 1;
+                self.settler.progress.meter().failed(JobKind::Record, &failure, works.len() as u64);
                 let delay = retry::delay_after(u32::try_from(self.stalled).unwrap_or(u32::MAX));
                 let jobs = works.len();
                 self.settler.give_back(works, unsure).await?;

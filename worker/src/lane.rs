@@ -71,6 +71,7 @@ impl Lane {
 
     /// Tells the fleet whether this lane is working.
     fn say(&self, works: bool) {
+        self.progress.meter().works(self.kind.label(), works);
         self.heart.say(|presence| {
             let (name, kind) = (&self.pipeline.name, self.kind.label());
             presence.lanes.retain(|(pipeline, known, _)| pipeline != name || known != kind);
@@ -210,6 +211,9 @@ impl Lane {
     /// Says why it stopped: for the whole fleet where a system is sick.
     async fn stopped_by(&self, failure: &Failure) {
         let lane = self.name();
+        if failure.reason != Reason::Locked {
+            self.progress.meter().failed(self.kind, failure, 1);
+        }
         match (failure.class, failure.reason) {
             (Class::Interrupted, _) => return,
             // Another worker has the file: this one stands by.

@@ -7,9 +7,9 @@ use shared::config::{Config, Pipeline};
 use shared::failure::Failure;
 use shared::fleet::{Heart, Meeting};
 use shared::job::JobKind;
-use shared::progress::Progress;
 use shared::record::WorkerId;
 use shared::systems::Systems;
+use shared::telemetry::Telemetry;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -29,7 +29,10 @@ pub async fn run(config: Arc<Config>, pipelines: &[String], stop: CancellationTo
     let meeting = Meeting::open(&config, fleet, "worker").await?;
     let heart = Heart::start(&meeting.state, WorkerId::of_process()).await?;
     tracing::info!(worker = %heart.worker(), "working");
-    let systems = Arc::new(Systems::new(Arc::clone(&config)));
+    let telemetry = Telemetry::new("worker");
+    telemetry.watch_queue(&meeting.queue);
+    let _serving = telemetry.serve_at(config.metrics.listen).await?;
+    let systems = Arc::new(Systems::metered(Arc::clone(&config), telemetry.clone()));
     let image_folder = config.state.with_extension("images");
     let mut lanes = JoinSet::new();
     for pipeline in chosen {
@@ -40,7 +43,7 @@ pub async fn run(config: Arc<Config>, pipelines: &[String], stop: CancellationTo
                 pipeline: pipeline.clone(),
                 kind,
                 heart: heart.clone(),
-                progress: Arc::new(Progress::default()),
+                progress: Arc::new(telemetry.progress(&pipeline.name)),
                 image_folder: image_folder.clone(),
                 drain: stop.clone(),
             };

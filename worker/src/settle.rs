@@ -7,11 +7,12 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use shared::crash::{self, Point};
 use shared::failure::{Class, Failure, Reason};
-use shared::job::{Attempt, Job};
+use shared::job::{Attempt, Job, JobKind};
 use shared::progress::Progress;
 use shared::queue::{Delivery, Queue, TIERS};
 use shared::record::{Outcome, PipelineName, RecordKey, Version};
 use shared::state::{Claimant, DeadLetter, OutstandingImage, Settled, State};
+use shared::telemetry::Stage;
 
 use crate::sink::Upserted;
 
@@ -67,7 +68,11 @@ impl Settler {
     ) -> Result<(), Failure> {
         let Work { mut job, delivery } = work;
         let (record, attempt) = (job.key.clone(), job.attempt);
-        tracing::warn!(pipeline = %self.pipeline, %record, attempt, delay_s = delay.as_secs(), "{failure:#}");
+        tracing::warn!(
+            pipeline = %self.pipeline, run = %job.run, %record, attempt, delay_s = delay.as_secs(),
+            reason = failure.reason.label(), "{failure:#}"
+        );
+        self.progress.meter().failed(JobKind::Record, failure, 1);
         job.failures.push(Attempt::of(failure));
         job.attempt += u32::from(spends);
         self.release(vec![record], is_unsure(failure)).await?;
@@ -77,14 +82,16 @@ impl Settler {
     pub(crate) async fn bury(&self, work: Work, failure: &Failure) -> Result<(), Failure> {
         let Work { job, delivery } = work;
         tracing::error!(
-            pipeline = %self.pipeline, record = %job.key, attempt = job.attempt, reason = failure.reason.label(),
-            "{failure:#}"
+            pipeline = %self.pipeline, run = %job.run, record = %job.key, attempt = job.attempt,
+            reason = failure.reason.label(), "{failure:#}"
         );
+        self.progress.meter().failed(JobKind::Record, failure, 1);
         // Before the letter: the mark may be on a newer version of the same values, and a call that was broken off may
         // still be carried out.
         self.release(vec![job.key.clone()], is_unsure(failure)).await?;
         self.state.bury(&[DeadLetter { job, failure: Attempt::of(failure) }]).await?;
         self.progress.add_settled(1);
+        self.progress.meter().buried(JobKind::Record, 1);
         self.ack(delivery).await
     }
 
@@ -110,11 +117,15 @@ impl Settler {
                 image: job.image.clone(),
             })
             .collect();
+        let _step = self.progress.meter().stage(Stage::Settle);
         let images = self.state.settle(&self.pipeline, &settled).await?;
         crash::point(Point::Recorded);
         self.publish_images(images).await?;
         crash::point(Point::ImagesPublished);
         self.progress.add_settled(settled.len() as u64);
+        for one in &settled {
+            self.progress.meter().settled(JobKind::Record, one.outcome, 1);
+        }
         for (work, _) in ended {
             self.ack(work.delivery).await?;
             crash::point(Point::Acked);
@@ -141,6 +152,7 @@ impl Settler {
         if let Ok(Ok(())) = published.await {
             let until = self.state.now().await?.checked_add(IMAGE_HELD).unwrap_or(Timestamp::MAX);
             self.state.hold_images(&self.pipeline, &keys, until).await?;
+            self.progress.meter().enqueued(JobKind::Image, keys.len() as u64);
         }
         Ok(())
     }

@@ -71,7 +71,7 @@ impl<'a> FleetSync<'a> {
         full: bool,
         report: &mut PipelineReport,
     ) -> Result<(), Failure> {
-        let progress = Arc::new(Progress::default());
+        let progress = Arc::new(self.systems.telemetry().progress(&pipeline.name));
         let runs = FleetRun {
             meeting: self.meeting.clone(),
             systems: Arc::clone(&self.systems),

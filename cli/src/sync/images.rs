@@ -91,7 +91,8 @@ impl Images<'_> {
             sink,
             Some(cache),
             ImageSettings::default(),
-        );
+        )
+        .counted(Arc::new(self.systems.telemetry().progress(&self.pipeline.name)));
         let drain = self.stop.child_token();
         let consume = async {
             let worked = worker.run(drain.clone()).await;

@@ -15,6 +15,7 @@ use shared::config::{Config, SinkConfig};
 use shared::failure::Failure;
 use shared::fleet::{Pause, Scope};
 use shared::state::State;
+use shared::telemetry::{Service, Telemetry};
 use tokio_util::sync::CancellationToken;
 
 use crate::exit::Exit;
@@ -40,7 +41,15 @@ pub(crate) async fn run(
     }
     let state = State::open_file(&config.state).await?;
     let _lock = state.lock_enumeration().await?;
-    let systems = Systems::new(Arc::clone(config));
+    let telemetry = Telemetry::new("sync");
+    let _serving = telemetry.serve_at(config.metrics.listen).await?;
+    let told = CancellationToken::new();
+    if config.metrics.listen.is_some() {
+        let service = Service { state: state.clone(), queue: None, pipelines: config.pipelines.clone() };
+        tokio::spawn(service.tell(telemetry.clone(), told.clone()));
+    }
+    let _told = told.drop_guard();
+    let systems = Systems::metered(Arc::clone(config), telemetry);
     let mut reports = Vec::with_capacity(chosen.len());
     for pipeline in chosen {
         let work = pipeline::Sync { state: &state, systems: &systems, pipeline, full, output, stop };

@@ -9,7 +9,6 @@ use producer::start::{Started, Wish, start};
 use shared::config::Pipeline;
 use shared::failure::{Failure, Reason};
 use shared::fleet::{Pause, PausedBy, Scope};
-use shared::progress::Progress;
 use shared::record::PipelineName;
 use shared::state::{RunEnd, RunSummary, State};
 use tokio_util::sync::CancellationToken;
@@ -93,7 +92,7 @@ impl Sync<'_> {
     }
 
     async fn run_once(&self, started: &Started, source: &Source, sink: Sink) -> (Sink, Result<(), Failure>) {
-        let progress = Arc::new(Progress::default());
+        let progress = Arc::new(self.systems.telemetry().progress(&self.pipeline.name));
         if started.run.window.start.is_none()
             && let Ok(records) = source.count().await
         {

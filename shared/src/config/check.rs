@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::entity::{self, Entity};
 use super::file::{self, File, Span};
 use super::fleet::Fleet;
+use super::metrics::Metrics;
 use super::pipeline::{JsonFile, JsonFormat, OdooEntity, OdooTarget, Pipeline, SinkConfig, SourceConfig};
 use super::system::{OdooServer, ZohoAccount};
 use super::{Config, secret, suggest};
@@ -51,7 +52,8 @@ pub(super) fn config(
         Some(keys) => Some(Fleet::check(keys, &|what| wrong(path, what), environment)?),
         None => None,
     };
-    Ok(Config { state, fleet, odoo, zoho, pipelines })
+    let metrics = Metrics::check(&file.metrics, &|what| wrong(path, what), environment)?;
+    Ok(Config { state, fleet, metrics, odoo, zoho, pipelines })
 }
 
 fn wrong(path: &Path, what: impl std::fmt::Display) -> Failure {

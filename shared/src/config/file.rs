@@ -21,6 +21,8 @@ pub(super) struct File {
     pub(super) state: Option<PathBuf>,
     pub(super) fleet: Option<Fleet>,
     #[serde(default)]
+    pub(super) metrics: Metrics,
+    #[serde(default)]
     pub(super) odoo: BTreeMap<String, Odoo>,
     #[serde(default)]
     pub(super) zoho: BTreeMap<String, Zoho>,
@@ -41,6 +43,12 @@ pub(super) struct Fleet {
     pub(super) capacity: Option<u64>,
     pub(super) lost_after: Option<Span>,
     pub(super) grace: Option<Span>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Metrics {
+    pub(super) listen: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]

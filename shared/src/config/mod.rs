@@ -7,6 +7,7 @@ mod check;
 mod entity;
 mod file;
 mod fleet;
+mod metrics;
 mod pipeline;
 mod secret;
 mod system;
@@ -18,6 +19,7 @@ use crate::failure::Failure;
 
 pub use entity::EXAMPLE;
 pub use fleet::Fleet;
+pub use metrics::Metrics;
 pub use pipeline::{JsonFile, JsonFormat, OdooEntity, OdooTarget, Pipeline, SinkConfig, SourceConfig};
 pub use system::{OdooServer, ZohoAccount};
 
@@ -28,6 +30,8 @@ pub struct Config {
     pub state: PathBuf,
     /// Where many processes work together; `None`: on one machine.
     pub fleet: Option<Fleet>,
+    /// What is told to Prometheus, and where.
+    pub metrics: Metrics,
     /// Odoo servers by name.
     pub odoo: BTreeMap<String, OdooServer>,
     /// Zoho organisations by name.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Instant;
 
 use jiff::Timestamp;
 use secrecy::ExposeSecret;
@@ -18,6 +19,7 @@ use super::session::{Session, Ticket};
 use super::version::ServerVersion;
 use crate::failure::Failure;
 use crate::http::repeat::repeated;
+use crate::telemetry::CallMeter;
 
 /// As logs name it.
 const SYSTEM: &str = "Odoo";
@@ -33,6 +35,7 @@ struct Inner {
     http: Http,
     session: Session,
     version: ServerVersion,
+    meter: CallMeter,
 }
 
 /// What came back from one try.
@@ -49,6 +52,21 @@ impl OdooClient {
     /// A configuration failure for an address that is no Odoo or settings that do not fit, a credentials or database failure
     /// when Odoo refuses them, a transient one when it cannot be reached in three tries.
     pub async fn connect(config: OdooConfig) -> Result<Self, Failure> {
+        Self::connect_metered(config, CallMeter::default()).await
+    }
+
+    /// The same; its calls are counted.
+    ///
+    /// # Errors
+    /// As [`OdooClient::connect`].
+    pub async fn connect_metered(config: OdooConfig, meter: CallMeter) -> Result<Self, Failure> {
+        let began = Instant::now();
+        let client = Self::sign_in(config, meter.clone()).await;
+        meter.called(began, client.as_ref().err());
+        client
+    }
+
+    async fn sign_in(config: OdooConfig, meter: CallMeter) -> Result<Self, Failure> {
         let place = Place::new(&config.url, &config.database, config.user.as_deref())?;
         let http = Http::new(&config)?;
         let version = repeated(SYSTEM, || find_version(&http, &place)).await?;
@@ -57,7 +75,10 @@ impl OdooClient {
         let login = Login { place, secret, transport };
         let dialect = repeated(SYSTEM, || login.open(&http)).await?;
         let session = Session::new(login, dialect);
-        Ok(Self { inner: Arc::new(Inner { http, session, version }), context: Arc::new(config.context) })
+        Ok(Self {
+            inner: Arc::new(Inner { http, session, version, meter }),
+            context: Arc::new(config.context),
+        })
     }
 
     /// The same login with more context: `lang`, `active_test`, `allowed_company_ids`.
@@ -127,6 +148,19 @@ impl OdooClient {
     }
 
     async fn send(&self, ticket: &Ticket, call: &Call<'_>) -> Result<Reply, Failure> {
+        let began = Instant::now();
+        let reply = self.ask(ticket, call).await;
+        self.inner.meter.called(
+            began,
+            match &reply {
+                Ok(Reply::Result(_)) => None,
+                Ok(Reply::Expired(failure)) | Err(failure) => Some(failure),
+            },
+        );
+        reply
+    }
+
+    async fn ask(&self, ticket: &Ticket, call: &Call<'_>) -> Result<Reply, Failure> {
         let request = ticket.dialect.build(call)?;
         let answer = self.inner.http.post(self.place(), request, Counted::Call).await?;
         let expected = self.expected(call, ticket.dialect.envelope());

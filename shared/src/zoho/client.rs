@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Instant;
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -18,6 +19,7 @@ use super::request::Request;
 use super::session::{Session, Ticket};
 use crate::failure::{Class, Failure};
 use crate::http::repeat::{SHORT, repeated};
+use crate::telemetry::CallMeter;
 
 /// As logs name it.
 const SYSTEM: &str = "Zoho";
@@ -33,6 +35,7 @@ struct Inner {
     session: Session,
     limiter: Limiter,
     image_routes: Vec<ImageRoute>,
+    meter: CallMeter,
 }
 
 impl ZohoClient {
@@ -42,6 +45,14 @@ impl ZohoClient {
     /// A configuration failure for an address that is none; what the accounts server says when it makes no token in three
     /// tries.
     pub async fn connect(config: ZohoConfig) -> Result<Self, Failure> {
+        Self::connect_metered(config, CallMeter::default()).await
+    }
+
+    /// The same; its calls are counted.
+    ///
+    /// # Errors
+    /// As [`ZohoClient::connect`].
+    pub async fn connect_metered(config: ZohoConfig, meter: CallMeter) -> Result<Self, Failure> {
         let place = Place::new(&config)?;
         let client = Self {
             inner: Arc::new(Inner {
@@ -49,6 +60,7 @@ impl ZohoClient {
                 limiter: Limiter::new(config.calls_per_minute, config.concurrent_calls),
                 session: Session::new(place, config.secret),
                 image_routes: config.image_routes,
+                meter,
             }),
         };
         repeated(SYSTEM, || client.ticket()).await?;
@@ -132,15 +144,17 @@ impl ZohoClient {
         let organization = self.place().organization();
         let url = request.url(&ticket.api, organization);
         let admission = limiter.admit().await?;
+        let began = Instant::now();
         let answer = http.get(&url, &ticket.access, request.kind).await;
         drop(admission);
-        let answer = answer?;
+        let answer = answer.inspect_err(|failure| self.inner.meter.called(began, Some(failure)))?;
         let quota = answer.quota;
         if let Some(quota) = quota {
             limiter.learn(quota);
         }
         let expected = Expected { host: &host(&url), organization, request };
         let result = judge(&expected, answer);
+        self.inner.meter.called(began, result.as_ref().err().map(|refusal| &refusal.failure));
         Ok(result.map_err(|mut refusal| {
             // The answer that refuses may not say until when; an earlier one did.
             if refusal.is_daily()

@@ -9,6 +9,7 @@ use shared::checksum::Checksum;
 use shared::failure::{Class, Failure, Reason};
 use shared::job::Job;
 use shared::record::{ImageReference, Outcome, RecordKey};
+use shared::telemetry::{Meter, Stage};
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
@@ -38,6 +39,7 @@ pub(super) struct Bringer<S> {
     pub(super) inspect: Inspect,
     /// Fetched, in the cache, and not in the sink yet. A source counts every call, so the next attempt asks here first.
     pub(super) unwritten: Mutex<HashMap<(RecordKey, ImageReference), Checksum>>,
+    pub(super) meter: Meter,
 }
 
 /// How an image ended in the sink.
@@ -70,18 +72,24 @@ impl<S: ImageSink> Bringer<S> {
         if applied == Some(hash) {
             return Ok(Brought { outcome: Outcome::Unchanged, hash });
         }
-        let outcome = self.write(sink_id, &inspected, bytes).await;
+        let outcome = {
+            let _step = self.meter.stage(Stage::ImageWrite);
+            self.write(sink_id, &inspected, bytes).await
+        };
         self.remember(place, hash, outcome.is_err());
         Ok(Brought { outcome: outcome?, hash })
     }
 
     async fn fetch(&self, key: &RecordKey, reference: &ImageReference) -> Result<Fetched, Failure> {
         let ImageLimits { bytes, time, .. } = self.limits;
-        timeout(time, self.source.fetch(key, reference, bytes)).await.unwrap_or_else(|_| {
+        let _step = self.meter.stage(Stage::ImageFetch);
+        let fetched = timeout(time, self.source.fetch(key, reference, bytes)).await.unwrap_or_else(|_| {
             let seconds = time.as_secs_f32();
             let what = format!("the image was not there within {seconds} s");
             Err(Failure::transient(Reason::Timeout, what))
-        })
+        })?;
+        self.meter.image_fetched(fetched.bytes.len());
+        Ok(fetched)
     }
 
     /// Looks at bytes and puts them into the cache, away from the threads that wait for the network.
@@ -111,9 +119,11 @@ impl<S: ImageSink> Bringer<S> {
             Some(_) => Outcome::Updated,
             None => Outcome::Created,
         };
+        let length = bytes.len();
         let base64 =
             spawn_blocking(move || BASE64_STANDARD.encode(bytes)).await.map_err(|error| crashed(&error))?;
         sink.write_image(sink_id, base64).await?;
+        self.meter.image_written(length);
         Ok(outcome)
     }
 

@@ -11,6 +11,7 @@ use shared::progress::Progress;
 use shared::queue::{Consumer, Delivery, Queue};
 use shared::record::{Outcome, PipelineName, WorkerId};
 use shared::state::{Claimant, ClaimedImage, ImageClaim, State};
+use shared::telemetry::Meter;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
@@ -102,6 +103,7 @@ impl<S: ImageSink> ImageWorker<S> {
             budget: Budget::new(settings.memory),
             inspect,
             unwritten: Mutex::default(),
+            meter: Meter::default(),
         };
         let claimant = Claimant { worker: WorkerId::of_process(), late: LATE };
         Self {
@@ -116,8 +118,18 @@ impl<S: ImageSink> ImageWorker<S> {
     /// One of many: its claims hold while its heart beats.
     pub(crate) fn in_fleet(mut self, heart: &Heart, breaker: Breaker, progress: Arc<Progress>) -> Self {
         self.settler.claimant.worker = heart.worker();
+        Self { breaker, ..self }.counted(progress)
+    }
+
+    /// The same; what it does is counted there.
+    #[must_use]
+    pub fn counted(mut self, progress: Arc<Progress>) -> Self {
+        self.bringer = match Arc::try_unwrap(self.bringer) {
+            Ok(bringer) => Arc::new(Bringer { meter: progress.meter().clone(), ..bringer }),
+            Err(shared) => shared,
+        };
         self.settler.progress = progress;
-        Self { breaker, ..self }
+        self
     }
 
     /// Works until `drain` is cancelled (what is in hand is ended first, the rest stays in the queue), the queue is
@@ -179,7 +191,9 @@ impl<S: ImageSink> ImageWorker<S> {
 
     fn begin(&self, line: &mut Line, work: Work) {
         let bringer = Arc::clone(&self.bringer);
+        let in_flight = self.settler.progress.meter().batch(JobKind::Image, 1);
         line.running.spawn(async move {
+            let _in_flight = in_flight;
             crash::point(Point::ImageClaimed);
             let result = bringer.bring(&work.job, work.applied).await;
             crash::point(Point::ImageWritten);

@@ -6,11 +6,12 @@ use std::time::Duration;
 use jiff::Timestamp;
 use shared::checksum::Checksum;
 use shared::failure::Failure;
-use shared::job::{Attempt, Job};
+use shared::job::{Attempt, Job, JobKind};
 use shared::progress::Progress;
 use shared::queue::{Delivery, TIERS};
 use shared::record::{ImageReference, Outcome, PipelineName};
 use shared::state::{Claimant, DeadLetter, SettledImage, State};
+use shared::telemetry::Stage;
 
 /// A delivery with its job, unpacked.
 #[derive(Debug)]
@@ -36,7 +37,11 @@ impl Settler {
     pub(super) async fn retry(&self, work: Work, failure: &Failure, delay: Duration) -> Result<(), Failure> {
         let Work { job, delivery, .. } = work;
         let (record, attempt) = (&job.key, job.attempt);
-        tracing::warn!(pipeline = %self.pipeline, %record, attempt, delay_s = delay.as_secs(), "image: {failure:#}");
+        tracing::warn!(
+            pipeline = %self.pipeline, run = %job.run, %record, attempt, delay_s = delay.as_secs(),
+            reason = failure.reason.label(), "image: {failure:#}"
+        );
+        self.progress.meter().failed(JobKind::Image, failure, 1);
         let due = Timestamp::now().checked_add(delay).unwrap_or(Timestamp::MAX);
         self.state.retry_image(&self.pipeline, record, job.version, due, &Attempt::of(failure)).await?;
         self.ack(delivery).await
@@ -45,9 +50,11 @@ impl Settler {
     pub(super) async fn bury(&self, work: Work, failure: &Failure) -> Result<(), Failure> {
         let Work { job, delivery, .. } = work;
         tracing::error!(
-            pipeline = %self.pipeline, record = %job.key, attempt = job.attempt, reason = failure.reason.label(),
-            "image: {failure:#}"
+            pipeline = %self.pipeline, run = %job.run, record = %job.key, attempt = job.attempt,
+            reason = failure.reason.label(), "image: {failure:#}"
         );
+        self.progress.meter().failed(JobKind::Image, failure, 1);
+        self.progress.meter().buried(JobKind::Image, 1);
         let failure = Attempt::of(failure);
         self.state.bury(&[DeadLetter { job, failure }]).await?;
         self.progress.add_settled(1);
@@ -74,7 +81,9 @@ impl Settler {
     ) -> Result<(), Failure> {
         let Work { job, reference, delivery, .. } = work;
         let settled = SettledImage { key: job.key, version: job.version, reference, hash, outcome };
+        let _step = self.progress.meter().stage(Stage::Settle);
         self.state.settle_images(&self.pipeline, &[settled]).await?;
+        self.progress.meter().settled(JobKind::Image, outcome, 1);
         self.progress.add_settled(1);
         self.ack(delivery).await
     }
