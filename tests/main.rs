@@ -9,6 +9,7 @@
 mod bad_input;
 mod decoders;
 mod deleted_and_broken_files;
+mod deployment;
 mod dice;
 mod faults;
 mod first_run;

@@ -1,6 +1,7 @@
 //! The stand-in servers as a program.
 
 use std::io::Write;
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand, ValueEnum};
@@ -18,11 +19,14 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Server {
-    /// A stand-in Odoo on 127.0.0.1; prints its address and credentials as one line of JSON.
+    /// A stand-in Odoo; prints its address and credentials as one line of JSON.
     Odoo {
         /// The imitated release.
         #[arg(long, value_enum, default_value = "17")]
         version: Release,
+        /// Where it listens; its password is no secret.
+        #[arg(long, default_value_t = Ipv4Addr::LOCALHOST)]
+        host: Ipv4Addr,
         /// Port; 0 takes any free one.
         #[arg(long, default_value_t = 8069)]
         port: u16,
@@ -36,8 +40,11 @@ enum Server {
         #[arg(long, default_value_t = 0)]
         call_delay_millis: u64,
     },
-    /// A stand-in Zoho on 127.0.0.1; prints its addresses and credentials as one line of JSON.
+    /// A stand-in Zoho; prints its addresses and credentials as one line of JSON.
     Zoho {
+        /// Where it listens; its secrets are none.
+        #[arg(long, default_value_t = Ipv4Addr::LOCALHOST)]
+        host: Ipv4Addr,
         /// Port; 0 takes any free one.
         #[arg(long, default_value_t = 8070)]
         port: u16,
@@ -86,9 +93,10 @@ impl From<Release> for OdooVersion {
 async fn main() -> std::io::Result<()> {
     let terminate = signal(SignalKind::terminate())?;
     match Arguments::parse().server {
-        Server::Odoo { version, port, customers, products, call_delay_millis } => {
+        Server::Odoo { version, host, port, customers, products, call_delay_millis } => {
             let call_delay = Duration::from_millis(call_delay_millis);
-            let settings = OdooSettings { version: version.into(), customers, products, port, call_delay };
+            let settings =
+                OdooSettings { version: version.into(), customers, products, host, port, call_delay };
             let server = OdooSandbox::start(settings).await?;
             print(&json!({
                 "url": server.url(),
@@ -100,11 +108,12 @@ async fn main() -> std::io::Result<()> {
             stopped(terminate).await;
             Ok(())
         }
-        Server::Zoho { port, items, contacts, per_minute, per_day, time_zone, call_delay_millis } => {
+        Server::Zoho { host, port, items, contacts, per_minute, per_day, time_zone, call_delay_millis } => {
             let call_delay = Duration::from_millis(call_delay_millis);
             let settings = ZohoSettings {
                 items,
                 contacts,
+                host,
                 port,
                 call_delay,
                 time_zone,

@@ -43,7 +43,7 @@ pub(crate) mod table;
 pub(crate) mod value;
 pub(crate) mod write;
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
@@ -88,9 +88,9 @@ pub struct OdooSandbox {
 }
 
 impl OdooSandbox {
-    /// Starts a server on 127.0.0.1. Fails when the port is taken.
+    /// Starts a server. Fails when the port is taken.
     pub async fn start(settings: OdooSettings) -> std::io::Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, settings.port)).await?;
+        let listener = TcpListener::bind((settings.host, settings.port)).await?;
         let address = listener.local_addr()?;
         let state = Arc::new(State::new(settings));
         let server = tokio::spawn(serve(listener, Arc::clone(&state)));

@@ -11,3 +11,10 @@ mod redis;
 mod remote;
 mod strays;
 mod visible;
+
+/// The port at which a process tells its metrics, by its log in JSON.
+pub(crate) fn port_of(log: &str) -> u16 {
+    let line = log.lines().find(|line| line.contains("metrics are served")).unwrap();
+    let told: serde_json::Value = serde_json::from_str(line).unwrap();
+    told["address"].as_str().unwrap().rsplit(':').next().unwrap().parse().unwrap()
+}

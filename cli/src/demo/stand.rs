@@ -44,6 +44,7 @@ impl Stand {
             products: records - customers,
             port: 0,
             call_delay: Duration::ZERO,
+            ..OdooSettings::default()
         };
         let shop = OdooSettings { customers: 0, products: 0, ..odoo.clone() };
         let zoho = ZohoSettings {

@@ -1,5 +1,6 @@
 //! What a stand-in Odoo is asked to be.
 
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 /// The Odoo release whose behaviour is imitated. They differ in date comparison, wording, fields and transports.
@@ -50,7 +51,9 @@ pub struct OdooSettings {
     pub customers: usize,
     /// Seeded `product.template` rows with one variant each; about 2 % of them are archived.
     pub products: usize,
-    /// Port on 127.0.0.1; 0 takes any free one.
+    /// Where it listens; 127.0.0.1 unless it is asked to be seen from elsewhere.
+    pub host: Ipv4Addr,
+    /// Port; 0 takes any free one.
     pub port: u16,
     /// Waited before each model call, to imitate a server that needs time; calls still overlap.
     pub call_delay: Duration,
@@ -62,6 +65,7 @@ impl Default for OdooSettings {
             version: OdooVersion::V17,
             customers: 805,
             products: 2075,
+            host: Ipv4Addr::LOCALHOST,
             port: 0,
             call_delay: Duration::ZERO,
         }

@@ -57,7 +57,7 @@ impl ZohoSandbox {
     /// Starts to serve. Errors: the port is taken, or the time zone is unknown.
     pub async fn start(settings: ZohoSettings) -> io::Result<Self> {
         let clock = Arc::new(Clock::real(zone(&settings.time_zone)?));
-        let listener = TcpListener::bind(("127.0.0.1", settings.port)).await?;
+        let listener = TcpListener::bind((settings.host, settings.port)).await?;
         let port = listener.local_addr()?.port();
         let server = Arc::new(Server::new(port, World::new(settings, clock)));
         let serving = tokio::spawn(http::serve(listener, Arc::clone(&server)));

@@ -1,5 +1,6 @@
 //! What a stand-in Zoho is asked to be.
 
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 /// Size, limits and behaviour of a stand-in Zoho organisation.
@@ -13,7 +14,9 @@ pub struct ZohoSettings {
     pub with_images: bool,
     /// Size in bytes of a seeded image; an image is never smaller than its pixels need, about 2 kB.
     pub image_bytes: usize,
-    /// Port on 127.0.0.1; 0 takes any free one.
+    /// Where it listens; 127.0.0.1 unless it is asked to be seen from elsewhere.
+    pub host: Ipv4Addr,
+    /// Port; 0 takes any free one.
     pub port: u16,
     /// Waited before each API call is answered; calls still overlap and count as in process meanwhile.
     pub call_delay: Duration,
@@ -34,6 +37,7 @@ impl Default for ZohoSettings {
             contacts: 805,
             with_images: true,
             image_bytes: 60_000,
+            host: Ipv4Addr::LOCALHOST,
             port: 0,
             call_delay: Duration::ZERO,
             time_zone: "America/New_York".to_owned(),

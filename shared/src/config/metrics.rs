@@ -6,7 +6,7 @@ use super::file;
 use crate::failure::Failure;
 
 /// Takes the place of `listen`: one file is shared by processes that need an address each.
-const LISTEN: &str = "CATALOG_SYNC_METRICS_LISTEN";
+pub(super) const LISTEN: &str = "CATALOG_SYNC_METRICS_LISTEN";
 
 /// What is told, and where.
 #[derive(Debug, Clone, Copy, Default)]

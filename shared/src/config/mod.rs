@@ -9,6 +9,8 @@ mod file;
 mod fleet;
 mod metrics;
 mod pipeline;
+#[cfg(test)]
+mod reference;
 mod secret;
 mod system;
 
