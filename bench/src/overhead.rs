@@ -1,0 +1,45 @@
+//! A worker's own cost: items of Zoho with an image of 60 kB each into Odoo, jobs waiting in RabbitMQ, state in Redis. Where a
+//! runner of another worker is named, it does its work of the same kind on this machine right after.
+
+use std::path::Path;
+use std::time::Duration;
+
+use crate::fleet::{Services, Shop, role, until};
+use crate::peer;
+use crate::process::{cpu_seconds, peak_mib};
+use crate::report::Report;
+
+const PART: &str = "worker overhead";
+
+pub(crate) async fn measure(report: &mut Report, items: usize, peer: Option<&Path>) {
+    Report::part("Worker overhead: records with an image of 60 kB, Zoho to Odoo");
+    let services = Services::start();
+    let shop = Shop::new(items, 60_000, Duration::ZERO).await;
+    let images = shop.images();
+    services.enqueue(&shop, items).await;
+    let control = shop.odoo.control();
+    let worker = role(&shop, "worker");
+    let took = until(|| {
+        let counts = control.counts();
+        counts.rows_created == items as u64 && counts.image_writes >= images
+    })
+    .await;
+    let (cpu, peak) = (cpu_seconds(worker.id()), peak_mib(worker.id()));
+    drop(worker);
+    let images = images as f64;
+    report.add(PART, "records, of which with an image", items as f64, "records");
+    report.add(PART, "images fetched, compared and written", images, "images");
+    let (rate, cost) = (images / took.as_secs_f64(), cpu * 1_000.0 / images);
+    let figures = [
+        ("records with image", rate, "per s"),
+        ("CPU", cost, "s per 1,000 records with image"),
+        ("largest process", peak, "MiB"),
+    ];
+    let theirs = peer.map(|folder| peer::run(folder, &services.broker, items));
+    for ((what, value, unit), at) in figures.into_iter().zip(0..) {
+        match &theirs {
+            Some(theirs) => report.beside(PART, what, value, unit, (peer::NAME, theirs[at])),
+            None => report.add(PART, what, value, unit),
+        }
+    }
+}
