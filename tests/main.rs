@@ -20,6 +20,7 @@ mod late_writes;
 mod odoo_client;
 mod place;
 mod recordings;
+mod scheduled;
 mod secrets;
 mod shop;
 mod shop_killed;

@@ -2,7 +2,12 @@
 
 use std::path::PathBuf;
 
+use std::time::Duration;
+
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+use producer::schedule::Interval;
+use shared::config::interval;
 
 /// Keeps a product catalogue in step, one way, and proves that nothing is missing.
 ///
@@ -73,7 +78,22 @@ pub(crate) enum Command {
     ///
     /// Example: catalog-sync unbind items 460000000012001
     Unbind(Unbind),
+    /// Show and set when pipelines are synced by themselves, and keep the schedule on one machine.
+    ///
+    /// Example: catalog-sync schedule set items --every 6h --full-every 7d
+    #[command(subcommand)]
+    Schedule(ScheduleCommand),
+    /// Show the history: when runs began and ended, and what became of their records.
+    ///
+    /// Example: catalog-sync runs items --limit 10
+    Runs(Runs),
+    /// Print what a shell needs to complete our commands.
+    ///
+    /// Example: catalog-sync completions bash > /etc/bash_completion.d/catalog-sync
+    Completions(Completions),
     /// Show or check a configuration.
+    ///
+    /// Example: catalog-sync config check
     #[command(subcommand)]
     Config(ConfigCommand),
 }
@@ -81,7 +101,7 @@ pub(crate) enum Command {
 impl Command {
     /// Whether it runs until it is told to stop, watched by its log.
     pub(crate) fn is_role(&self) -> bool {
-        matches!(self, Self::Producer | Self::Worker(_))
+        matches!(self, Self::Producer | Self::Worker(_) | Self::Schedule(ScheduleCommand::Start))
     }
 }
 
@@ -194,4 +214,166 @@ pub(crate) enum ConfigCommand {
     ///
     /// Example: catalog-sync config check --config catalog-sync.toml
     Check,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ScheduleCommand {
+    /// Show intervals, the next run, failed runs, and why a schedule is disabled.
+    ///
+    /// Example: catalog-sync schedule status --json
+    Status(Look),
+    /// Set intervals in the state, over the configuration's. Elapsed time from the begin of a run to that of the next.
+    ///
+    /// Example: catalog-sync schedule set items --every 6h --full-every 7d --compare-every 1d
+    Set(ScheduleSet),
+    /// Let pipelines run by themselves again, whoever disabled them.
+    ///
+    /// Example: catalog-sync schedule enable items
+    Enable(Role),
+    /// Run nothing by itself until it is enabled. `sync` and `run-now` still run.
+    ///
+    /// Example: catalog-sync schedule disable items --why "move to the new shop"
+    Disable(ScheduleDisable),
+    /// Let whoever keeps the schedule run pipelines at once.
+    ///
+    /// Example: catalog-sync schedule run-now items --full
+    RunNow(ScheduleRunNow),
+    /// Run what is due on this machine until told to stop. What was missed is run once.
+    ///
+    /// Example: catalog-sync schedule start
+    Start,
+}
+
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("what").required(true).multiple(true))]
+pub(crate) struct ScheduleSet {
+    /// Which pipelines (default: all).
+    #[arg(value_name = "PIPELINE")]
+    pub(crate) pipelines: Vec<String>,
+    /// Runs over what changed: a number and s, m, h or d.
+    #[arg(long, value_name = "SPAN", value_parser = interval, group = "what")]
+    pub(crate) every: Option<Duration>,
+    /// Runs that read everything and bring what differs from what is wanted; or "never".
+    #[arg(long, value_name = "SPAN", value_parser = interval_or_never, group = "what")]
+    pub(crate) compare_every: Option<Interval>,
+    /// Runs that compare everything with what the sink really holds; or "never".
+    #[arg(long, value_name = "SPAN", value_parser = interval_or_never, group = "what")]
+    pub(crate) full_every: Option<Interval>,
+}
+
+fn interval_or_never(text: &str) -> Result<Interval, String> {
+    if text == "never" { Ok(Interval::Never) } else { interval(text).map(|span| Interval::from(Some(span))) }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ScheduleDisable {
+    /// Which pipelines (default: all).
+    #[arg(value_name = "PIPELINE")]
+    pub(crate) pipelines: Vec<String>,
+    /// Shown to whoever wonders.
+    #[arg(long, default_value = "disabled by hand", value_name = "TEXT")]
+    pub(crate) why: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ScheduleRunNow {
+    /// Which pipelines (default: all).
+    #[arg(value_name = "PIPELINE")]
+    pub(crate) pipelines: Vec<String>,
+    /// Compare every record with what the sink really holds.
+    #[arg(long, conflicts_with = "compare")]
+    pub(crate) full: bool,
+    /// Read everything, and bring what differs from what is wanted.
+    #[arg(long)]
+    pub(crate) compare: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct Runs {
+    /// Of which pipeline (default: all).
+    #[arg(value_name = "PIPELINE")]
+    pub(crate) pipeline: Option<String>,
+    /// How many, the newest ones.
+    #[arg(long, default_value_t = 20, value_name = "N")]
+    pub(crate) limit: usize,
+    /// Print one JSON object instead of text.
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(subcommand)]
+    pub(crate) command: Option<RunsCommand>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RunsCommand {
+    /// Show one run with its window and its ledger.
+    ///
+    /// Example: catalog-sync runs show 17
+    Show(RunsShow),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RunsShow {
+    /// Its number.
+    #[arg(value_name = "RUN")]
+    pub(crate) id: u64,
+    /// Print one JSON object instead of text.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Completions {
+    /// Which shell.
+    #[arg(value_enum)]
+    pub(crate) shell: Shell,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn every_command_has_an_example_that_is_one() {
+        fn walk(command: &clap::Command, path: &str, seen: &mut Vec<String>) {
+            for sub in command.get_subcommands() {
+                let path = format!("{path} {}", sub.get_name());
+                let help = sub.get_long_about().unwrap_or_else(|| panic!("{path}: no example")).to_string();
+                let (_, example) =
+                    help.split_once("Example: ").unwrap_or_else(|| panic!("{path}: no example"));
+                assert!(example.starts_with(&path), "{path}: {example}");
+                let words = example.split(" > ").next().unwrap().replace('"', "");
+                let parsed = Arguments::try_parse_from(words.split_whitespace());
+                assert!(parsed.is_ok() || words.contains("--why"), "{example}: {parsed:?}");
+                seen.push(path.clone());
+                walk(sub, &path, seen);
+            }
+        }
+        let mut seen = Vec::new();
+        walk(&Arguments::command(), "catalog-sync", &mut seen);
+        assert!(seen.len() > 15 && seen.contains(&"catalog-sync runs show".to_owned()), "{seen:?}");
+    }
+
+    #[test]
+    fn an_interval_of_zero_is_refused() {
+        for text in ["0s", "0h", "", "six", "-1h"] {
+            let parsed = Arguments::try_parse_from(["catalog-sync", "schedule", "set", "--every", text]);
+            assert!(parsed.is_err(), "{text}");
+        }
+        assert!(
+            Arguments::try_parse_from(["catalog-sync", "schedule", "set", "items"]).is_err(),
+            "sets nothing"
+        );
+    }
+
+    #[test]
+    fn every_shell_gets_the_commands() {
+        for shell in Shell::value_variants() {
+            let mut text = Vec::new();
+            clap_complete::generate(*shell, &mut Arguments::command(), "catalog-sync", &mut text);
+            assert!(String::from_utf8(text).unwrap().contains("run-now"), "{shell}");
+        }
+    }
 }

@@ -7,6 +7,8 @@ mod demo;
 mod exit;
 mod output;
 mod pause;
+mod runs;
+mod schedule;
 mod state;
 mod status;
 mod sync;
@@ -15,6 +17,7 @@ mod unbind;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use clap::CommandFactory;
 use shared::config::{Config, EXAMPLE};
 use shared::failure::Failure;
 use shared::process::{start_log, stop_on_signal};
@@ -83,6 +86,14 @@ async fn command(arguments: &Arguments, stop: &CancellationToken) -> Result<Exit
         Command::Check(look) => check::run(&config()?, &Output::new(look.json)).await,
         Command::Counts(look) => counts::run(&config()?, &Output::new(look.json)).await,
         Command::Unbind(unbind) => unbind::run(&config()?, unbind).await,
+        Command::Schedule(command) => Box::pin(schedule::run(&config()?, command, stop)).await,
+        Command::Runs(runs) => runs::run(&*config()?, runs).await,
+        Command::Completions(completions) => {
+            let mut text = Vec::new();
+            clap_complete::generate(completions.shell, &mut Arguments::command(), "catalog-sync", &mut text);
+            Output::new(false).text(&String::from_utf8_lossy(&text));
+            Ok(Exit::Done)
+        }
         Command::Config(ConfigCommand::Example) => {
             Output::new(false).text(EXAMPLE);
             Ok(Exit::Done)

@@ -8,6 +8,7 @@ mod keep;
 pub mod open;
 pub mod role;
 pub mod run;
+pub mod schedule;
 pub mod source;
 pub mod start;
 mod tend;

@@ -49,7 +49,7 @@ pub async fn run(config: Arc<Config>, stop: CancellationToken) -> Result<(), Fai
                 progress: Arc::new(telemetry.progress(&pipeline.name)),
                 stop: active.clone(),
             };
-            tended.spawn(Tending::new(runs).tend(active.clone()));
+            tended.spawn(Tending { runs, disable_after: config.disable_after }.tend(active.clone()));
         }
         tended.spawn(sweep(meeting.clone(), active.clone()));
         let service = Service {

@@ -53,12 +53,12 @@ impl FleetRun {
     /// # Errors
     /// Why it stopped: noted in the run, which stays open. `Reason::Locked` where another process enumerates the
     /// pipeline, `Transient` where no worker has opened the pipeline's file yet.
-    pub async fn enumerate(&self, full: bool) -> Result<Enumerated, Failure> {
+    pub async fn enumerate(&self, wish: Wish) -> Result<Enumerated, Failure> {
         let lease = self.lease().await?;
         let stop = self.stop.child_token();
         let lost = lease.lost();
         let enumerated = tokio::select! {
-            enumerated = self.enumerate_all(full, &stop) => enumerated,
+            enumerated = self.enumerate_all(wish, &stop) => enumerated,
             () = lost.cancelled() => Err(Failure::interrupted("the lease of the enumeration was lost")),
         };
         lease.give_up().await;
@@ -94,15 +94,15 @@ impl FleetRun {
         }
     }
 
-    async fn enumerate_all(&self, full: bool, stop: &CancellationToken) -> Result<Enumerated, Failure> {
+    async fn enumerate_all(&self, wish: Wish, stop: &CancellationToken) -> Result<Enumerated, Failure> {
         let state = &self.meeting.state;
-        let source = source(&self.pipeline, &self.systems, state, full).await?;
+        let source = source(&self.pipeline, &self.systems, state, wish.full).await?;
         let KnownSink { identity, asks } =
             known_sink(&self.pipeline, &self.systems, state).await?.ok_or_else(|| {
                 let what = format!("no worker has opened the file of {} yet", self.pipeline.name);
                 Failure::transient(Reason::Missing, what).advise("start a worker that can write it")
             })?;
-        let mut wish = Wish { full, sink_asks: asks };
+        let mut wish = Wish { sink_asks: asks, ..wish };
         loop {
             let Started { run, why, resumed } =
                 start(state, &self.pipeline, &source, &identity, &wish).await?;

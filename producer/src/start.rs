@@ -12,6 +12,8 @@ use crate::source::Source;
 pub struct Wish {
     /// Compare every record with the sink's real values, whatever is remembered.
     pub full: bool,
+    /// Read everything, and bring what differs from what is wanted: finds what no window shows.
+    pub compare: bool,
     /// Why the sink needs a full run (its marker of the last sync is gone), in words.
     pub sink_asks: Option<String>,
 }
@@ -92,6 +94,9 @@ fn full_run_because(
     let Some(cursor) = known.cursor else {
         return Some(("no run has been completed yet".to_owned(), false, false));
     };
+    if wish.compare {
+        return Some(("everything is compared now and then".to_owned(), false, false));
+    }
     let overlap = SignedDuration::try_from(pipeline.source.overlap()).unwrap_or(SignedDuration::MAX);
     if cursor.duration_since(now) > overlap {
         return Some((format!("the source's clock went back, from {cursor} to {now}"), false, false));

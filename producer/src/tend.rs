@@ -2,51 +2,37 @@
 
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
 use shared::failure::{Class, Failure, Reason};
 use shared::fleet::{Pause, PausedBy, Scope};
 use shared::job::JobKind;
 use tokio_util::sync::CancellationToken;
 
 use crate::run::FleetRun;
+use crate::schedule::{Kind, Schedule};
 
 /// How often it is looked whether something is due.
 const TICK: Duration = Duration::from_secs(1);
-
-/// Waits after failed runs; the last one is repeated.
-const RETRIES: [Duration; 6] = [
-    Duration::from_secs(1),
-    Duration::from_secs(2),
-    Duration::from_secs(5),
-    Duration::from_secs(30),
-    Duration::from_mins(2),
-    Duration::from_mins(10),
-];
 
 /// Tends one pipeline until it is told to stop.
 #[derive(Debug)]
 pub(crate) struct Tending {
     pub(crate) runs: FleetRun,
-    /// Runs that failed since the last one that did not.
-    pub(crate) failed: usize,
-    /// When the next run is due.
-    pub(crate) due: Option<Timestamp>,
+    /// The schedule disables itself after so many failed runs in a row.
+    pub(crate) disable_after: u32,
 }
 
 impl Tending {
-    pub(crate) fn new(runs: FleetRun) -> Self {
-        Self { runs, failed: 0, due: None }
-    }
-
     /// Failures are told and tried again: whatever is sick, the next tick may find it well.
-    pub(crate) async fn tend(mut self, stop: CancellationToken) {
+    pub(crate) async fn tend(self, stop: CancellationToken) {
         loop {
             let outcome = tokio::select! {
                 () = stop.cancelled() => return,
                 outcome = self.tick() => outcome,
             };
             if let Err(failure) = outcome {
-                self.failed_so(&failure);
+                tracing::error!(
+                    pipeline = %self.runs.pipeline.name, reason = failure.reason.label(), "{failure:#}"
+                );
             }
             tokio::select! {
                 () = stop.cancelled() => return,
@@ -55,48 +41,40 @@ impl Tending {
         }
     }
 
-    async fn tick(&mut self) -> Result<(), Failure> {
-        let name = self.runs.pipeline.name.clone();
+    async fn tick(&self) -> Result<(), Failure> {
+        let name = &self.runs.pipeline.name;
         let state = &self.runs.meeting.state;
-        if Pause::of(state, &name, Scope::Pipeline).await?.is_some_and(|pause| pause.by == PausedBy::Hand) {
+        if Pause::of(state, name, Scope::Pipeline).await?.is_some_and(|pause| pause.by == PausedBy::Hand) {
             return Ok(());
         }
         let has_lost_work = self.runs.keep().await?;
-        let now = state.now().await?;
-        let due = match self.due {
-            Some(due) => due,
-            None => self.due_by_history(now).await?,
-        };
-        self.due = Some(due);
+        let schedule = Schedule::of(state, &self.runs.pipeline);
+        let Some(next) = schedule.next().await? else { return Ok(()) };
         // Lost work is in no hurry while runs fail: the wait after a failure holds for it, too.
-        if now < due && (!has_lost_work || self.failed > 0) {
+        let is_due = next.at <= state.now().await?;
+        if !is_due && (!has_lost_work || schedule.note().await?.retry.is_some()) {
             return Ok(());
         }
-        self.run().await?;
-        self.failed = 0;
-        self.due = Some(now.checked_add(signed(self.runs.pipeline.every)).unwrap_or(Timestamp::MAX));
+        let kind = if is_due { next.kind } else { Kind::Incremental };
+        schedule.begin(kind).await?;
+        let failure = self.run(kind).await.err();
+        if let Some(failure) = &failure {
+            self.tell(failure);
+        }
+        // Where the broker is away, no pipeline is to blame.
+        let is_connected = self.runs.meeting.queue.health().connected;
+        let disable_after = is_connected.then_some(self.disable_after);
+        if schedule.ended(kind, failure.as_ref(), disable_after).await? {
+            tracing::error!(pipeline = %name, "the schedule disabled itself; `catalog-sync schedule enable {name}` lets it run again");
+        }
         Ok(())
     }
 
-    /// A producer that was started again goes on with the rhythm of the one before; what is broken off is due at once.
-    async fn due_by_history(&self, now: Timestamp) -> Result<Timestamp, Failure> {
-        let name = &self.runs.pipeline.name;
-        let state = &self.runs.meeting.state;
-        let open = state.pipeline(name).await?.is_none_or(|known| known.open.is_some());
-        let last = state.runs(Some(name), 1).await?.into_iter().next();
-        let Some(last) = last.filter(|_| !open) else { return Ok(now) };
-        Ok(last
-            .started
-            .checked_add(signed(self.runs.pipeline.every))
-            .unwrap_or(now)
-            .min(now + signed(self.runs.pipeline.every)))
-    }
-
     /// One run, ended early where a person pauses the pipeline.
-    async fn run(&self) -> Result<(), Failure> {
+    async fn run(&self, kind: Kind) -> Result<(), Failure> {
         let stop = self.runs.stop.child_token();
         let runs = FleetRun { stop: stop.clone(), ..self.runs.clone() };
-        let running = runs.enumerate(false);
+        let running = runs.enumerate(kind.wish());
         let mut running = std::pin::pin!(running);
         loop {
             tokio::select! {
@@ -119,27 +97,13 @@ impl Tending {
         }
     }
 
-    fn failed_so(&mut self, failure: &Failure) {
+    fn tell(&self, failure: &Failure) {
         let name = &self.runs.pipeline.name;
-        if failure.class == Class::Interrupted {
-            tracing::info!(pipeline = %name, "{failure}");
-            return;
-        }
-        let wait = RETRIES.get(self.failed).or(RETRIES.last()).copied().unwrap_or_default();
-        // Somebody else's enumeration, or a file that nobody has opened, says nothing of this pipeline's systems.
-        let waits = matches!(failure.reason, Reason::Locked | Reason::Missing);
-        let wait = if waits { TICK } else { wait.max(failure.retry_after.unwrap_or_default()) };
-        if waits {
+        if failure.class == Class::Interrupted || matches!(failure.reason, Reason::Locked | Reason::Missing) {
             tracing::info!(pipeline = %name, "{failure:#}");
         } else {
-            self.failed += 1;
             self.runs.progress.meter().failed(JobKind::Record, failure, 1);
-            tracing::error!(pipeline = %name, wait_s = wait.as_secs(), reason = failure.reason.label(), "{failure:#}");
+            tracing::error!(pipeline = %name, reason = failure.reason.label(), "{failure:#}");
         }
-        self.due = Timestamp::now().checked_add(signed(wait)).ok();
     }
-}
-
-fn signed(span: Duration) -> SignedDuration {
-    SignedDuration::try_from(span).unwrap_or(SignedDuration::MAX)
 }

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 use producer::run::{Enumerated, FleetRun};
+use producer::start::Wish;
 use shared::config::{Config, Fleet, Pipeline, SinkConfig};
 use shared::failure::{Class, Failure, Reason};
 use shared::fleet::{Meeting, Pause, Scope, SinkNote};
@@ -114,7 +115,8 @@ impl<'a> FleetSync<'a> {
     async fn enumerate(&self, runs: &FleetRun, full: bool) -> Result<Enumerated, Failure> {
         let mut told = false;
         loop {
-            match runs.enumerate(full).await {
+            let wish = Wish { full, ..Wish::default() };
+            match runs.enumerate(wish).await {
                 Err(failure) if failure.class == Class::Transient && failure.reason == Reason::Missing => {
                     if !told {
                         told = true;

@@ -50,6 +50,13 @@ impl Images<'_> {
         }
     }
 
+    /// Another process brings them.
+    pub(super) async fn elsewhere(&self, held: &Failure) -> Result<ImagesReport, Failure> {
+        let ImageCounts { applied, dead, outstanding, .. } = self.counts().await?;
+        let stopped = (outstanding > 0).then(|| held.to_string());
+        Ok(ImagesReport { applied, dead, outstanding, stopped, exit: None })
+    }
+
     async fn try_bring(&self) -> Result<ImagesReport, Failure> {
         let before = self.counts().await?;
         let stopped = if before.outstanding == 0 { None } else { self.work(before.outstanding).await?.err() };

@@ -11,18 +11,20 @@ pub(crate) mod summary;
 
 use std::sync::Arc;
 
-use shared::config::{Config, SinkConfig};
-use shared::failure::Failure;
+use producer::start::Wish;
+use shared::config::{Config, Pipeline, SinkConfig};
+use shared::failure::{Failure, Reason};
 use shared::fleet::{Pause, Scope};
-use shared::state::State;
-use shared::telemetry::{Service, Telemetry};
-use tokio_util::sync::CancellationToken;
+use shared::record::PipelineName;
+use shared::state::{Exclusive, State};
+use shared::telemetry::{Service, Serving, Telemetry};
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::exit::Exit;
 use crate::output::Output;
 use shared::systems::Systems;
 
-pub(crate) use report::PipelineReport;
+pub(crate) use report::{ImagesReport, PipelineReport};
 
 /// Syncs the named pipelines (none named: all). One that fails does not stop the others.
 ///
@@ -39,41 +41,117 @@ pub(crate) async fn run(
     if let Some(fleet) = &config.fleet {
         return fleet::FleetSync::open(config, fleet, output, stop).await?.run(names, full).await;
     }
-    let state = State::open_file(&config.state).await?;
-    let _lock = state.lock_enumeration().await?;
-    let telemetry = Telemetry::new("sync");
-    let _serving = telemetry.serve_at(config.metrics.listen).await?;
-    let told = CancellationToken::new();
-    if config.metrics.listen.is_some() {
-        let service = Service { state: state.clone(), queue: None, pipelines: config.pipelines.clone() };
-        tokio::spawn(service.tell(telemetry.clone(), told.clone()));
-    }
-    let _told = told.drop_guard();
-    let systems = Systems::metered(Arc::clone(config), telemetry);
-    let mut reports = Vec::with_capacity(chosen.len());
-    for pipeline in chosen {
-        let work = pipeline::Sync { state: &state, systems: &systems, pipeline, full, output, stop };
-        let report = work.run().await;
-        reports.push(report);
-        if stop.is_cancelled() {
-            break;
-        }
-    }
-    // Fields first, of all pipelines: a backlog of images keeps none of them waiting.
-    for (report, pipeline) in reports.iter_mut().zip(config.choose(names)?) {
-        if let SinkConfig::Odoo(target) = &pipeline.sink
-            && target.images
-            && !stop.is_cancelled()
-            && report.paused.is_none()
-            && Pause::of(&state, &pipeline.name, Scope::Images).await?.is_none()
-        {
-            let folder = config.state.with_extension("images");
-            let work =
-                images::Images { state: &state, systems: &systems, pipeline, target, folder, output, stop };
-            report.images = Some(work.bring().await);
+    let machine = Machine::open(config, "sync", *output).await?;
+    let wish = Wish { full, ..Wish::default() };
+    let mut reports = machine.fields(&chosen, &wish, stop).await?;
+    // Fields first, of all pipelines, and without their lock: a backlog of images keeps neither them nor the next sync
+    // waiting.
+    let due: Vec<&Pipeline> = (reports.iter().zip(&chosen))
+        .filter(|(report, _)| report.paused.is_none())
+        .map(|(_, pipeline)| *pipeline)
+        .collect();
+    for (name, images) in machine.images(&due, stop).await? {
+        let report = reports.iter_mut().find(|report| report.pipeline == name);
+        if let Some(report) = report {
+            report.images = Some(images);
         }
     }
     Ok(reports)
+}
+
+/// One machine with its state and its connections: for one sync, or for a daemon.
+pub(crate) struct Machine {
+    pub(crate) config: Arc<Config>,
+    pub(crate) state: State,
+    systems: Systems,
+    output: Output,
+    _serving: Option<Serving>,
+    _told: DropGuard,
+}
+
+impl Machine {
+    /// Opens the state, and serves metrics where the configuration says.
+    pub(crate) async fn open(config: &Arc<Config>, role: &str, output: Output) -> Result<Self, Failure> {
+        let state = State::open_file(&config.state).await?;
+        let telemetry = Telemetry::new(role);
+        let serving = telemetry.serve_at(config.metrics.listen).await?;
+        let told = CancellationToken::new();
+        if config.metrics.listen.is_some() {
+            let service = Service { state: state.clone(), queue: None, pipelines: config.pipelines.clone() };
+            tokio::spawn(service.tell(telemetry.clone(), told.clone()));
+        }
+        Ok(Self {
+            config: Arc::clone(config),
+            state,
+            systems: Systems::metered(Arc::clone(config), telemetry),
+            output,
+            _serving: serving,
+            _told: told.drop_guard(),
+        })
+    }
+
+    /// Syncs the fields of these pipelines, under the lock of the enumeration.
+    ///
+    /// # Errors
+    /// `Reason::Locked`: another process does.
+    pub(crate) async fn fields(
+        &self,
+        chosen: &[&Pipeline],
+        wish: &Wish,
+        stop: &CancellationToken,
+    ) -> Result<Vec<PipelineReport>, Failure> {
+        let _lock = self.state.lock_enumeration().await?;
+        let mut reports = Vec::with_capacity(chosen.len());
+        for pipeline in chosen {
+            let (state, systems, output) = (&self.state, &self.systems, &self.output);
+            reports.push(pipeline::Sync { state, systems, pipeline, wish, output, stop }.run().await);
+            if stop.is_cancelled() {
+                break;
+            }
+        }
+        Ok(reports)
+    }
+
+    /// Brings the images of these pipelines, under a lock of their own: two processes would bring each twice. Where
+    /// another process has it, that one brings them.
+    pub(crate) async fn images(
+        &self,
+        pipelines: &[&Pipeline],
+        stop: &CancellationToken,
+    ) -> Result<Vec<(PipelineName, ImagesReport)>, Failure> {
+        let mut due = Vec::new();
+        for pipeline in pipelines {
+            if let SinkConfig::Odoo(target) = &pipeline.sink
+                && target.images
+                && Pause::of(&self.state, &pipeline.name, Scope::Images).await?.is_none()
+            {
+                due.push((*pipeline, target));
+            }
+        }
+        let mut reports = Vec::new();
+        if due.is_empty() || stop.is_cancelled() {
+            return Ok(reports);
+        }
+        let lock = match self.state.lock(Exclusive::Images).await {
+            Ok(lock) => Ok(lock),
+            Err(failure) if failure.reason == Reason::Locked => Err(failure),
+            Err(failure) => return Err(failure),
+        };
+        for (pipeline, target) in due {
+            let folder = self.config.state.with_extension("images");
+            let (state, systems, output) = (&self.state, &self.systems, &self.output);
+            let work = images::Images { state, systems, pipeline, target, folder, output, stop };
+            let report = match &lock {
+                Ok(_) => work.bring().await,
+                Err(elsewhere) => work.elsewhere(elsewhere).await?,
+            };
+            reports.push((pipeline.name.clone(), report));
+            if stop.is_cancelled() {
+                break;
+            }
+        }
+        Ok(reports)
+    }
 }
 
 /// The exit code after these pipelines.

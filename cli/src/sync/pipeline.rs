@@ -31,7 +31,7 @@ pub(super) struct Sync<'a> {
     pub(super) state: &'a State,
     pub(super) systems: &'a Systems,
     pub(super) pipeline: &'a Pipeline,
-    pub(super) full: bool,
+    pub(super) wish: &'a Wish,
     pub(super) output: &'a Output,
     pub(super) stop: &'a CancellationToken,
 }
@@ -56,12 +56,12 @@ impl Sync<'_> {
     }
 
     async fn sync(&self, report: &mut PipelineReport) -> Result<(), Failure> {
-        let (source, opened) = open(self.pipeline, self.systems, self.state, self.full).await?;
+        let (source, opened) = open(self.pipeline, self.systems, self.state, self.wish.full).await?;
         let Opened { mut sink, identity, marker, notice } = opened;
         if let Some(notice) = notice {
             self.output.line(notice);
         }
-        let mut wish = Wish { full: self.full, sink_asks: self.marker_gone(marker.as_ref()).await? };
+        let mut wish = Wish { sink_asks: self.marker_gone(marker.as_ref()).await?, ..self.wish.clone() };
         loop {
             let started = start(self.state, self.pipeline, &source, &identity, &wish).await?;
             self.output.line(format!("{}: {}", self.pipeline.name, announcement(&started)));

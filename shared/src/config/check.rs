@@ -6,10 +6,13 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::entity::{self, Entity};
-use super::file::{self, File, Span};
+use super::file::{self, File, Interval, Span};
 use super::fleet::Fleet;
 use super::metrics::Metrics;
-use super::pipeline::{JsonFile, JsonFormat, OdooEntity, OdooTarget, Pipeline, SinkConfig, SourceConfig};
+use super::notify::Notify;
+use super::pipeline::{
+    JsonFile, JsonFormat, OdooEntity, OdooTarget, Pipeline, Rhythm, SinkConfig, SourceConfig,
+};
 use super::system::{OdooServer, ZohoAccount};
 use super::{Config, secret, suggest};
 use crate::failure::Failure;
@@ -53,7 +56,12 @@ pub(super) fn config(
         None => None,
     };
     let metrics = Metrics::check(&file.metrics, &|what| wrong(path, what), environment)?;
-    Ok(Config { state, fleet, metrics, odoo, zoho, pipelines })
+    let notify = Notify::check(&file.notify, folder_of(path), &|what| wrong(path, what), environment)?;
+    let disable_after = file.schedule.disable_after.unwrap_or(5);
+    if disable_after == 0 {
+        return Err(wrong(path, "schedule.disable_after is 0").advise("use 1 at least; 5 is usual"));
+    }
+    Ok(Config { state, fleet, metrics, notify, disable_after, odoo, zoho, pipelines })
 }
 
 fn wrong(path: &Path, what: impl std::fmt::Display) -> Failure {
@@ -177,7 +185,13 @@ impl<'a> Draft<'a> {
                 .wrong(format!("{} is 0", self.at("every")))
                 .advise("use \"15m\", or 1s at least"));
         }
-        Ok(Pipeline { name, source, sink, every })
+        let of = |interval: Option<Interval>, usual| interval.map_or(usual, |Interval(interval)| interval);
+        let rhythm = Rhythm {
+            every,
+            compare_every: of(self.keys.compare_every, Some(Duration::from_hours(24))),
+            full_every: of(self.keys.full_every, None),
+        };
+        Ok(Pipeline { name, source, sink, rhythm })
     }
 
     /// Resolves "odoo.erp" to the table of that name.

@@ -23,6 +23,10 @@ pub(super) struct File {
     #[serde(default)]
     pub(super) metrics: Metrics,
     #[serde(default)]
+    pub(super) schedule: Schedule,
+    #[serde(default)]
+    pub(super) notify: Notify,
+    #[serde(default)]
     pub(super) odoo: BTreeMap<String, Odoo>,
     #[serde(default)]
     pub(super) zoho: BTreeMap<String, Zoho>,
@@ -49,6 +53,21 @@ pub(super) struct Fleet {
 #[serde(deny_unknown_fields)]
 pub(super) struct Metrics {
     pub(super) listen: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Schedule {
+    pub(super) disable_after: Option<u32>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Notify {
+    pub(super) log: Option<PathBuf>,
+    pub(super) log_bytes: Option<u64>,
+    pub(super) log_files: Option<u32>,
+    pub(super) dead_letters_above: Option<u64>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -104,6 +123,8 @@ pub(super) struct Pipeline {
     pub(super) format: Option<JsonFormat>,
     pub(super) overlap: Option<Span>,
     pub(super) every: Option<Span>,
+    pub(super) compare_every: Option<Interval>,
+    pub(super) full_every: Option<Interval>,
     pub(super) page_size: Option<usize>,
     /// The Odoo model that is written.
     pub(super) target: Option<String>,
@@ -117,6 +138,35 @@ pub(super) struct Pipeline {
     pub(super) context: BTreeMap<String, toml::Value>,
     pub(super) storable: Option<bool>,
     pub(super) images: Option<bool>,
+}
+
+/// A time span, or "never".
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub(super) struct Interval(pub(super) Option<Duration>);
+
+impl TryFrom<String> for Interval {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        if text == "never" {
+            return Ok(Self(None));
+        }
+        Ok(Self(Some(interval(&text)?)))
+    }
+}
+
+/// How often something is done: a time span of one second at least.
+///
+/// # Errors
+/// What is wrong with it, in words.
+pub fn interval(text: &str) -> Result<Duration, String> {
+    match Span::try_from(text.to_owned())? {
+        Span(span) if span < Duration::from_secs(1) => {
+            Err(format!("an interval of '{text}' would never rest: use 1s at least, or switch it off"))
+        }
+        Span(span) => Ok(span),
+    }
 }
 
 /// A time span such as "90s", "15m", "6h" or "7d".

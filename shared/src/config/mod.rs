@@ -8,6 +8,7 @@ mod entity;
 mod file;
 mod fleet;
 mod metrics;
+mod notify;
 mod pipeline;
 #[cfg(test)]
 mod reference;
@@ -20,9 +21,13 @@ use std::path::{Path, PathBuf};
 use crate::failure::Failure;
 
 pub use entity::EXAMPLE;
+pub use file::interval;
 pub use fleet::Fleet;
 pub use metrics::Metrics;
-pub use pipeline::{JsonFile, JsonFormat, OdooEntity, OdooTarget, Pipeline, SinkConfig, SourceConfig};
+pub use notify::{LogFile, Notify, Webhook};
+pub use pipeline::{
+    JsonFile, JsonFormat, OdooEntity, OdooTarget, Pipeline, Rhythm, SinkConfig, SourceConfig,
+};
 pub use system::{OdooServer, ZohoAccount};
 
 /// Everything that the file says, checked.
@@ -34,6 +39,10 @@ pub struct Config {
     pub fleet: Option<Fleet>,
     /// What is told to Prometheus, and where.
     pub metrics: Metrics,
+    /// Who is told when something is wrong.
+    pub notify: Notify,
+    /// A schedule disables itself after so many failed runs in a row.
+    pub disable_after: u32,
     /// Odoo servers by name.
     pub odoo: BTreeMap<String, OdooServer>,
     /// Zoho organisations by name.

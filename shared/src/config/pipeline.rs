@@ -19,8 +19,20 @@ pub struct Pipeline {
     pub source: SourceConfig,
     /// Where they go.
     pub sink: SinkConfig,
-    /// How long after the begin of a run the next one is due, where a producer of a fleet runs.
+    /// When runs are due, unless an operator has set something else in the state.
+    pub rhythm: Rhythm,
+}
+
+/// How long after the begin of a run the next one of its kind is due. Elapsed time: neither time zones nor daylight
+/// saving move it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rhythm {
+    /// Runs over what changed.
     pub every: Duration,
+    /// Runs that compare every record with what is wanted; `None`: never by themselves.
+    pub compare_every: Option<Duration>,
+    /// Runs that compare every record with what the sink really holds; `None`: never by themselves.
+    pub full_every: Option<Duration>,
 }
 
 impl Pipeline {

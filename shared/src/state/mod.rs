@@ -29,7 +29,7 @@ pub use claim::{Claim, Claimant, Claimed, Settled};
 pub use image::{ClaimedImage, ImageClaim, ImageCounts, OutstandingImage, SettledImage};
 pub use kinds::*;
 pub use redis::RedisSettings;
-pub use sqlite::EnumerationLock;
+pub use sqlite::{EnumerationLock, Exclusive};
 pub use stray::Stray;
 
 /// An opened store. Cheap to clone; clones share it.
@@ -81,7 +81,16 @@ impl State {
     /// # Errors
     /// `Reason::Locked`, naming the process that holds it and since when.
     pub async fn lock_enumeration(&self) -> Result<EnumerationLock, Failure> {
-        forward!(self.lock_enumeration())
+        self.lock(Exclusive::Enumeration).await
+    }
+
+    /// A lock as [`State::lock_enumeration`], for any of what one process of a machine does at a time. They know
+    /// nothing of each other.
+    ///
+    /// # Errors
+    /// `Reason::Locked`, naming the process that holds it and since when. In a fleet always: it has leases.
+    pub async fn lock(&self, what: Exclusive) -> Result<EnumerationLock, Failure> {
+        forward!(self.lock(what))
     }
 
     /// The store's clock: what is alive, due or over is so by it.

@@ -102,7 +102,7 @@ impl Service {
         }
         Ok(Known {
             pipeline: name.clone(),
-            target: pipeline.every * 3,
+            target: pipeline.rhythm.every * 3,
             counts: self.state.counts(name).await?,
             lag: oldest.map_or(Duration::ZERO, |oldest| {
                 Duration::try_from(now.duration_since(oldest.since)).unwrap_or_default()

@@ -42,7 +42,7 @@ use jiff::Timestamp;
 
 use super::rules::{self, Needs};
 use super::{
-    Claim, Claimant, Claimed, ClaimedImage, Counts, DeadLetter, EnumerationLock, ImageClaim,
+    Claim, Claimant, Claimed, ClaimedImage, Counts, DeadLetter, EnumerationLock, Exclusive, ImageClaim,
     OutstandingImage, Run, Settled, SettledImage, Want, Wanted,
 };
 use crate::failure::{Failure, Reason};
@@ -83,12 +83,8 @@ impl RedisState {
         Ok(Self { link, keys, process, commits: AtomicU64::new(0), known: Mutex::default() })
     }
 
-    pub(super) async fn lock_enumeration(&self) -> Result<EnumerationLock, Failure> {
-        std::future::ready(Err(Failure::systemic(
-            Reason::Locked,
-            "the lease of the enumeration is not there yet",
-        )))
-        .await
+    pub(super) async fn lock(&self, _what: Exclusive) -> Result<EnumerationLock, Failure> {
+        std::future::ready(Err(Failure::systemic(Reason::Locked, "a fleet has leases and no locks"))).await
     }
 
     pub(super) async fn now(&self) -> Result<Timestamp, Failure> {

@@ -1,4 +1,4 @@
-//! The lock that keeps two enumerations over one state apart.
+//! Locks that keep two processes over one state apart: one each for what must not be done twice at a time.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
@@ -25,10 +25,50 @@ enum Held {
     Memory(OwnedMutexGuard<()>),
 }
 
-/// Locks `<state>.lock`, a file of its own: `SQLite`'s locks on the state must not be touched.
-pub(super) fn lock_file(state: &Path) -> Result<EnumerationLock, Failure> {
+/// What one process at a time may do over a state file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exclusive {
+    /// Enumerate, and bring the fields.
+    Enumeration,
+    /// Bring images: a backlog of days must keep no enumeration waiting.
+    Images,
+    /// Keep the schedule.
+    Schedule,
+}
+
+impl Exclusive {
+    fn suffix(self) -> &'static str {
+        match self {
+            Self::Enumeration => ".lock",
+            Self::Images => ".images.lock",
+            Self::Schedule => ".schedule.lock",
+        }
+    }
+
+    fn held_by(self, holder: &str, state: &Path) -> Failure {
+        let state = state.display();
+        match self {
+            Self::Enumeration => {
+                Failure::systemic(Reason::Locked, format!("the state {state} is in use by {holder}"))
+                    .advise("wait until it ends or stop it; two at a time would enqueue everything twice")
+            }
+            Self::Images => Failure::systemic(
+                Reason::Locked,
+                format!("images of the state {state} are brought by {holder}"),
+            ),
+            Self::Schedule => Failure::systemic(
+                Reason::Locked,
+                format!("the schedule of the state {state} is kept by {holder}"),
+            )
+            .advise("stop that one first: one daemon runs everything that is due"),
+        }
+    }
+}
+
+/// Locks `<state>.lock` or the like, a file of its own: `SQLite`'s locks on the state must not be touched.
+pub(super) fn lock_file(state: &Path, what: Exclusive) -> Result<EnumerationLock, Failure> {
     let mut path = state.as_os_str().to_owned();
-    path.push(".lock");
+    path.push(what.suffix());
     let path = PathBuf::from(path);
     let failed = |error: io::Error| {
         Failure::systemic(Reason::File, format!("the lock {} cannot be taken", path.display()))
@@ -40,7 +80,7 @@ pub(super) fn lock_file(state: &Path) -> Result<EnumerationLock, Failure> {
         OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).map_err(failed)?;
     match file.try_lock() {
         Ok(()) => {}
-        Err(TryLockError::WouldBlock) => return Err(held_by(&note(&mut file), state)),
+        Err(TryLockError::WouldBlock) => return Err(what.held_by(&note(&mut file), state)),
         Err(TryLockError::Error(error)) => return Err(failed(error)),
     }
     write_note(&mut file).map_err(failed)?;
@@ -48,9 +88,16 @@ pub(super) fn lock_file(state: &Path) -> Result<EnumerationLock, Failure> {
 }
 
 /// The same for a state in memory, which only this process can see.
-pub(super) fn lock_memory(lock: &Arc<Mutex<()>>) -> Result<EnumerationLock, Failure> {
-    let guard =
-        Arc::clone(lock).try_lock_owned().map_err(|_| held_by("this process", Path::new("in memory")))?;
+pub(super) fn lock_memory(locks: &[Arc<Mutex<()>>; 3], what: Exclusive) -> Result<EnumerationLock, Failure> {
+    let [enumeration, images, schedule] = locks;
+    let lock = match what {
+        Exclusive::Enumeration => enumeration,
+        Exclusive::Images => images,
+        Exclusive::Schedule => schedule,
+    };
+    let guard = Arc::clone(lock)
+        .try_lock_owned()
+        .map_err(|_| what.held_by("this process", Path::new("in memory")))?;
     Ok(EnumerationLock(Held::Memory(guard)))
 }
 
@@ -71,11 +118,6 @@ fn note(file: &mut File) -> String {
     }
 }
 
-fn held_by(holder: &str, state: &Path) -> Failure {
-    Failure::systemic(Reason::Locked, format!("the state {} is in use by {holder}", state.display()))
-        .advise("wait until it ends or stop it; two at a time would enqueue everything twice")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -85,13 +127,20 @@ mod tests {
     fn the_second_is_told_who_holds_it_and_since_when() {
         let folder = tempfile::tempdir().unwrap();
         let state = folder.path().join("state.db");
-        let first = lock_file(&state).unwrap();
-        let failure = lock_file(&state).unwrap_err();
+        let first = lock_file(&state, Exclusive::Enumeration).unwrap();
+        let failure = lock_file(&state, Exclusive::Enumeration).unwrap_err();
         assert_eq!((failure.class, failure.reason), (Class::Systemic, Reason::Locked));
         let pid = std::process::id().to_string();
         assert!(failure.what().contains(&format!("process {pid} since 20")), "{failure}");
-        drop(first);
-        lock_file(&state).unwrap();
+        // What else is done one at a time is not kept waiting by it.
+        let images = lock_file(&state, Exclusive::Images).unwrap();
+        let failure = lock_file(&state, Exclusive::Images).unwrap_err();
+        assert!(
+            failure.what().contains(&format!("images of the state {} are brought", state.display())),
+            "{failure}"
+        );
+        drop((first, images));
+        lock_file(&state, Exclusive::Enumeration).unwrap();
     }
 
     #[test]
@@ -99,7 +148,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("state.db.lock"), "process 1 since 2020-01-01 and more text")
             .unwrap();
-        drop(lock_file(&folder.path().join("state.db")).unwrap());
+        drop(lock_file(&folder.path().join("state.db"), Exclusive::Enumeration).unwrap());
         let note = std::fs::read_to_string(folder.path().join("state.db.lock")).unwrap();
         assert!(
             note.starts_with(&format!("process {}", std::process::id())) && !note.contains("2020"),
@@ -109,10 +158,11 @@ mod tests {
 
     #[test]
     fn a_state_in_memory_is_locked_within_its_process() {
-        let lock = Arc::default();
-        let first = lock_memory(&lock).unwrap();
-        assert_eq!(lock_memory(&lock).unwrap_err().reason, Reason::Locked);
+        let locks = Default::default();
+        let first = lock_memory(&locks, Exclusive::Enumeration).unwrap();
+        assert_eq!(lock_memory(&locks, Exclusive::Enumeration).unwrap_err().reason, Reason::Locked);
+        lock_memory(&locks, Exclusive::Images).unwrap();
         drop(first);
-        lock_memory(&lock).unwrap();
+        lock_memory(&locks, Exclusive::Enumeration).unwrap();
     }
 }

@@ -34,7 +34,7 @@ use crate::failure::Failure;
 use crate::record::{PipelineName, RunId};
 use failure::StoreError;
 
-pub use lock::EnumerationLock;
+pub use lock::{EnumerationLock, Exclusive};
 
 /// An opened file, or a state in memory.
 #[derive(Debug, Clone)]
@@ -42,7 +42,7 @@ pub struct SqliteState {
     connection: Arc<Mutex<Connection>>,
     /// `None`: in memory.
     path: Option<Arc<PathBuf>>,
-    memory_lock: Arc<tokio::sync::Mutex<()>>,
+    memory_locks: [Arc<tokio::sync::Mutex<()>>; 3],
 }
 
 impl SqliteState {
@@ -54,13 +54,13 @@ impl SqliteState {
             layout::open(file).map_err(|error| error.into_failure(name(file)))
         })
         .await?;
-        Ok(Self { connection: Arc::new(Mutex::new(connection)), path, memory_lock: Arc::default() })
+        Ok(Self { connection: Arc::new(Mutex::new(connection)), path, memory_locks: Default::default() })
     }
 
-    pub(super) async fn lock_enumeration(&self) -> Result<EnumerationLock, Failure> {
+    pub(super) async fn lock(&self, what: Exclusive) -> Result<EnumerationLock, Failure> {
         match self.path.clone() {
-            Some(path) => on_blocking_thread(move || lock::lock_file(&path)).await,
-            None => lock::lock_memory(&self.memory_lock),
+            Some(path) => on_blocking_thread(move || lock::lock_file(&path, what)).await,
+            None => lock::lock_memory(&self.memory_locks, what),
         }
     }
 
