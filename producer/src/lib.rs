@@ -5,6 +5,7 @@
 
 pub mod enumerate;
 mod keep;
+pub mod notify;
 pub mod open;
 pub mod role;
 pub mod run;

@@ -11,6 +11,7 @@ use shared::telemetry::{Service, Telemetry};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::notify::Notifier;
 use crate::run::FleetRun;
 use crate::tend::Tending;
 
@@ -51,6 +52,8 @@ pub async fn run(config: Arc<Config>, stop: CancellationToken) -> Result<(), Fai
             };
             tended.spawn(Tending { runs, disable_after: config.disable_after }.tend(active.clone()));
         }
+        let notifier = Notifier::new(&meeting.state, &config.pipelines, &config.notify);
+        tended.spawn(notifier.watch(active.clone()));
         tended.spawn(sweep(meeting.clone(), active.clone()));
         let service = Service {
             state: meeting.state.clone(),

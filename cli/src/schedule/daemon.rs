@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use producer::notify::Notifier;
 use producer::schedule::{Kind, Schedule};
 use shared::config::{Config, Pipeline};
 use shared::failure::{Failure, Reason};
@@ -39,7 +40,8 @@ pub(super) async fn run(config: &Arc<Config>, stop: &CancellationToken) -> Resul
     tracing::info!("the schedule runs: {} pipelines", config.pipelines.len());
     let more_images = Notify::new();
     let daemon = Daemon { machine, stop, more_images };
-    tokio::join!(daemon.fields(), daemon.images());
+    let notifier = Notifier::new(&daemon.machine.state, &config.pipelines, &config.notify);
+    tokio::join!(daemon.fields(), daemon.images(), notifier.watch(stop.clone()));
     Ok(Exit::Done)
 }
 

@@ -11,6 +11,8 @@ pub(crate) mod summary;
 
 use std::sync::Arc;
 
+use producer::notify::Notifier;
+use producer::schedule::Schedule;
 use producer::start::Wish;
 use shared::config::{Config, Pipeline, SinkConfig};
 use shared::failure::{Failure, Reason};
@@ -44,6 +46,11 @@ pub(crate) async fn run(
     let machine = Machine::open(config, "sync", *output).await?;
     let wish = Wish { full, ..Wish::default() };
     let mut reports = machine.fields(&chosen, &wish, stop).await?;
+    for (report, pipeline) in reports.iter().zip(&chosen).filter(|(report, _)| report.paused.is_none()) {
+        // A state that is sick has been told already.
+        drop(Schedule::of(&machine.state, pipeline).saw(report.failure.as_ref()).await);
+    }
+    Notifier::new(&machine.state, &config.pipelines, &config.notify).look().await;
     // Fields first, of all pipelines, and without their lock: a backlog of images keeps neither them nor the next sync
     // waiting.
     let due: Vec<&Pipeline> = (reports.iter().zip(&chosen))
@@ -56,6 +63,7 @@ pub(crate) async fn run(
             report.images = Some(images);
         }
     }
+    Notifier::new(&machine.state, &config.pipelines, &config.notify).look().await;
     Ok(reports)
 }
 

@@ -127,6 +127,15 @@ impl<'a> Schedule<'a> {
         Ok(disabled)
     }
 
+    /// A run that nobody scheduled ended so: remembered to be told, counted for nothing.
+    ///
+    /// # Errors
+    /// The state's.
+    pub async fn saw(&self, failure: Option<&Failure>) -> Result<(), Failure> {
+        let now = self.state.now().await?;
+        self.change(|note| note.saw(failure, now)).await
+    }
+
     async fn change(&self, mut change: impl FnMut(&mut Note)) -> Result<(), Failure> {
         let name = self.name();
         loop {

@@ -231,6 +231,18 @@ impl Note {
         true
     }
 
+    /// A run that nobody scheduled ended so. One that ended well shows that what failed is well again.
+    pub fn saw(&mut self, failure: Option<&Failure>, now: Timestamp) {
+        match failure {
+            None => self.succeed(now),
+            Some(failure)
+                if failure.class == Class::Interrupted || is_others(failure) || is_throttled(failure) => {}
+            Some(failure) => {
+                self.failure = Some(Failed { at: now, reason: failure.reason, why: failure.to_string() });
+            }
+        }
+    }
+
     /// An operator lets it run by itself again; what failed last is due at once.
     pub fn enable(&mut self) {
         self.disabled = None;
