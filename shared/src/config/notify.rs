@@ -8,10 +8,10 @@ use super::{file, secret};
 use crate::failure::Failure;
 
 /// The variable of the webhook's address; also read with `_FILE` behind it. The address is a secret: who has it may post.
-const URL: &str = "CATALOG_SYNC_WEBHOOK_URL";
+pub(super) const URL: &str = "CATALOG_SYNC_WEBHOOK_URL";
 
 /// The variable of what is sent as `Authorization`; also read with `_FILE` behind it.
-const AUTHORIZATION: &str = "CATALOG_SYNC_WEBHOOK_AUTHORIZATION";
+pub(super) const AUTHORIZATION: &str = "CATALOG_SYNC_WEBHOOK_AUTHORIZATION";
 
 /// Who is told of what.
 #[derive(Debug, Clone, Default)]

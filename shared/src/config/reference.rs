@@ -16,6 +16,8 @@ const ENVIRONMENT: &[(&str, &str)] = &[
     ("CATALOG_SYNC_ZOHO_<NAME>_REFRESH_TOKEN", "Refresh token of `[zoho.<name>]`."),
     (super::fleet::BROKER_PASSWORD, "Password of `[fleet] broker_user`."),
     (super::fleet::REDIS_PASSWORD, "Password of `[fleet] redis_user`."),
+    (super::notify::URL, "Notifications are posted here; without it nowhere."),
+    (super::notify::AUTHORIZATION, "The header `Authorization` of these posts."),
     (super::metrics::LISTEN, "Takes the place of `[metrics] listen`; empty: nowhere."),
     (
         "CATALOG_SYNC_LOG_FORMAT",
