@@ -19,6 +19,7 @@ mod main_job;
 mod odoo;
 mod overhead;
 mod peer;
+mod pictures;
 mod process;
 mod queue;
 mod records;
@@ -58,6 +59,8 @@ enum Part {
     Redis,
     /// Images from Zoho into Odoo: memory and calls.
     Images,
+    /// Pictures made as large as Odoo keeps them; with `--python` beside Pillow.
+    Pictures,
     /// Start-up times.
     Start,
 }
@@ -77,6 +80,9 @@ struct Arguments {
     /// The folder of another worker's runner, `run.sh JOBS PROCESSES`, which prints its CPU seconds per 1,000 jobs.
     #[arg(long)]
     peer: Option<PathBuf>,
+    /// A Python that has Pillow.
+    #[arg(long)]
+    python: Option<PathBuf>,
 }
 
 fn main() -> ExitCode {
@@ -123,6 +129,9 @@ fn measure(arguments: &Arguments) {
     }
     if wants(Part::Images) {
         images::measure(&mut report, &runtime, 10_000 / share);
+    }
+    if wants(Part::Pictures) {
+        pictures::measure(&mut report, arguments.python.as_deref());
     }
     report.end(arguments.out.as_deref());
 }

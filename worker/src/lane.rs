@@ -169,7 +169,7 @@ impl Lane {
             source,
             images,
             Some(cache),
-            ImageSettings::default(),
+            ImageSettings::of(target),
         );
         let breaker = if trial { Breaker::on_trial() } else { Breaker::default() };
         self.say(true);

@@ -97,7 +97,7 @@ impl Images<'_> {
             source,
             sink,
             Some(cache),
-            ImageSettings::default(),
+            ImageSettings::of(self.target),
         )
         .counted(Arc::new(self.systems.telemetry().progress(&self.pipeline.name)));
         let drain = self.stop.child_token();

@@ -365,7 +365,18 @@ impl<'a> Draft<'a> {
             context: file::values(&self.keys.context),
             storable: products && self.keys.storable.unwrap_or(self.keys.mapping.is_none()),
             images: products && self.keys.images.unwrap_or(true),
+            image_quality: self.image_quality()?,
             model,
         })
+    }
+
+    fn image_quality(&self) -> Result<u8, Failure> {
+        match self.keys.image_quality {
+            None => Ok(90),
+            Some(quality @ 1..=100) => Ok(quality),
+            Some(other) => Err(self
+                .wrong(format!("pipeline '{}': image_quality is {other}", self.name))
+                .advise("choose 1 to 100; 90 is usual")),
+        }
     }
 }

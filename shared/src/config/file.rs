@@ -138,6 +138,7 @@ pub(super) struct Pipeline {
     pub(super) context: BTreeMap<String, toml::Value>,
     pub(super) storable: Option<bool>,
     pub(super) images: Option<bool>,
+    pub(super) image_quality: Option<u8>,
 }
 
 /// A time span, or "never".

@@ -130,6 +130,8 @@ pub struct OdooTarget {
     pub storable: bool,
     /// Images of the records are kept in step too.
     pub images: bool,
+    /// Quality of a JPEG that is made smaller for the sink, 1 to 100.
+    pub image_quality: u8,
 }
 
 impl OdooTarget {

@@ -18,10 +18,14 @@ use super::cache::ImageCache;
 use super::fetch::{Fetched, ImageSource};
 use super::flaw::Flaw;
 use super::inspect::{ImageLimits, Inspected};
+use super::scale::{Fitted, Scaling};
 use super::sink::ImageSink;
 
 /// Images that are remembered as fetched and not written. Beyond that, the oldest have surely been evicted.
 const UNWRITTEN_MAX: usize = 1_000;
+
+/// Bytes of a pixel: four of a decoded one; what is made of it is smaller.
+const PIXEL: u64 = 4;
 
 /// How bytes are looked at; tests put something that crashes in its place.
 pub(super) type Inspect = fn(&[u8], &ImageLimits) -> Result<Inspected, Flaw>;
@@ -36,6 +40,9 @@ pub(super) struct Bringer<S> {
     pub(super) cache: Option<Arc<ImageCache>>,
     pub(super) limits: ImageLimits,
     pub(super) budget: Budget,
+    /// For pixels. Whoever holds some of it waits for nothing else.
+    pub(super) pixels: Budget,
+    pub(super) scaling: Scaling,
     pub(super) inspect: Inspect,
     /// Fetched, in the cache, and not in the sink yet. A source counts every call, so the next attempt asks here first.
     pub(super) unwritten: Mutex<HashMap<(RecordKey, ImageReference), Checksum>>,
@@ -72,9 +79,10 @@ impl<S: ImageSink> Bringer<S> {
         if applied == Some(hash) {
             return Ok(Brought { outcome: Outcome::Unchanged, hash });
         }
+        let fitted = self.fitted(&job.key, inspected, bytes).await?;
         let outcome = {
             let _step = self.meter.stage(Stage::ImageWrite);
-            self.write(sink_id, &inspected, bytes).await
+            self.write(sink_id, fitted).await
         };
         self.remember(place, hash, outcome.is_err());
         Ok(Brought { outcome: outcome?, hash })
@@ -112,16 +120,38 @@ impl<S: ImageSink> Bringer<S> {
         })
     }
 
-    async fn write(&self, sink_id: &str, image: &Inspected, bytes: Vec<u8>) -> Result<Outcome, Failure> {
+    /// The bytes as the sink keeps them. What cannot be decoded here is sent as it is: the sink may know more.
+    async fn fitted(&self, key: &RecordKey, image: Inspected, bytes: Vec<u8>) -> Result<Fitted, Failure> {
+        if !self.scaling.applies_to(&image) {
+            return Ok(Fitted { bytes, sha1: image.sha1 });
+        }
+        let pixels = u64::from(image.width) * u64::from(image.height);
+        let held = self.pixels.reserve(usize::try_from(pixels * PIXEL).unwrap_or(usize::MAX)).await;
+        let (scaling, source) = (self.scaling, Arc::new(bytes));
+        let (seen, whole) = (image.clone(), Arc::clone(&source));
+        let fitted = spawn_blocking(move || scaling.fit(&seen, &whole)).await;
+        drop(held);
+        let why = match fitted {
+            Ok(Ok(fitted)) => return Ok(fitted),
+            Ok(Err(error)) => error.to_string(),
+            Err(error) if error.is_cancelled() => return Err(crashed(&error)),
+            Err(_) => "the decoder crashed".to_owned(),
+        };
+        tracing::warn!(record = %key, "the image is sent as it is, it cannot be scaled: {why}");
+        Ok(Fitted { bytes: Arc::unwrap_or_clone(source), sha1: image.sha1 })
+    }
+
+    async fn write(&self, sink_id: &str, image: Fitted) -> Result<Outcome, Failure> {
         let mut sink = self.sink.lock().await;
         let outcome = match sink.image_hash(sink_id).await? {
             Some(sha1) if sha1.eq_ignore_ascii_case(&image.sha1) => return Ok(Outcome::Unchanged),
             Some(_) => Outcome::Updated,
             None => Outcome::Created,
         };
-        let length = bytes.len();
-        let base64 =
-            spawn_blocking(move || BASE64_STANDARD.encode(bytes)).await.map_err(|error| crashed(&error))?;
+        let length = image.bytes.len();
+        let base64 = spawn_blocking(move || BASE64_STANDARD.encode(image.bytes))
+            .await
+            .map_err(|error| crashed(&error))?;
         sink.write_image(sink_id, base64).await?;
         self.meter.image_written(length);
         Ok(outcome)

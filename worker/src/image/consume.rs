@@ -101,6 +101,8 @@ impl<S: ImageSink> ImageWorker<S> {
             cache,
             limits: settings.limits,
             budget: Budget::new(settings.memory),
+            pixels: Budget::new(settings.pixels),
+            scaling: settings.scaling,
             inspect,
             unwritten: Mutex::default(),
             meter: Meter::default(),

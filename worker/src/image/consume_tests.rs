@@ -1,5 +1,6 @@
 //! What becomes of image jobs: the worker over a queue in memory, a state in memory, a web server and a shelf.
 
+use ::image::ImageFormat;
 use serde_json::json;
 use shared::checksum::Checksum;
 use shared::job::Attempt;
@@ -14,8 +15,8 @@ use wiremock::{Mock, MockServer, ResponseTemplate};
 use super::super::fetch::HttpImages;
 use super::super::flaw::Flaw;
 use super::super::gate::{Gate, response};
-use super::super::inspect::{ImageLimits, Inspected, sha256};
-use super::super::samples::{jpeg, png_header};
+use super::super::inspect::{ImageLimits, Inspected, inspect, sha256};
+use super::super::samples::{encode, jpeg, png_header};
 use super::super::shelf::Shelf;
 use super::*;
 
@@ -200,6 +201,42 @@ async fn images_reach_the_sink_as_they_are_in_the_source() {
         assert_eq!(shelf.images["s7"], jpeg(7));
     });
     assert!(bench.listed().await.is_empty());
+}
+
+#[tokio::test]
+async fn too_large_a_picture_is_made_smaller_once_and_found_again_by_its_hash() {
+    let mut bench = Bench::new().await;
+    bench.settings.scaling.side = 32;
+    bench.serves_bytes("large", &encode(ImageFormat::Jpeg, 64, 48, 1)).await;
+    bench.record(1, "large").await;
+    bench.work().await.unwrap();
+    let stored = bench.shelf.look(|shelf| shelf.images["s1"].clone());
+    let seen = inspect(&stored, &ImageLimits::default()).unwrap();
+    assert_eq!((seen.width, seen.height), (32, 24));
+    // Another reference to the same picture: the state knows the bytes of the source.
+    bench.serves_bytes("again", &encode(ImageFormat::Jpeg, 64, 48, 1)).await;
+    bench.record(1, "again").await;
+    bench.work().await.unwrap();
+    bench.shelf.look(|shelf| assert_eq!((shelf.asked, shelf.written), (1, 1)));
+    // A state that was wiped: the sink's own hash tells.
+    let wiped = Bench { shelf: bench.shelf.clone(), settings: bench.settings, ..Bench::new().await };
+    wiped.serves_bytes("large", &encode(ImageFormat::Jpeg, 64, 48, 1)).await;
+    wiped.record(1, "large").await;
+    wiped.work().await.unwrap();
+    wiped.shelf.look(|shelf| assert_eq!((shelf.asked, shelf.written), (2, 1)));
+    assert_eq!(wiped.counts().await, [1, 0, 0]);
+}
+
+#[tokio::test]
+async fn picture_that_only_others_can_decode_is_sent_as_it_is() {
+    let mut bench = Bench::new().await;
+    bench.settings.scaling.side = 32;
+    // Sound in all its parts, and no pixel of it is there.
+    let odd = png_header(64, 64);
+    bench.serves_bytes("odd", &odd).await;
+    bench.record(1, "odd").await;
+    bench.work().await.unwrap();
+    bench.shelf.look(|shelf| assert_eq!(shelf.images["s1"], odd));
 }
 
 #[tokio::test]

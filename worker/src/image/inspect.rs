@@ -69,7 +69,8 @@ pub fn inspect(bytes: &[u8], limits: &ImageLimits) -> Result<Inspected, Flaw> {
     })
 }
 
-fn hex(bytes: &[u8]) -> String {
+/// In lower-case hexadecimal digits.
+pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 

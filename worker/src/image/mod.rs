@@ -2,7 +2,7 @@
 //! records. A bad image never keeps the fields from arriving, and many large ones never fill the memory.
 //!
 //! In the order in which an image passes: [`ImageWorker`] claims its job, [`ImageSource`] fetches it, [`inspect()`] tells
-//! what its bytes are, [`ImageCache`] keeps them until they are written, [`ImageSink`] takes them, and [`ImageWorker`]
+//! what its bytes are, [`ImageCache`] keeps them until they are written, [`Scaling`] makes them what the sink keeps, [`ImageSink`] takes them, and [`ImageWorker`]
 //! records and settles how that ended.
 
 mod bring;
@@ -19,6 +19,7 @@ mod inspect;
 mod private;
 #[cfg(test)]
 mod samples;
+mod scale;
 mod settings;
 mod settle;
 #[cfg(test)]
@@ -32,5 +33,6 @@ pub use fetch::{Fetched, HttpImages, ImageSource};
 pub use flaw::Flaw;
 pub use format::Format;
 pub use inspect::{ImageLimits, Inspected, inspect};
+pub use scale::{Fitted, Scaling};
 pub use settings::ImageSettings;
 pub use sink::ImageSink;
