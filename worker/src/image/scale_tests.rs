@@ -24,9 +24,9 @@ fn fitted(bytes: &[u8], scaling: Scaling) -> (Inspected, DynamicImage) {
 
 /// Whether a pixel is this colour, as far as JPEG keeps colours.
 fn is_like(picture: &DynamicImage, x: u32, y: u32, colour: [u8; 3]) {
-    let Rgba([r, g, b, _]) = picture.get_pixel(x, y);
-    let near = [r, g, b].iter().zip(colour).all(|(is, wanted)| is.abs_diff(wanted) <= 25);
-    assert!(near, "at {x}, {y}: {:?} instead of {colour:?}", [r, g, b]);
+    let Rgba(is) = picture.get_pixel(x, y);
+    let near = is.iter().zip(colour).all(|(is, wanted)| is.abs_diff(wanted) <= 25);
+    assert!(near, "at {x}, {y}: {is:?} instead of {colour:?}");
 }
 
 /// A JPEG of which the left half is red and the right half blue, held by the camera as `orientation` says.
