@@ -58,7 +58,10 @@ async fn a_daemon_runs_what_is_due_and_a_second_one_is_refused() {
     until("three runs", async || runs().await >= 3).await;
     let all = place.run(&["runs", "customers", "--json"]).await.json();
     let newest = all["runs"][0]["id"].as_u64().unwrap().to_string();
-    place.run(&["runs", "show", &newest]).await.expect(0, &["of customers", "UTC", "read "]);
+    place
+        .run(&["runs", "show", &newest])
+        .await
+        .expect(0, &["of customers", "UTC", "read ", "meanwhile: odoo "]);
     place.run(&["runs", "show", "999999"]).await.expect(2, &["no run 999999"]);
     place.run(&["schedule", "disable", "--why", "stock-taking"]).await.expect(0, &["customers: disabled"]);
     place.run(&["schedule", "status"]).await.expect(0, &["DISABLED", "stock-taking", "UTC"]);

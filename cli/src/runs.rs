@@ -1,11 +1,13 @@
 //! `runs`: the history.
 
 use jiff::Timestamp;
+use producer::history;
 use serde::Serialize;
 use shared::config::Config;
 use shared::failure::Failure;
 use shared::record::RunId;
 use shared::state::{RunEnd, RunKind, RunSummary};
+use shared::telemetry::Spent;
 
 use crate::arguments::{Runs, RunsCommand};
 use crate::exit::Exit;
@@ -16,6 +18,13 @@ use crate::state::open_state;
 #[derive(Serialize)]
 struct RunsJson<'a> {
     runs: &'a [RunSummary],
+}
+
+#[derive(Serialize)]
+struct RunJson<'a> {
+    #[serde(flatten)]
+    run: &'a RunSummary,
+    spent: Option<Spent>,
 }
 
 pub(crate) async fn run(config: &Config, arguments: &Runs) -> Result<Exit, Failure> {
@@ -82,9 +91,18 @@ async fn show(config: &Config, id: u64, output: Output) -> Result<Exit, Failure>
             ledger.outstanding()
         ),
     ];
+    let spent = history::of(&state, run.id).await?;
+    if let Some(spent) = &spent {
+        let counts = |what: &str, counts: &std::collections::BTreeMap<String, u64>| {
+            let each: Vec<String> = counts.iter().map(|(label, count)| format!("{label} {count}")).collect();
+            if each.is_empty() { format!("  {what}: none") } else { format!("  {what}: {}", each.join(", ")) }
+        };
+        lines.push(counts("calls of the process that enumerated it, meanwhile", &spent.calls));
+        lines.push(counts("attempts that failed there", &spent.failures));
+    }
     lines.push(String::new());
     output.text(&lines.join("\n"));
-    output.object(&run);
+    output.object(&RunJson { run: &run, spent });
     Ok(Exit::Done)
 }
 

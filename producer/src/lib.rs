@@ -4,6 +4,7 @@
 //! [`enumerate`] maps, compares with what is wanted, enqueues and moves the cursor.
 
 pub mod enumerate;
+pub mod history;
 mod keep;
 pub mod notify;
 pub mod open;

@@ -13,6 +13,7 @@ use shared::systems::Systems;
 use tokio_util::sync::CancellationToken;
 
 use crate::enumerate::{Enumeration, LostWork};
+use crate::history;
 use crate::keep::Keeper;
 use crate::open::{KnownSink, known_sink, source};
 use crate::start::{Started, Wish, start};
@@ -121,7 +122,12 @@ impl FleetRun {
                 progress: Arc::clone(&self.progress),
                 stop: stop.clone(),
             };
-            let summary = self.end(&run, enumeration.run(&run).await).await?;
+            let telemetry = self.systems.telemetry();
+            let before = telemetry.spent(&self.pipeline.name);
+            let result = enumeration.run(&run).await;
+            let spent = telemetry.spent(&self.pipeline.name).since(&before);
+            let noted = history::add(state, run.id, &spent).await;
+            let summary = self.end(&run, result.and(noted)).await?;
             if !resumed {
                 return Ok(Enumerated { why, summary });
             }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::SignedDuration;
+use producer::history;
 use producer::source::Source;
 use producer::start::{Started, Wish, start};
 use shared::config::Pipeline;
@@ -65,9 +66,13 @@ impl Sync<'_> {
         loop {
             let started = start(self.state, self.pipeline, &source, &identity, &wish).await?;
             self.output.line(format!("{}: {}", self.pipeline.name, announcement(&started)));
+            let before = self.systems.telemetry().spent(&self.pipeline.name);
             let (given_back, result) = self.run_once(&started, &source, sink).await;
             sink = given_back;
             let flushed = sink.flush().await;
+            let spent = self.systems.telemetry().spent(&self.pipeline.name).since(&before);
+            let noted = history::add(self.state, started.run.id, &spent).await;
+            let result = result.and(noted);
             report.bytes_written = sink.bytes_written();
             let result = result.and_then(|()| {
                 report.records_total = flushed?;

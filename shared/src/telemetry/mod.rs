@@ -4,6 +4,7 @@
 mod meter;
 mod serve;
 mod service;
+mod spent;
 mod table;
 mod vitals;
 
@@ -20,6 +21,7 @@ use crate::zoho::{Limits, ZohoClient};
 pub use meter::{CallMeter, InFlight, Meter, Stage, Step};
 pub use serve::{Serving, healthy};
 pub use service::Service;
+pub use spent::Spent;
 pub use table::{METRICS, Metric, Teller, documentation};
 
 use table::Families;
