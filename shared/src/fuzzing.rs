@@ -185,9 +185,10 @@ pub fn config(bytes: &[u8]) {
     const SECRET: &str = "correct-horse-battery-staple";
     let Ok(text) = str::from_utf8(bytes) else { return };
     let path = Path::new("/etc/catalog-sync/catalog-sync.toml");
-    for environment in [&|_: &str| None, &|name: &str| (!name.ends_with("_FILE")).then(|| SECRET.to_owned())]
-        as [&dyn Fn(&str) -> Option<String>; 2]
-    {
+    // An address to listen on is no secret: an error may show it.
+    let holds_a_secret = |name: &str| !name.ends_with("_FILE") && !name.ends_with("_LISTEN");
+    let with_secrets = |name: &str| holds_a_secret(name).then(|| SECRET.to_owned());
+    for environment in [&|_: &str| None, &with_secrets] as [&dyn Fn(&str) -> Option<String>; 2] {
         let checked = Config::of_text(text, path, environment);
         assert!(!format!("{checked:?}").contains(SECRET));
         match checked {

@@ -4,6 +4,9 @@ use std::fmt;
 
 use serde_json::Value;
 
+/// Bytes of a version in words; real ones have 20.
+const TEXT_MAX: usize = 100;
+
 /// Version of a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServerVersion {
@@ -23,6 +26,8 @@ impl ServerVersion {
             Some(Value::String(part)) => leading_number(part),
             _ => text.and_then(leading_number),
         }?;
+        // It is shown in a line of a log: what is no version is told by its number alone.
+        let text = text.filter(|text| text.len() <= TEXT_MAX && !text.chars().any(char::is_control));
         Some(Self { major, text: text.map_or_else(|| major.to_string(), str::to_owned) })
     }
 
@@ -65,6 +70,8 @@ mod tests {
             Some(18)
         );
         assert_eq!(major(json!({"server_version": "16.0"})), Some(16));
+        let odd = ServerVersion::from_info(&json!({"server_version": "17\u{0}.0"})).unwrap();
+        assert_eq!((odd.major, odd.text.as_str()), (17, "17"));
         for info in [
             json!(null),
             json!({}),
