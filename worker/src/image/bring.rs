@@ -24,9 +24,6 @@ use super::sink::ImageSink;
 /// Images that are remembered as fetched and not written. Beyond that, the oldest have surely been evicted.
 const UNWRITTEN_MAX: usize = 1_000;
 
-/// Bytes of a pixel: four of a decoded one; what is made of it is smaller.
-const PIXEL: u64 = 4;
-
 /// How bytes are looked at; tests put something that crashes in its place.
 pub(super) type Inspect = fn(&[u8], &ImageLimits) -> Result<Inspected, Flaw>;
 
@@ -125,8 +122,7 @@ impl<S: ImageSink> Bringer<S> {
         if !self.scaling.applies_to(&image) {
             return Ok(Fitted { bytes, sha1: image.sha1 });
         }
-        let pixels = u64::from(image.width) * u64::from(image.height);
-        let held = self.pixels.reserve(usize::try_from(pixels * PIXEL).unwrap_or(usize::MAX)).await;
+        let held = self.pixels.reserve(self.scaling.memory(&image, &bytes)).await;
         let (scaling, source) = (self.scaling, Arc::new(bytes));
         let (seen, whole) = (image.clone(), Arc::clone(&source));
         let fitted = spawn_blocking(move || scaling.fit(&seen, &whole)).await;

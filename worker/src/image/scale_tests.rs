@@ -104,6 +104,37 @@ fn inks_become_the_colours_that_they_print() {
 }
 
 #[test]
+fn inks_that_nobody_says_to_be_inverted_are_left_to_the_sink() {
+    let mut bytes = Vec::new();
+    let mut encoder = jpeg_encoder::Encoder::new(&mut bytes, 95);
+    encoder.set_sampling_factor(SamplingFactor::F_1_1);
+    encoder.encode(&[0, 255, 255, 0].repeat(64 * 16), 64, 16, ColorType::Cmyk).unwrap();
+    let (_, picture) = fitted(&bytes, SMALL);
+    is_like(&picture, 9, 3, [255, 0, 0]);
+    let adobe = bytes.windows(5).position(|five| five == b"Adobe").unwrap();
+    bytes[adobe] = b'_';
+    assert!(SMALL.fit(&looked_at(&bytes), &bytes).is_err(), "they would come out as a negative");
+}
+
+#[test]
+fn memory_is_told_by_the_header() {
+    let told = |bytes: &[u8]| SMALL.memory(&looked_at(bytes), bytes);
+    let jpeg = |is_progressive: bool| {
+        let mut bytes = Vec::new();
+        let mut encoder = jpeg_encoder::Encoder::new(&mut bytes, 90);
+        encoder.set_progressive(is_progressive);
+        encoder.encode(&[90; 40 * 30 * 3], 40, 30, ColorType::Rgb).unwrap();
+        bytes
+    };
+    assert_eq!([told(&jpeg(false)), told(&jpeg(true))], [4_800, 14_400]);
+    let deep = DynamicImage::new_rgb16(40, 30);
+    let mut png = Cursor::new(Vec::new());
+    deep.write_to(&mut png, ImageFormat::Png).unwrap();
+    assert_eq!(told(&png.into_inner()), 14_400);
+    assert_eq!(told(&encode(ImageFormat::Png, 40, 30, 1)), 4_800);
+}
+
+#[test]
 fn transparency_stays_and_bleeds_no_colour() {
     // Nothing is red that can be seen: the left half is transparent red, the right one opaque green.
     let colour = |x: u32, _| if x < 50 { Rgba([255, 0, 0, 0]) } else { Rgba([0, 200, 0, 255]) };
