@@ -41,6 +41,7 @@ async fn source(sandbox: &ZohoSandbox, api: Api, kind: Kind) -> Source {
         Kind::Contacts => vec![column("contact_name", false)],
     };
     let entity = ZohoEntity {
+        contact_type: None,
         server: "shop".to_owned(),
         api,
         kind,

@@ -4,6 +4,7 @@
 pub mod checksum;
 pub mod config;
 pub mod crash;
+pub mod decimal;
 pub mod failure;
 pub mod fleet;
 #[cfg(feature = "fuzzing")]

@@ -8,6 +8,10 @@ use crate::checksum::Checksum;
 use crate::failure::{Failure, Reason};
 use crate::record::Values;
 
+mod form;
+
+pub use form::Form;
+
 /// Changes when the meaning of a mapping changes without its text changing: every record is then new once.
 const MEANING: u64 = 1;
 
@@ -30,12 +34,53 @@ pub enum Origin {
     },
     /// The same for every record.
     Constant(Value),
+    /// Several fields of the source row as one text; those that are empty leave no gap.
+    Concat {
+        /// In this order.
+        parts: Vec<Part>,
+        /// What stands between two of them.
+        with: String,
+    },
+    /// The value of another origin in another form.
+    Formed(Box<Self>, Form),
+}
+
+/// A field in [`Origin::Concat`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Part {
+    /// Its name.
+    pub field: String,
+    /// The source may have no such field.
+    pub optional: bool,
 }
 
 impl Origin {
     /// A field as it is.
     pub fn field(name: &str) -> Self {
         Self::Field { name: name.to_owned(), default: None, values: BTreeMap::new() }
+    }
+
+    /// The source fields that it reads, and for each whether the source may lack it though the column may not.
+    pub fn fields(&self) -> Vec<(&str, bool)> {
+        match self {
+            Self::Field { name, .. } => vec![(name, false)],
+            Self::Constant(_) => Vec::new(),
+            Self::Concat { parts, .. } => {
+                parts.iter().map(|part| (part.field.as_str(), part.optional)).collect()
+            }
+            Self::Formed(origin, _) => origin.fields(),
+        }
+    }
+
+    /// Its value for a row; the error ends before the name of the column.
+    fn value(&self, row: &Values) -> Result<Value, String> {
+        match self {
+            Self::Constant(value) => Ok(value.clone()),
+            Self::Field { name, default, values } => field_value(row.get(name), default.as_ref(), values)
+                .map_err(|what| format!("{what} '{name}', which")),
+            Self::Concat { parts, with } => concat(row, parts, with),
+            Self::Formed(origin, form) => form.of(origin.value(row)?),
+        }
     }
 }
 
@@ -105,10 +150,10 @@ impl Mapping {
     pub fn source_fields(&self) -> Vec<&str> {
         let mut fields: Vec<&str> = Vec::new();
         for column in &self.columns {
-            if let Origin::Field { name, .. } = &column.origin
-                && !fields.contains(&name.as_str())
-            {
-                fields.push(name);
+            for (name, _) in column.origin.fields() {
+                if !fields.contains(&name) {
+                    fields.push(name);
+                }
             }
         }
         fields
@@ -117,25 +162,16 @@ impl Mapping {
     /// Turns a source row into sink values.
     ///
     /// # Errors
-    /// `Permanent/BadRecord` where the row lacks a field that the mapping reads.
+    /// `Permanent/BadRecord` where the row lacks a field that the mapping reads, or has a value that has no such form.
     pub fn apply(&self, row: &Values) -> Result<Values, Failure> {
         let mut values = Values::with_capacity(self.columns.len());
         for column in &self.columns {
-            let value = match &column.origin {
-                Origin::Constant(value) => value.clone(),
-                Origin::Field { name, default, values } => {
-                    field_value(row.get(name), default.as_ref(), values).map_err(|what| {
-                        Failure::permanent(
-                            Reason::BadRecord,
-                            format!(
-                                "the source row {what} '{name}', which column '{}' is mapped from",
-                                column.name
-                            ),
-                        )
-                        .advise("give the column a default, or take it out of the mapping")
-                    })?
-                }
-            };
+            let value = column.origin.value(row).map_err(|what| {
+                let what = format!("the source row {what} column '{}' is mapped from", column.name);
+                Failure::permanent(Reason::BadRecord, what).advise(
+                    "give the column a default, correct the record, or take the column out of the mapping",
+                )
+            })?;
             values.insert(column.name.clone(), value);
         }
         Ok(values)
@@ -173,12 +209,48 @@ fn field_value(
     }
 }
 
-fn describe(column: &Column) -> Value {
-    match &column.origin {
-        Origin::Field { name, default, values } => {
-            serde_json::json!([column.name, "field", name, default, values])
+/// Fields as one text; the error is that of [`Origin::value`].
+fn concat(row: &Values, parts: &[Part], with: &str) -> Result<Value, String> {
+    let mut texts = Vec::with_capacity(parts.len());
+    for Part { field, optional } in parts {
+        match row.get(field) {
+            None if !optional => return Err(format!("has no field '{field}', which")),
+            None | Some(Value::Null | Value::Bool(false)) => {}
+            Some(Value::String(text)) => texts.push(text.trim().to_owned()),
+            Some(Value::Number(number)) => texts.push(number.to_string()),
+            // A reference, as Odoo tells it.
+            Some(Value::Array(pair)) if matches!(pair.as_slice(), [Value::Number(_), Value::String(_)]) => {
+                texts.extend(pair.get(1).and_then(Value::as_str).map(str::to_owned));
+            }
+            Some(_) => return Err(format!("has neither text nor number in '{field}', which")),
         }
-        Origin::Constant(value) => serde_json::json!([column.name, "constant", value]),
+    }
+    texts.retain(|text| !text.is_empty());
+    Ok(texts.join(with).into())
+}
+
+/// The parts of a column, for the mapping's checksum.
+fn describe(column: &Column) -> Value {
+    let mut parts = vec![column.name.clone().into()];
+    match describe_origin(&column.origin) {
+        Value::Array(origin) => parts.extend(origin),
+        origin => parts.push(origin),
+    }
+    Value::Array(parts)
+}
+
+fn describe_origin(origin: &Origin) -> Value {
+    match origin {
+        Origin::Field { name, default, values } => serde_json::json!(["field", name, default, values]),
+        Origin::Constant(value) => serde_json::json!(["constant", value]),
+        Origin::Concat { parts, with } => {
+            let parts: Vec<(&str, bool)> =
+                parts.iter().map(|part| (part.field.as_str(), part.optional)).collect();
+            serde_json::json!(["concat", with, parts])
+        }
+        Origin::Formed(origin, form) => {
+            serde_json::json!(["formed", form.describe(), describe_origin(origin)])
+        }
     }
 }
 
@@ -261,5 +333,44 @@ mod tests {
         ];
         let sums: std::collections::HashSet<_> = all.iter().map(|mapping| *mapping.checksum()).collect();
         assert_eq!(sums.len(), all.len());
+    }
+
+    fn mapped(origin: Origin, text: &str) -> Result<Value, String> {
+        let mapping = Mapping::new(vec![Column { name: "c".to_owned(), origin }]);
+        let mut values = mapping.apply(&row(text)).map_err(|failure| failure.to_string())?;
+        Ok(values.remove("c").unwrap())
+    }
+
+    #[test]
+    fn parts_that_are_empty_leave_no_gap() {
+        let part = |field: &str, optional| Part { field: field.to_owned(), optional };
+        let parts = vec![part("first", true), part("last", false), part("code", true)];
+        let name = Origin::Concat { parts, with: " ".to_owned() };
+        assert_eq!(mapped(name.clone(), r#"{"first":"Ada","last":"Sato","code":7}"#).unwrap(), "Ada Sato 7");
+        assert_eq!(mapped(name.clone(), r#"{"first":"","last":" Sato "}"#).unwrap(), "Sato");
+        assert_eq!(mapped(name.clone(), r#"{"last":[3,"Sato"],"code":false}"#).unwrap(), "Sato");
+        assert!(
+            mapped(name.clone(), r#"{"first":"Ada"}"#)
+                .unwrap_err()
+                .contains("no field 'last', which column 'c'")
+        );
+        assert!(
+            mapped(name, r#"{"last":{"a":1}}"#).unwrap_err().contains("neither text nor number in 'last'")
+        );
+    }
+
+    #[test]
+    fn forms_are_part_of_the_checksum() {
+        let rate = |places| {
+            let form = Form::Decimal { times: None, places };
+            Origin::Formed(Box::new(Origin::field("rate")), form)
+        };
+        let sum = |origin| *Mapping::new(vec![Column { name: "c".to_owned(), origin }]).checksum();
+        assert_ne!(sum(rate(Some(2))), sum(rate(Some(3))));
+        assert_ne!(sum(rate(Some(2))), sum(Origin::field("rate")));
+        assert_eq!(mapped(rate(Some(2)), r#"{"rate":12.345}"#).unwrap().to_string(), "12.35");
+        assert!(
+            mapped(rate(Some(2)), r#"{"rate":"cheap"}"#).unwrap_err().contains("'cheap', which is no number")
+        );
     }
 }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use shared::checksum::Checksum;
 use shared::config::{OdooEntity, suggest};
 use shared::failure::{Failure, Reason};
-use shared::mapping::{Mapping, Origin};
+use shared::mapping::Mapping;
 use shared::odoo::{OdooClient, SearchRead};
 use shared::record::{RecordKey, Values};
 use shared::state::{Binding, State, Window};
@@ -64,18 +64,18 @@ impl OdooSource {
     fn resolve(client: &OdooClient, entity: &OdooEntity, known: &[String]) -> Result<Self, Failure> {
         let mut columns = Vec::with_capacity(entity.columns.len());
         for column in &entity.columns {
-            if let Origin::Field { name, .. } = &column.column.origin
-                && !known.contains(name)
-            {
-                if column.optional {
-                    continue;
-                }
-                return Err(missing_field(client, entity, name, known));
+            let is_known = |name: &str| known.iter().any(|field| field == name);
+            let lacks = column.column.origin.fields().into_iter();
+            let lacks = lacks.filter(|(name, optional)| !is_known(name) && !optional);
+            match lacks.map(|(name, _)| name.to_owned()).next() {
+                Some(_) if column.optional => {}
+                Some(name) => return Err(missing_field(client, entity, &name, known)),
+                None => columns.push(column.column.clone()),
             }
-            columns.push(column.column.clone());
         }
         let mapping = Mapping::new(columns);
         let mut fields: Vec<String> = mapping.source_fields().into_iter().map(str::to_owned).collect();
+        fields.retain(|field| known.contains(field));
         if known.iter().any(|field| field == "write_date")
             && !fields.iter().any(|field| field == "write_date")
         {

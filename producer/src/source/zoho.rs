@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use shared::checksum::Checksum;
 use shared::failure::{Failure, Reason};
-use shared::mapping::{Mapping, Origin};
+use shared::mapping::Mapping;
 use shared::record::RecordKey;
 use shared::state::{Binding, Window};
 use shared::zoho::{Kind, Position, Row, ZohoClient, ZohoEntity};
@@ -50,11 +50,11 @@ impl ZohoSource {
     /// by the rows.
     pub fn new(client: &ZohoClient, entity: &ZohoEntity) -> Self {
         let columns = entity.columns.iter();
-        let optional = columns.clone().filter(|column| column.optional);
-        let optional = optional
-            .filter_map(|column| match &column.column.origin {
-                Origin::Field { name, .. } => Some(name.clone()),
-                Origin::Constant(_) => None,
+        let optional = columns
+            .clone()
+            .flat_map(|column| {
+                let fields = column.column.origin.fields().into_iter();
+                fields.filter(|(_, optional)| column.optional || *optional).map(|(name, _)| name.to_owned())
             })
             .collect();
         Self {
@@ -79,7 +79,10 @@ impl ZohoSource {
         Binding {
             source: self.identity(),
             sink: sink.to_owned(),
-            mapping: Checksum::of_value(&json!([self.mapping.checksum(), self.optional])),
+            mapping: Checksum::of_value(&match self.entity.contact_type {
+                None => json!([self.mapping.checksum(), self.optional]),
+                Some(only) => json!([self.mapping.checksum(), self.optional, only.as_str()]),
+            }),
         }
     }
 
@@ -182,7 +185,14 @@ impl ZohoSource {
     }
 
     fn source_rows(&self, rows: Vec<Row>) -> Result<Vec<SourceRow>, Failure> {
-        rows.into_iter().map(|row| self.source_row(row)).collect()
+        rows.into_iter().filter(|row| self.is_wanted(row)).map(|row| self.source_row(row)).collect()
+    }
+
+    /// Inventory's list cannot be asked for one type of contact.
+    fn is_wanted(&self, row: &Row) -> bool {
+        self.entity.contact_type.is_none_or(|only| {
+            row.values().get("contact_type").and_then(Value::as_str) == Some(only.as_str())
+        })
     }
 
     fn source_row(&self, row: Row) -> Result<SourceRow, Failure> {

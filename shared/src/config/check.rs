@@ -15,6 +15,7 @@ use super::pipeline::{
 };
 use super::system::{OdooServer, ZohoAccount};
 use super::{Config, secret, suggest};
+use super::{clash, column};
 use crate::failure::Failure;
 use crate::mapping::SourceColumn;
 use crate::record::PipelineName;
@@ -43,6 +44,9 @@ pub(super) fn config(
                 format!("pipelines '{}' and '{name}' both write {}", other.name, place(&pipeline.sink)),
             )
             .advise("give each its own `file`, or its own `prefix` and `entity`"));
+        }
+        if let Some(failure) = pipelines.iter().find_map(|other| clash::between(other, &pipeline)) {
+            return Err(wrong(path, failure.0).advise(failure.1));
         }
         pipelines.push(pipeline);
     }
@@ -248,9 +252,9 @@ impl<'a> Draft<'a> {
                     .wrong(format!("pipeline '{}' has both `fields` and `mapping`", self.name))
                     .advise("keep one: `fields` keeps the source's names, `mapping` renames"));
             }
-            for (column, value) in mapping {
-                let at = self.at(&format!("mapping.{column}"));
-                columns.push(file::column(column, value).map_err(|what| self.wrong(format!("{at} {what}")))?);
+            for (name, value) in mapping {
+                let at = self.at(&format!("mapping.{name}"));
+                columns.push(column::column(name, value).map_err(|what| self.wrong(format!("{at} {what}")))?);
             }
         } else if !self.keys.fields.is_empty() {
             columns.extend(self.keys.fields.iter().map(|field| SourceColumn::kept(field)));
@@ -324,7 +328,13 @@ impl<'a> Draft<'a> {
                     .advise("set `entity = \"items\"` or `\"contacts\"`"));
             }
         };
+        if kind == Kind::Items && self.keys.contact_type.is_some() {
+            return Err(self
+                .wrong(format!("{} is set, but items have none", self.at("contact_type")))
+                .advise("take it out, or set `entity = \"contacts\"`"));
+        }
         Ok(ZohoEntity {
+            contact_type: self.keys.contact_type,
             server: server.to_owned(),
             api: self.file.zoho.get(server).and_then(|account| account.api).unwrap_or(Api::Inventory),
             kind,

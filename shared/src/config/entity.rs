@@ -42,8 +42,19 @@ impl Entity {
                 optional: false,
             }));
         }
+        if self.name == "contacts" {
+            columns.push(status_as_active());
+            columns.push(business_as_company());
+        }
         columns
     }
+}
+
+/// A business is a company, and everybody else a person.
+fn business_as_company() -> SourceColumn {
+    let values = [("business".to_owned(), true.into())].into();
+    let origin = Origin::Field { name: "customer_sub_type".to_owned(), default: Some(false.into()), values };
+    SourceColumn { column: Column { name: "is_company".to_owned(), origin }, optional: true }
 }
 
 /// Odoo requires a unit: what Zoho calls a piece, and an item without unit, is counted in "Units". Other units are to

@@ -10,10 +10,9 @@ use serde_json::Value;
 use super::pipeline::JsonFormat;
 use super::suggest;
 use crate::failure::Failure;
-use crate::mapping::{Column, Origin, SourceColumn};
 use crate::odoo::Transport;
 use crate::record::Values;
-use crate::zoho::{Api, DataCenter};
+use crate::zoho::{Api, ContactType, DataCenter};
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -139,6 +138,7 @@ pub(super) struct Pipeline {
     pub(super) storable: Option<bool>,
     pub(super) images: Option<bool>,
     pub(super) image_quality: Option<u8>,
+    pub(super) contact_type: Option<ContactType>,
 }
 
 /// A time span, or "never".
@@ -242,42 +242,5 @@ pub(super) fn json(value: toml::Value) -> Value {
         toml::Value::Datetime(time) => Value::String(time.to_string()),
         toml::Value::Array(items) => items.into_iter().map(json).collect(),
         toml::Value::Table(fields) => fields.into_iter().map(|(key, value)| (key, json(value))).collect(),
-    }
-}
-
-/// One line of a mapping table: `"field"`, `{ from = "field", default = ..., values = { ... } }` or `{ constant = ... }`.
-/// The error says what is wrong with the value.
-pub(super) fn column(name: &str, value: &toml::Value) -> Result<SourceColumn, String> {
-    const FORMS: &str = "is to be \"source_field\", { from = \"source_field\", default = VALUE, values = { OLD = NEW } } \
-                         or { constant = VALUE }";
-    const KEYS: [&str; 4] = ["from", "default", "values", "constant"];
-    let table = match value {
-        toml::Value::String(from) if !from.is_empty() => return Ok(SourceColumn::renamed(name, from)),
-        toml::Value::Table(table) => table,
-        _ => return Err(FORMS.to_owned()),
-    };
-    if let Some(unknown) = table.keys().find(|key| !KEYS.contains(&key.as_str())) {
-        return Err(format!("has an unknown key '{unknown}'; it {FORMS}"));
-    }
-    match (table.get("from").and_then(toml::Value::as_str), table.get("constant")) {
-        (Some(from), None) => {
-            let mut column = SourceColumn::renamed(name, from);
-            if let Origin::Field { default, values, .. } = &mut column.column.origin {
-                *default = table.get("default").cloned().map(json);
-                *values = match table.get("values") {
-                    None => BTreeMap::new(),
-                    Some(toml::Value::Table(pairs)) => {
-                        pairs.iter().map(|(old, new)| (old.clone(), json(new.clone()))).collect()
-                    }
-                    Some(_) => return Err(FORMS.to_owned()),
-                };
-            }
-            Ok(column)
-        }
-        (None, Some(constant)) if table.len() == 1 => Ok(SourceColumn {
-            column: Column { name: name.to_owned(), origin: Origin::Constant(json(constant.clone())) },
-            optional: false,
-        }),
-        _ => Err(FORMS.to_owned()),
     }
 }

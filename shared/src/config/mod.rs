@@ -4,6 +4,8 @@
 //! ready to use and sees how they relate.
 
 mod check;
+mod clash;
+mod column;
 mod entity;
 mod file;
 mod fleet;

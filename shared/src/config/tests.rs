@@ -47,9 +47,9 @@ fn the_example_with_every_line_uncommented_is_a_configuration_too() {
         .collect();
     let text = text.join("\n");
     let config = load(&text).unwrap();
-    assert_eq!(config.pipelines.len(), 6);
+    assert_eq!(config.pipelines.len(), 7);
     let (SourceConfig::Zoho(_), SinkConfig::Odoo(target)) =
-        (&config.pipelines[2].source, &config.pipelines[2].sink)
+        (&config.pipelines[3].source, &config.pipelines[3].sink)
     else {
         panic!("items go from Zoho into Odoo")
     };
@@ -87,6 +87,19 @@ fn wrong_references_and_values_say_what_to_write() {
         (with_pipeline("model = \"res.country\"\n"), "set `fields"),
         (with_pipeline("fields = [\"name\", \"name\"]\n"), "names 'name' twice"),
         (with_pipeline("[pipeline.customers.mapping]\na = 1\n"), "mapping.a is to be"),
+        (
+            with_pipeline("[pipeline.customers.mapping]\na = { from = \"b\", decimal = 2 }\n"),
+            "did you mean 'decimals'?",
+        ),
+        (
+            with_pipeline("[pipeline.customers.mapping]\na = { from = \"b\", decimals = 99 }\n"),
+            "from 0 to 15",
+        ),
+        (with_pipeline("[pipeline.customers.mapping]\na = { concat = [] }\n"), "without fields"),
+        (
+            with_pipeline("[pipeline.customers.mapping]\na = { from = \"b\", concat = [\"c\"] }\n"),
+            "mapping.a is to be",
+        ),
         (with_pipeline("[pipeline.Bad]\nsource = \"odoo.erp\"\nsink = \"json.files\"\n"), "no pipeline name"),
         (SERVER.replace("https://", ""), "start it with https://"),
         (SERVER.to_owned(), "add a [pipeline.NAME]"),
@@ -102,6 +115,35 @@ fn two_pipelines_never_write_one_file() {
     let text =
         with_pipeline("[pipeline.b]\nsource = \"odoo.erp\"\nsink = \"json.files\"\nentity = \"customers\"\n");
     assert!(sentence(&text).contains("both write"));
+}
+
+/// Two shops into one Odoo; `more` goes to the second.
+fn two_shops(first: &str, second: &str) -> String {
+    let zoho = |name: &str| {
+        format!("[zoho.{name}]\ndata_center = \"eu\"\norganization_id = \"1\"\nclient_id = \"1000.A\"\n")
+    };
+    let pipeline = |name: &str, more: &str| {
+        format!(
+            "[pipeline.{name}]\nsource = \"zoho.{name}\"\nsink = \"odoo.erp\"\nentity = \"items\"\nprefix = \"{name}\"\n{more}"
+        )
+    };
+    [SERVER.to_owned(), zoho("north"), zoho("south"), pipeline("north", first), pipeline("south", second)]
+        .concat()
+}
+
+#[test]
+fn two_pipelines_never_write_one_column_of_the_same_records() {
+    let by_code = "match_by = [\"default_code\"]\n";
+    let sentence = sentence(&two_shops(by_code, by_code));
+    assert!(sentence.contains("by 'default_code' and both write 'name'"), "{sentence}");
+    load(&two_shops(by_code, "")).unwrap();
+    let own = "match_by = [\"default_code\"]\nmapping = { default_code = \"sku\", weight = \"weight?\" }\n";
+    load(&two_shops(by_code, own)).unwrap();
+}
+
+#[test]
+fn only_contacts_have_a_type() {
+    assert!(sentence(&two_shops("contact_type = \"vendor\"\n", "")).contains("items have none"));
 }
 
 #[test]

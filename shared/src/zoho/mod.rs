@@ -41,7 +41,7 @@ pub use client::ZohoClient;
 pub use config::{ImageRoute, ZohoConfig, ZohoSecret};
 pub use counts::CallCounts;
 pub use data_center::{DataCenter, UnknownDataCenter};
-pub use entity::ZohoEntity;
+pub use entity::{ContactType, ZohoEntity};
 pub use image::{Image, ImageFormat};
 pub use kind::{Api, Kind};
 pub use operations::Details;

@@ -7,10 +7,10 @@ use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
+use shared::decimal::Decimal;
 use shared::failure::{Failure, Reason};
 
 use super::column::{By, Column, Kind};
-use super::decimal::Decimal;
 
 /// A value. Numbers and flags are never [`Cell::Empty`]: to Odoo an empty one is zero or false.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

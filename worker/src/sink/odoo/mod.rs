@@ -9,7 +9,6 @@
 mod cell;
 mod change;
 mod column;
-mod decimal;
 mod external;
 mod html;
 mod image;

@@ -126,10 +126,10 @@ fn headings(id: &str, columns: &[Column], positions: &[usize]) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::super::column::tests::column;
-    use super::super::decimal::Decimal;
     use super::*;
     use proptest::prelude::*;
     use serde_json::json;
+    use shared::decimal::Decimal;
 
     fn columns() -> Vec<Column> {
         ["name", "list_price", "sale_ok"].map(column).to_vec()

@@ -10,7 +10,7 @@ const FLOAT_DIGITS: usize = 15;
 
 /// `digits * 10^exponent`, canonical: no zeros at either end of the digits, and zero has none.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
-pub(super) struct Decimal {
+pub struct Decimal {
     negative: bool,
     digits: String,
     exponent: i32,
@@ -18,7 +18,7 @@ pub(super) struct Decimal {
 
 impl Decimal {
     /// Reads `12`, `-0.50`, `1.5e3`, with spaces around; `None` for anything else and for absurd sizes.
-    pub(super) fn parse(text: &str) -> Option<Self> {
+    pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
         let (mantissa, exponent) = match text.split_once(['e', 'E']) {
             Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().ok()?),
@@ -50,7 +50,8 @@ impl Decimal {
     }
 
     /// Rounded to so many places, halves away from zero as Odoo does.
-    pub(super) fn rounded(&self, places: u32) -> Self {
+    #[must_use]
+    pub fn rounded(&self, places: u32) -> Self {
         let last = i32::try_from(places).map_or(i32::MIN, |places| -places);
         let dropped = last.saturating_sub(self.exponent);
         match usize::try_from(dropped) {
@@ -61,7 +62,8 @@ impl Decimal {
     }
 
     /// What a 64-bit float can tell apart of it.
-    pub(super) fn as_float_shows(&self) -> Self {
+    #[must_use]
+    pub fn as_float_shows(&self) -> Self {
         self.first(FLOAT_DIGITS)
     }
 
@@ -82,9 +84,37 @@ impl Decimal {
         Self::canonical(self.negative, &digits, self.exponent.saturating_add(dropped))
     }
 
+    /// Its product with another, exact; `None` where that has more digits or places than a number may have.
+    pub fn times(&self, other: &Self) -> Option<Self> {
+        let mut product = vec![0_u32; self.digits.len() + other.digits.len()];
+        let digits = |text: &str| -> Vec<u32> { text.chars().rev().filter_map(|c| c.to_digit(10)).collect() };
+        let right = digits(&other.digits);
+        for (at, left) in digits(&self.digits).into_iter().enumerate() {
+            for (place, right) in product.iter_mut().skip(at).zip(&right) {
+                *place += left * right;
+            }
+            carry(&mut product);
+        }
+        let text: String = product.iter().rev().filter_map(|digit| char::from_digit(*digit, 10)).collect();
+        let exponent = self.exponent.checked_add(other.exponent)?;
+        let product = Self::canonical(self.negative != other.negative, &text, exponent);
+        let length = i32::try_from(product.digits.len()).ok()?;
+        (length <= LARGEST && product.exponent.abs() <= LARGEST).then_some(product)
+    }
+
     /// Whether it has no fraction.
-    pub(super) fn is_whole(&self) -> bool {
+    pub fn is_whole(&self) -> bool {
         self.exponent >= 0
+    }
+}
+
+/// Each place of a number, the lowest first, as one digit.
+fn carry(places: &mut [u32]) {
+    let mut over = 0;
+    for place in places {
+        let sum = *place + over;
+        *place = sum % 10;
+        over = sum / 10;
     }
 }
 
@@ -163,7 +193,27 @@ mod tests {
         assert_ne!(decimal("0.1").as_float_shows(), decimal("0.10000000000001").as_float_shows());
     }
 
+    #[test]
+    fn products_are_exact() {
+        for (a, b, product) in [
+            ("12.50", "1.19", "14.875"),
+            ("-0.1", "0.1", "-0.01"),
+            ("999999999999", "999999999999", "999999999998000000000001"),
+            ("0", "5", "0"),
+            ("1999", "0.01", "19.99"),
+        ] {
+            assert_eq!(decimal(a).times(&decimal(b)).unwrap().to_string(), product, "{a} x {b}");
+        }
+        assert_eq!(decimal("1e60").times(&decimal("1e60")), None);
+    }
+
     proptest! {
+        #[test]
+        fn products_are_what_integers_say(a in any::<i64>(), b in any::<i64>()) {
+            let product = decimal(&a.to_string()).times(&decimal(&b.to_string())).unwrap();
+            prop_assert_eq!(product, decimal(&(i128::from(a) * i128::from(b)).to_string()));
+        }
+
         #[test]
         fn shown_and_read_again_is_the_same(whole in any::<i64>(), places in 0_i32..12) {
             let number = decimal(&format!("{whole}e-{places}"));
