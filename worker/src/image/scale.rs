@@ -18,6 +18,10 @@ use super::inspect::{Inspected, hex};
 /// What the decoder of one image may allocate beside its pixels.
 const DECODER_BYTES: u64 = 64_000_000;
 
+/// What the pixels of one image may take: a photograph of 50 megapixels fits, a progressive one of 20. Workers run within
+/// limits of their own, and Odoo has the memory.
+const PIXELS_MAX: usize = 256_000_000;
+
 /// How images are made smaller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Scaling {
@@ -77,6 +81,9 @@ impl Scaling {
     pub fn fit(self, image: &Inspected, bytes: &[u8]) -> Result<Fitted, ImageError> {
         if image.format == Format::Jpeg && !jpeg::Header::read(bytes).has_known_colours() {
             return Err(ImageError::IoError(std::io::Error::other("its inks may be inverted or not")));
+        }
+        if self.memory(image, bytes) > PIXELS_MAX {
+            return Err(ImageError::IoError(std::io::Error::other("its pixels need too much memory")));
         }
         let mut reader = ImageReader::with_format(Cursor::new(bytes), file_format(image.format));
         let pixels = u64::from(image.width) * u64::from(image.height);

@@ -178,6 +178,8 @@ fn what_cannot_be_decoded_is_an_error() {
     let bytes = encode(ImageFormat::Png, 64, 64, 1);
     let image = looked_at(&bytes);
     assert!(SMALL.fit(&image, &bytes[..bytes.len() / 2]).is_err());
+    let vast = Inspected { width: 8_000, height: 8_001, ..image.clone() };
+    assert!(SMALL.fit(&vast, &bytes).unwrap_err().to_string().contains("memory"));
     let lied = Inspected { width: 1, height: 1, ..image };
     assert!(SMALL.fit(&lied, &super::super::samples::png_header(40_000, 40_000)).is_err(), "no 6 GB");
 }
