@@ -87,6 +87,11 @@ async fn metrics_follow_the_work_and_the_lease_and_readiness_the_pause() {
         fleet.run(&["resume", pipeline]).await.expect(0, &["goes on"]);
     }
     fleet.until("it is ready again", || async { page(&working, "readyz").await.0 == 200 }).await;
+    let enabled = "catalog_schedule_enabled{pipeline=\"customers\"}";
+    for (command, expected) in [("disable", 0.0), ("enable", 1.0)] {
+        fleet.run(&["schedule", command, "customers"]).await.expect(0, &[]);
+        wanted(enabled, expected, active.clone()).await;
+    }
     // One that sleeps past its lease no longer speaks for the service once it wakes.
     let second = fleet.producer();
     let next = address(&fleet, &second).await;

@@ -48,6 +48,13 @@ struct Known {
     scheduled: bool,
 }
 
+/// What is read of a schedule's memo (`producer/src/schedule/note.rs` writes it).
+#[derive(serde::Deserialize)]
+struct Schedule {
+    #[serde(default)]
+    disabled: Option<serde::de::IgnoredAny>,
+}
+
 impl Service {
     /// Tells of the service until `stop`, and takes everything back then.
     pub async fn tell(self, telemetry: Telemetry, stop: CancellationToken) {
@@ -89,6 +96,13 @@ impl Service {
         Ok(())
     }
 
+    /// By the schedule's memo. One that nobody has written, or that a newer version writes, is of an enabled schedule.
+    async fn is_scheduled(&self, pipeline: &PipelineName) -> Result<bool, Failure> {
+        let memo = self.state.memo(&format!("schedule/{pipeline}")).await?;
+        let schedule = memo.as_deref().and_then(|text| serde_json::from_str::<Schedule>(text).ok());
+        Ok(schedule.is_none_or(|schedule| schedule.disabled.is_none()))
+    }
+
     async fn known(&self, pipeline: &Pipeline, now: Timestamp) -> Result<Known, Failure> {
         let name = &pipeline.name;
         let runs = self.state.runs(Some(name), RUNS).await?;
@@ -110,7 +124,7 @@ impl Service {
             fresh: runs.iter().filter(|run| run.settled.is_some()).map(|run| run.window.end).max(),
             newest: runs.into_iter().next(),
             depths,
-            scheduled: true,
+            scheduled: self.is_scheduled(name).await?,
         })
     }
 }
