@@ -86,7 +86,7 @@ impl Keeper<'_> {
             Reason::Crashed,
             "the broker gave this job up after too many deliveries",
         )
-        .advise("look for workers that die, then redrive it");
+        .advise("look for workers that die, then run `catalog-sync sync --full`");
         match delivery.take_job() {
             Ok(job) => {
                 tracing::error!(

@@ -141,7 +141,8 @@ fn ambiguous(key: &Column, value: &str, all: &[&Match], seekers: &[&Seeker]) -> 
             keys.join(", ")
         )
     };
-    Failure::permanent(Reason::BadRecord, what).advise(format!("give each its own {label}, then redrive"))
+    Failure::permanent(Reason::BadRecord, what)
+        .advise(format!("give each its own {label}, then run `catalog-sync sync --full`"))
 }
 
 /// Gives found records their external ids, and makes sure that none got another one at the same time: then both are taken
