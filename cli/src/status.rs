@@ -2,24 +2,18 @@
 
 use std::sync::Arc;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
+use producer::operate::status::{self, Paused, PipelineStatus, StrayStatus, Strays};
 use serde::Serialize;
-use shared::config::{Config, Pipeline};
+use shared::config::Config;
 use shared::failure::Failure;
-use shared::fleet::{Pause, Scope};
-use shared::job::{Attempt, JobKind};
-use shared::record::RecordKey;
-use shared::state::{Counts, ImageCounts, RunEnd, RunSummary, State, Stray};
+use shared::fleet::Scope;
+use shared::job::JobKind;
+use shared::state::{Counts, ImageCounts, RunEnd, RunSummary};
 
 use crate::exit::Exit;
 use crate::output::Output;
 use crate::state::open_state;
-
-/// Dead letters shown of each pipeline.
-const LETTERS_SHOWN: usize = 5;
-
-/// Strays shown.
-const STRAYS_SHOWN: usize = 5;
 
 #[derive(Serialize)]
 struct StatusJson {
@@ -28,54 +22,14 @@ struct StatusJson {
     strays: Strays,
 }
 
-/// Messages in our queues that were no jobs.
-#[derive(Serialize, Default)]
-struct Strays {
-    kept: u64,
-    /// The newest ones, without their payloads.
-    newest: Vec<StrayStatus>,
-}
-
-#[derive(Serialize)]
-struct StrayStatus {
-    queue: String,
-    bytes: u64,
-    failure: Attempt,
-}
-
-#[derive(Serialize)]
-struct PipelineStatus {
-    pipeline: String,
-    last_run: Option<RunSummary>,
-    next_start: Option<Timestamp>,
-    paused: Vec<Paused>,
-    records: Counts,
-    dead_letters: Vec<Dead>,
-}
-
-#[derive(Serialize)]
-struct Paused {
-    what: Scope,
-    #[serde(flatten)]
-    pause: Pause,
-}
-
-#[derive(Serialize)]
-struct Dead {
-    kind: JobKind,
-    key: RecordKey,
-    attempts: u32,
-    failure: Attempt,
-}
-
 pub(crate) async fn run(config: &Arc<Config>, output: &Output) -> Result<Exit, Failure> {
     let (mut pipelines, mut strays) = (Vec::new(), Strays::default());
     if config.fleet.is_some() || config.state.exists() {
         let state = open_state(config).await?;
         for pipeline in &config.pipelines {
-            pipelines.push(look(&state, pipeline).await?);
+            pipelines.push(status::look(&state, pipeline).await?);
         }
-        strays = strays_of(&state).await?;
+        strays = status::strays(&state).await?;
     } else {
         output.line(format!("no sync has been run yet: there is no {}", config.state.display()));
     }
@@ -85,12 +39,6 @@ pub(crate) async fn run(config: &Arc<Config>, output: &Output) -> Result<Exit, F
     output.text(&strays_text(&strays));
     output.object(&StatusJson { state: config.state.clone(), pipelines, strays });
     Ok(Exit::Done)
-}
-
-async fn strays_of(state: &State) -> Result<Strays, Failure> {
-    let newest = state.strays(STRAYS_SHOWN).await?;
-    let shown = |stray: Stray| StrayStatus { queue: stray.queue, bytes: stray.bytes, failure: stray.failure };
-    Ok(Strays { kept: state.stray_count().await?, newest: newest.into_iter().map(shown).collect() })
 }
 
 /// Nothing where there are none.
@@ -109,30 +57,6 @@ fn strays_text(strays: &Strays) -> String {
         lines.push(format!("  ... and {more} more"));
     }
     format!("{}\n", lines.join("\n"))
-}
-
-async fn look(state: &State, pipeline: &Pipeline) -> Result<PipelineStatus, Failure> {
-    let known = state.pipeline(&pipeline.name).await?;
-    let overlap = SignedDuration::try_from(pipeline.source.overlap()).unwrap_or(SignedDuration::MAX);
-    let letters = state.dead_letters(&pipeline.name, LETTERS_SHOWN).await?;
-    let dead = |letter: shared::state::DeadLetter| Dead {
-        kind: letter.job.kind,
-        key: letter.job.key,
-        attempts: letter.job.attempt,
-        failure: letter.failure,
-    };
-    let mut paused = Vec::new();
-    for what in [Scope::Pipeline, Scope::Images] {
-        paused.extend(Pause::of(state, &pipeline.name, what).await?.map(|pause| Paused { what, pause }));
-    }
-    Ok(PipelineStatus {
-        paused,
-        pipeline: pipeline.name.to_string(),
-        last_run: state.runs(Some(&pipeline.name), 1).await?.into_iter().next(),
-        next_start: known.and_then(|known| known.cursor).and_then(|cursor| cursor.checked_sub(overlap).ok()),
-        records: state.counts(&pipeline.name).await?,
-        dead_letters: letters.into_iter().map(dead).collect(),
-    })
 }
 
 fn text(status: &PipelineStatus) -> String {

@@ -8,6 +8,7 @@ pub mod history;
 mod keep;
 pub mod notify;
 pub mod open;
+pub mod operate;
 pub mod role;
 pub mod run;
 pub mod schedule;
