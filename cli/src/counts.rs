@@ -11,7 +11,7 @@ use worker::sink::json::count_records;
 
 use crate::exit::Exit;
 use crate::output::{Output, table};
-use crate::state::open_state;
+use crate::state::known_state;
 use shared::systems::Systems;
 
 #[derive(Serialize)]
@@ -25,8 +25,7 @@ struct PipelineCounts {
 
 pub(crate) async fn run(config: &Arc<Config>, output: &Output) -> Result<Exit, Failure> {
     let systems = Systems::new(Arc::clone(config));
-    let known = config.fleet.is_some() || config.state.exists();
-    let state = if known { Some(open_state(config).await?) } else { None };
+    let state = known_state(config).await?;
     let mut all = Vec::new();
     let mut exit = Exit::Done;
     for pipeline in &config.pipelines {

@@ -7,10 +7,11 @@ use std::time::Duration;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use crate::config::Config;
+use crate::config::{Config, ZohoAccount};
 use crate::failure::{Failure, Reason};
 use crate::odoo::OdooClient;
-use crate::telemetry::Telemetry;
+use crate::state::State;
+use crate::telemetry::{CallMeter, Telemetry};
 use crate::zoho::ZohoClient;
 
 /// A rejected password is not sent again before: Odoo locks an address out after a few, Zoho blocks the account.
@@ -24,6 +25,8 @@ const AWAY: Duration = Duration::from_secs(1);
 pub struct Systems {
     config: Arc<Config>,
     telemetry: Telemetry,
+    /// Where limits are kept together with other processes.
+    state: Option<State>,
     odoo: Mutex<BTreeMap<String, Known<OdooClient>>>,
     zoho: Mutex<BTreeMap<String, Known<ZohoClient>>>,
 }
@@ -52,14 +55,20 @@ impl<C: Clone> Known<C> {
 }
 
 impl Systems {
-    /// Nothing is connected yet. Calls are counted for nobody but this command.
+    /// Nothing is connected yet. Calls are counted for nobody but this command, and it keeps Zoho's limits alone.
     pub fn new(config: Arc<Config>) -> Self {
         Self::metered(config, Telemetry::new("command"))
     }
 
     /// The same; calls, and the work of those who use these systems, are counted here.
     pub fn metered(config: Arc<Config>, telemetry: Telemetry) -> Self {
-        Self { config, telemetry, odoo: Mutex::default(), zoho: Mutex::default() }
+        Self { config, telemetry, state: None, odoo: Mutex::default(), zoho: Mutex::default() }
+    }
+
+    /// The same; limits are kept together with all whose systems have this state.
+    #[must_use]
+    pub fn governed_by(self, state: &State) -> Self {
+        Self { state: Some(state.clone()), ..self }
     }
 
     /// Where the work on these systems is counted.
@@ -102,17 +111,20 @@ impl Systems {
             return result;
         }
         let account = self.config.zoho.get(name).ok_or_else(|| missing("zoho", name))?;
-        let result = match account.connection() {
-            Ok(connection) => {
-                ZohoClient::connect_metered(connection, self.telemetry.calls("zoho", name)).await
-            }
-            Err(failure) => Err(failure),
-        };
+        let result = self.connect_zoho(account, self.telemetry.calls("zoho", name)).await;
         if let Ok(client) = &result {
             self.telemetry.watch_zoho(name, client);
         }
         known.insert(name.to_owned(), Known::now(result.clone()));
         result
+    }
+
+    async fn connect_zoho(&self, account: &ZohoAccount, meter: CallMeter) -> Result<ZohoClient, Failure> {
+        let state = match &self.state {
+            Some(state) => state.clone(),
+            None => State::open_memory().await?,
+        };
+        ZohoClient::connect_governed(account.connection()?, &state, meter).await
     }
 }
 

@@ -43,7 +43,7 @@ impl<'a> FleetSync<'a> {
         stop: &'a CancellationToken,
     ) -> Result<Self, Failure> {
         let meeting = Meeting::open(config, fleet, "sync").await?;
-        let systems = Arc::new(Systems::new(Arc::clone(config)));
+        let systems = Arc::new(Systems::new(Arc::clone(config)).governed_by(&meeting.state));
         Ok(Self { config, meeting, systems, lost_after: fleet.lost_after, output, stop })
     }
 

@@ -88,10 +88,11 @@ impl Machine {
             let service = Service { state: state.clone(), queue: None, pipelines: config.pipelines.clone() };
             tokio::spawn(service.tell(telemetry.clone(), told.clone()));
         }
+        let systems = Systems::metered(Arc::clone(config), telemetry).governed_by(&state);
         Ok(Self {
             config: Arc::clone(config),
             state,
-            systems: Systems::metered(Arc::clone(config), telemetry),
+            systems,
             output,
             _serving: serving,
             _told: told.drop_guard(),

@@ -21,6 +21,9 @@ use crate::mapping::SourceColumn;
 use crate::record::PipelineName;
 use crate::zoho::{Api, Kind, ZohoEntity};
 
+/// Who leaves more than this of an organisation's day to others, in percent, has nearly nothing to work with.
+const RESERVE_MAX: u8 = 90;
+
 /// Checks a file that was read from `path`.
 pub(super) fn config(
     file: &File,
@@ -33,7 +36,7 @@ pub(super) fn config(
     }
     let mut zoho = BTreeMap::new();
     for (name, account) in &file.zoho {
-        zoho.insert(name.clone(), zoho_account(name, account, environment)?);
+        zoho.insert(name.clone(), zoho_account(path, name, account, environment)?);
     }
     let mut pipelines: Vec<Pipeline> = Vec::new();
     for (name, keys) in &file.pipeline {
@@ -120,10 +123,15 @@ fn odoo_server(
 }
 
 fn zoho_account(
+    path: &Path,
     name: &str,
     account: &file::Zoho,
     environment: &dyn Fn(&str) -> Option<String>,
 ) -> Result<ZohoAccount, Failure> {
+    if account.reserve_percent.is_some_and(|percent| percent > RESERVE_MAX) {
+        return Err(wrong(path, format!("zoho.{name}.reserve_percent is more than {RESERVE_MAX}"))
+            .advise("leave it out: 5 is usual"));
+    }
     Ok(ZohoAccount {
         name: name.to_owned(),
         data_center: account.data_center,
@@ -133,6 +141,7 @@ fn zoho_account(
         api_url: account.api_url.clone(),
         calls_per_minute: account.calls_per_minute,
         concurrent_calls: account.concurrent_calls,
+        reserve_percent: account.reserve_percent,
         redirect_hosts: account.redirect_hosts.clone(),
         private_hosts: account.private_hosts.clone(),
     })

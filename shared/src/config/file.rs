@@ -93,6 +93,7 @@ pub(super) struct Zoho {
     pub(super) api_url: Option<String>,
     pub(super) calls_per_minute: Option<usize>,
     pub(super) concurrent_calls: Option<usize>,
+    pub(super) reserve_percent: Option<u8>,
     #[serde(default)]
     pub(super) redirect_hosts: Vec<String>,
     #[serde(default)]

@@ -67,10 +67,12 @@ pub struct ZohoAccount {
     pub accounts_url: Option<String>,
     /// Instead of the data centre's API address.
     pub api_url: Option<String>,
-    /// Calls in any minute.
+    /// Calls of all processes in any minute.
     pub calls_per_minute: Option<usize>,
-    /// Calls at the same time.
+    /// Calls of all processes at the same time.
     pub concurrent_calls: Option<usize>,
+    /// Part of a day's calls that is left to others.
+    pub reserve_percent: Option<u8>,
     /// Hosts that an image may be redirected to.
     pub redirect_hosts: Vec<String>,
     /// Those of them that may be plain http or have a private address.
@@ -92,6 +94,7 @@ impl ZohoAccount {
         config.api_url.clone_from(&self.api_url);
         config.calls_per_minute = self.calls_per_minute.unwrap_or(config.calls_per_minute);
         config.concurrent_calls = self.concurrent_calls.unwrap_or(config.concurrent_calls);
+        config.reserve_percent = self.reserve_percent.unwrap_or(config.reserve_percent);
         config.redirect_hosts.clone_from(&self.redirect_hosts);
         config.private_hosts.clone_from(&self.private_hosts);
         Ok(config)

@@ -102,6 +102,10 @@ fn wrong_references_and_values_say_what_to_write() {
         ),
         (with_pipeline("[pipeline.Bad]\nsource = \"odoo.erp\"\nsink = \"json.files\"\n"), "no pipeline name"),
         (SERVER.replace("https://", ""), "start it with https://"),
+        (
+            two_shops("", "").replace("client_id", "reserve_percent = 91\nclient_id"),
+            "zoho.north.reserve_percent is more than 90",
+        ),
         (SERVER.to_owned(), "add a [pipeline.NAME]"),
     ];
     for (text, expected) in cases {

@@ -8,10 +8,12 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::answer::{Answer, Expected};
+use super::budget::Told;
+use super::clock::Clock;
 use super::config::{ImageRoute, ZohoConfig};
 use super::counts::CallCounts;
+use super::governor::Governor;
 use super::http::Http;
-use super::limiter::Limiter;
 use super::place::{Place, host};
 use super::quota::Limits;
 use super::refusal::Refusal;
@@ -19,6 +21,7 @@ use super::request::Request;
 use super::session::{Session, Ticket};
 use crate::failure::{Class, Failure};
 use crate::http::repeat::{SHORT, repeated};
+use crate::state::State;
 use crate::telemetry::CallMeter;
 
 /// As logs name it.
@@ -33,31 +36,59 @@ pub struct ZohoClient {
 struct Inner {
     http: Http,
     session: Session,
-    limiter: Limiter,
+    governor: Governor,
     image_routes: Vec<ImageRoute>,
     meter: CallMeter,
 }
 
 impl ZohoClient {
-    /// A client that has a token.
+    /// A client that has a token and shares its limits with nobody.
+    ///
+    /// # Errors
+    /// As [`ZohoClient::connect_governed`].
+    pub async fn connect(config: ZohoConfig) -> Result<Self, Failure> {
+        let state = State::open_memory().await?;
+        Self::connect_governed(config, &state, CallMeter::default()).await
+    }
+
+    /// A client that has a token. All that are connected with one state keep the organisation's limits together. Its calls
+    /// are counted.
     ///
     /// # Errors
     /// A configuration failure for an address that is none; what the accounts server says when it makes no token in three
-    /// tries.
-    pub async fn connect(config: ZohoConfig) -> Result<Self, Failure> {
-        Self::connect_metered(config, CallMeter::default()).await
+    /// tries; the state's.
+    pub async fn connect_governed(
+        config: ZohoConfig,
+        state: &State,
+        meter: CallMeter,
+    ) -> Result<Self, Failure> {
+        Self::connect_by(config, state, meter, Clock::default()).await
     }
 
-    /// The same; its calls are counted.
+    /// The same, in a time of one's own.
     ///
     /// # Errors
-    /// As [`ZohoClient::connect`].
-    pub async fn connect_metered(config: ZohoConfig, meter: CallMeter) -> Result<Self, Failure> {
+    /// As [`ZohoClient::connect_governed`].
+    #[cfg(any(test, feature = "simulation"))]
+    pub async fn connect_simulated(
+        config: ZohoConfig,
+        state: &State,
+        time: Arc<super::SimulatedTime>,
+    ) -> Result<Self, Failure> {
+        Self::connect_by(config, state, CallMeter::default(), Clock::simulated(time)).await
+    }
+
+    async fn connect_by(
+        config: ZohoConfig,
+        state: &State,
+        meter: CallMeter,
+        clock: Clock,
+    ) -> Result<Self, Failure> {
         let place = Place::new(&config)?;
         let client = Self {
             inner: Arc::new(Inner {
                 http: Http::new(&config)?,
-                limiter: Limiter::new(config.calls_per_minute, config.concurrent_calls),
+                governor: Governor::new(state.clone(), &place.identity(), &config, clock),
                 session: Session::new(place, config.secret),
                 image_routes: config.image_routes,
                 meter,
@@ -89,7 +120,7 @@ impl ZohoClient {
 
     /// What is known of the organisation's limits.
     pub fn limits(&self) -> Limits {
-        self.inner.limiter.limits()
+        self.inner.governor.limits()
     }
 
     pub(super) fn image_routes(&self) -> &[ImageRoute] {
@@ -140,49 +171,63 @@ impl ZohoClient {
         request: &Request,
         judge: &impl Fn(&Expected<'_>, Answer) -> Result<T, Refusal>,
     ) -> Result<Result<T, Refusal>, Failure> {
-        let Inner { http, limiter, .. } = &*self.inner;
+        let Inner { http, governor, meter, .. } = &*self.inner;
         let organization = self.place().organization();
         let url = request.url(&ticket.api, organization);
-        let admission = limiter.admit().await?;
+        let admission = governor.admit(request.class).await?;
         let began = Instant::now();
-        let answer = http.get(&url, &ticket.access, request.kind).await;
-        drop(admission);
-        let answer = answer.inspect_err(|failure| self.inner.meter.called(began, Some(failure)))?;
+        let answer = governor.during(&admission, http.get(&url, &ticket.access, request.kind)).await;
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(failure) => {
+                meter.called(began, Some(&failure));
+                governor.end(admission, None, Told::Nothing).await;
+                return Err(failure);
+            }
+        };
         let quota = answer.quota;
-        if let Some(quota) = quota {
-            limiter.learn(quota);
-        }
         let expected = Expected { host: &host(&url), organization, request };
         let result = judge(&expected, answer);
-        self.inner.meter.called(began, result.as_ref().err().map(|refusal| &refusal.failure));
-        Ok(result.map_err(|mut refusal| {
-            // The answer that refuses may not say until when; an earlier one did.
-            if refusal.is_daily()
-                && quota.is_none()
-                && let Some(day) = limiter.limits().day
-            {
-                refusal.failure.retry_after = Some(day.resets_in(Timestamp::now()));
-            }
-            self.heed(&refusal);
-            refusal
-        }))
+        meter.called(began, result.as_ref().err().map(|refusal| &refusal.failure));
+        let told = result.as_ref().err().map_or(Told::Well, |refusal| told(refusal, quota.is_some()));
+        governor.end(admission, quota, told).await;
+        Ok(result.map_err(|refusal| self.heed(refusal)))
     }
 
-    /// Stops calling while Zoho refuses calls for longer than a moment: every further call would be refused as well, and
-    /// may lengthen the block.
-    fn heed(&self, refusal: &Refusal) {
-        let Failure { class: Class::Throttled, retry_after: Some(wait), .. } = refusal.failure else {
-            return;
-        };
-        if wait > SHORT && !refusal.is_foreign {
+    /// Every further call would be refused as well while Zoho refuses calls, and may lengthen the block: the governor makes
+    /// none until then.
+    fn heed(&self, mut refusal: Refusal) -> Refusal {
+        if refusal.failure.class != Class::Throttled || refusal.is_foreign {
+            return refusal;
+        }
+        // The answer that refuses may not say until when; an earlier one did.
+        if refusal.is_daily()
+            && let Some(left) = self.inner.governor.blocked_for()
+        {
+            refusal.failure.retry_after = Some(left);
+        }
+        if let Some(wait) = refusal.failure.retry_after.filter(|wait| *wait > SHORT) {
             tracing::warn!(
                 organization = self.place().organization(),
                 code = refusal.code,
                 wait_s = wait.as_secs(),
                 "Zoho refuses calls for a while"
             );
-            self.inner.limiter.block(wait, refusal.is_daily());
         }
+        refusal
+    }
+}
+
+/// What a refusal tells of limits.
+fn told(refusal: &Refusal, has_quota: bool) -> Told {
+    let Failure { class: Class::Throttled, retry_after, .. } = refusal.failure else {
+        return Told::Nothing;
+    };
+    match refusal.code {
+        _ if refusal.is_foreign => Told::Nothing,
+        Some(45) => Told::Spent(retry_after.filter(|_| !has_quota)),
+        Some(1070) => Told::Crowded,
+        _ => Told::Minute(retry_after.unwrap_or_default()),
     }
 }
 

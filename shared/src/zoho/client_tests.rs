@@ -211,7 +211,7 @@ async fn day_that_is_used_up_ends_when_an_earlier_answer_said() {
     let (server, client) = connected().await;
     let told = items(&json!([]), false)
         .insert_header("X-Rate-Limit-Limit", "1000")
-        .insert_header("X-Rate-Limit-Remaining", "0")
+        .insert_header("X-Rate-Limit-Remaining", "500")
         .insert_header("X-Rate-Limit-Reset", "18000");
     mount_once(&server, ITEMS, told).await;
     mount(&server, ITEMS, refused(429, 45)).await;

@@ -62,11 +62,15 @@ pub struct ZohoConfig {
     pub max_answer_bytes: u64,
     /// Largest image that is read, in bytes. Zoho takes uploads up to 7 MB.
     pub max_image_bytes: u64,
-    /// Calls in any 60 seconds; further ones wait. Zoho allows an organisation 100, and blocks it for an hour when it
+    /// Calls of all processes in any 60 seconds; further ones wait. Zoho allows an organisation 100, and blocks it for an hour when it
     /// trips.
     pub calls_per_minute: usize,
-    /// Calls under way at the same time; further ones wait. Zoho allows 5 on its free plan and 10 on the others.
+    /// Calls of all processes under way at the same time; further ones wait. Zoho allows 5 on its free plan and 10 on the
+    /// others.
     pub concurrent_calls: usize,
+    /// Part of a day's calls, in percent, that is left to other users of the organisation. Less urgent calls leave a little
+    /// more: see [`CallClass::floor`](super::CallClass::floor).
+    pub reserve_percent: u8,
     /// Where images are asked for, in this order, until one has it.
     pub image_routes: Vec<ImageRoute>,
     /// Hosts (with the port where it is not the usual one) that an image may be redirected to. They never get a token.
@@ -77,7 +81,7 @@ pub struct ZohoConfig {
 
 impl ZohoConfig {
     /// Usual limits: 10 s to connect, 60 s per call, 120 s per image, answers up to 64 MiB, images up to 10 MiB, 80 calls a
-    /// minute, 5 at a time, images from Inventory.
+    /// minute, 5 at a time, 5 % of a day left to others, images from Inventory.
     pub fn new(data_center: DataCenter, organization_id: impl Into<String>, secret: ZohoSecret) -> Self {
         Self {
             data_center,
@@ -92,6 +96,7 @@ impl ZohoConfig {
             max_image_bytes: 10 << 20,
             calls_per_minute: 80,
             concurrent_calls: 5,
+            reserve_percent: 5,
             image_routes: vec![ImageRoute::Inventory, ImageRoute::InventoryDocument],
             redirect_hosts: Vec::new(),
             private_hosts: Vec::new(),

@@ -9,7 +9,7 @@ use wiremock::matchers::{header_exists, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use super::client_tests::config;
-use super::{Image, ImageFormat, ImageRoute, ZohoClient, ZohoConfig};
+use super::{CallClass, Image, ImageFormat, ImageRoute, ZohoClient, ZohoConfig};
 use crate::failure::{Class, Failure, Reason};
 
 const TOKEN: &str = "/oauth/v2/token";
@@ -47,7 +47,7 @@ async fn requests(server: &MockServer) -> usize {
 
 async fn image(config: ZohoConfig) -> Result<Image, Failure> {
     let client = ZohoClient::connect(config).await.unwrap();
-    client.image("1", Some("9")).await
+    client.image("1", Some("9"), CallClass::Backfill).await
 }
 
 fn class<T: std::fmt::Debug>(result: Result<T, Failure>) -> (Class, Reason) {
@@ -77,7 +77,7 @@ async fn route_without_rights_is_told_only_where_no_other_helps() {
     mount(&server, DOCUMENT, refused(404, 5)).await;
     assert_eq!(class(image(config(&server.uri())).await), (Class::Systemic, Reason::Rights));
     let client = ZohoClient::connect(config(&server.uri())).await.unwrap();
-    assert_eq!(class(client.image("1", None).await), (Class::Systemic, Reason::Rights));
+    assert_eq!(class(client.image("1", None, CallClass::Backfill).await), (Class::Systemic, Reason::Rights));
 }
 
 #[tokio::test]
@@ -130,7 +130,7 @@ async fn words_of_another_host_are_not_taken_for_zohos() {
         named.private_hosts.clone_from(&named.redirect_hosts);
         named.image_routes = vec![ImageRoute::Inventory];
         let client = ZohoClient::connect(named).await.unwrap();
-        let failure = client.image("1", None).await.unwrap_err();
+        let failure = client.image("1", None, CallClass::Backfill).await.unwrap_err();
         assert_eq!(failure.class, class, "{status}: {failure}");
         assert_eq!(client.limits().blocked_until, None);
         assert_eq!(client.calls().token, 1);

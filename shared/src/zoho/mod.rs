@@ -7,21 +7,24 @@
 mod answer;
 #[cfg(test)]
 mod answer_tests;
+mod budget;
+mod class;
 mod client;
 #[cfg(test)]
 mod client_tests;
+mod clock;
 mod config;
 mod counts;
 mod data_center;
 #[cfg(test)]
 mod download_tests;
 mod entity;
+mod governor;
 mod http;
 mod image;
 #[cfg(test)]
 mod image_tests;
 mod kind;
-mod limiter;
 mod operations;
 mod paging;
 mod place;
@@ -31,12 +34,15 @@ mod refusal;
 mod request;
 mod row;
 mod session;
+#[cfg(any(test, feature = "simulation"))]
+mod simulation;
 pub mod time;
 mod token;
 #[cfg(test)]
 mod token_tests;
 
 pub use answer::{Answer, Expected};
+pub use class::CallClass;
 pub use client::ZohoClient;
 pub use config::{ImageRoute, ZohoConfig, ZohoSecret};
 pub use counts::CallCounts;
@@ -51,6 +57,8 @@ pub use quota::{Limits, Quota};
 pub use refusal::Refusal;
 pub use request::{CallKind, Order, Request};
 pub use row::{ImageReference, Row};
+#[cfg(any(test, feature = "simulation"))]
+pub use simulation::SimulatedTime;
 pub use token::{Granted, Token, read_token};
 
 /// For [`crate::fuzzing`].

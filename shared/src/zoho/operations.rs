@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use serde_json::Value;
 
+use super::class::CallClass;
 use super::client::ZohoClient;
 use super::config::ImageRoute;
 use super::image::{Image, read_image};
@@ -81,12 +82,17 @@ impl ZohoClient {
     }
 
     /// The image of an item, from the first of the configured routes that has it. Routes by document are left out where
-    /// `document_id` is not known.
+    /// `document_id` is not known. `class` says whether it takes the place of another one.
     ///
     /// # Errors
     /// `Permanent/Missing` where no route has one; `Permanent/BadRecord` where it is too large or no image; of a route that
     /// the token may not use, `Systemic/Rights` where no other has it.
-    pub async fn image(&self, item_id: &str, document_id: Option<&str>) -> Result<Image, Failure> {
+    pub async fn image(
+        &self,
+        item_id: &str,
+        document_id: Option<&str>,
+        class: CallClass,
+    ) -> Result<Image, Failure> {
         let document_id = document_id.filter(|id| !id.is_empty());
         let mut refused: Option<Failure> = None;
         for route in self.image_routes() {
@@ -97,6 +103,7 @@ impl ZohoClient {
                 (ImageRoute::BooksDocument, Some(id)) => Request::document(Api::Books, id),
                 (_, None) => continue,
             };
+            let request = request.of_class(class);
             let image = self.call(&request, |expected, answer| read_image(expected, answer, *route)).await;
             match image {
                 Err(failure) if failure.reason == Reason::Rights => refused = Some(failure),

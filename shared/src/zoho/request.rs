@@ -2,6 +2,7 @@
 
 use reqwest::Url;
 
+use super::class::CallClass;
 use super::kind::{Api, Kind};
 use super::place::below;
 
@@ -39,6 +40,8 @@ pub struct Request {
     pub api: Api,
     /// What it is counted as.
     pub kind: CallKind,
+    /// How urgent it is.
+    pub class: CallClass,
     /// The OAuth scope that it needs.
     pub scope: &'static str,
     path: Vec<String>,
@@ -84,6 +87,12 @@ impl Request {
         Self::new(api, CallKind::Image, Kind::Items.scope(api), &["documents", id])
     }
 
+    /// The same, more or less urgent than usual.
+    #[must_use]
+    pub fn of_class(self, class: CallClass) -> Self {
+        Self { class, ..self }
+    }
+
     /// Its address: parameters are form-encoded, so that the `+` of a time zone stays one.
     pub fn url(&self, base: &Url, organization: &str) -> Url {
         let path: Vec<&str> = self.path.iter().map(String::as_str).collect();
@@ -105,7 +114,12 @@ impl Request {
 
     fn new(api: Api, kind: CallKind, scope: &'static str, path: &[&str]) -> Self {
         let path = api.segments().iter().chain(path).map(|segment| (*segment).to_owned()).collect();
-        Self { api, kind, scope, path, query: Vec::new() }
+        let class = match kind {
+            CallKind::List => CallClass::List,
+            CallKind::Image => CallClass::Backfill,
+            CallKind::Detail | CallKind::Token | CallKind::Other => CallClass::Detail,
+        };
+        Self { api, kind, class, scope, path, query: Vec::new() }
     }
 
     fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {

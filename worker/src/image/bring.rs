@@ -11,7 +11,6 @@ use shared::job::Job;
 use shared::record::{ImageReference, Outcome, RecordKey};
 use shared::telemetry::{Meter, Stage};
 use tokio::task::spawn_blocking;
-use tokio::time::timeout;
 
 use super::budget::Budget;
 use super::cache::ImageCache;
@@ -68,7 +67,7 @@ impl<S: ImageSink> Bringer<S> {
         let place = (job.key.clone(), reference.clone());
         let fetched = match self.remembered(&place).await? {
             Some(bytes) => Fetched { bytes, framed: true },
-            None => self.fetch(&job.key, reference).await?,
+            None => self.fetch(&job.key, reference, applied.is_some()).await?,
         };
         reserved.shrink(fetched.bytes.len());
         let (inspected, bytes) = self.inspected(fetched).await?;
@@ -85,14 +84,15 @@ impl<S: ImageSink> Bringer<S> {
         Ok(Brought { outcome: outcome?, hash })
     }
 
-    async fn fetch(&self, key: &RecordKey, reference: &ImageReference) -> Result<Fetched, Failure> {
+    async fn fetch(
+        &self,
+        key: &RecordKey,
+        reference: &ImageReference,
+        is_changed: bool,
+    ) -> Result<Fetched, Failure> {
         let ImageLimits { bytes, time, .. } = self.limits;
         let _step = self.meter.stage(Stage::ImageFetch);
-        let fetched = timeout(time, self.source.fetch(key, reference, bytes)).await.unwrap_or_else(|_| {
-            let seconds = time.as_secs_f32();
-            let what = format!("the image was not there within {seconds} s");
-            Err(Failure::transient(Reason::Timeout, what))
-        })?;
+        let fetched = self.source.fetch(key, reference, bytes, time, is_changed).await?;
         self.meter.image_fetched(fetched.bytes.len());
         Ok(fetched)
     }

@@ -1,8 +1,11 @@
 //! Where images come from. One closed set of sources behind one call.
 
+use std::time::Duration;
+
 use shared::failure::{Failure, Reason};
 use shared::record::{ImageReference, RecordKey};
-use shared::zoho::ZohoClient;
+use shared::zoho::{CallClass, ZohoClient};
+use tokio::time::timeout;
 
 pub use super::http::HttpImages;
 
@@ -32,7 +35,8 @@ impl std::fmt::Debug for Fetched {
 }
 
 impl ImageSource {
-    /// The image of a record, at most `limit` bytes, which are never exceeded in memory.
+    /// The image of a record, at most `limit` bytes, which are never exceeded in memory, within `time`. Of Zoho's calls the
+    /// client bounds the time: they may have to wait for their turn. `is_changed`: the sink has an image of the record.
     ///
     /// # Errors
     /// `Permanent/Missing` where there is none (any more), `Permanent/BadRecord` where it is larger; otherwise the class of
@@ -42,12 +46,21 @@ impl ImageSource {
         key: &RecordKey,
         reference: &ImageReference,
         limit: usize,
+        time: Duration,
+        is_changed: bool,
     ) -> Result<Fetched, Failure> {
         match self {
-            Self::Http(source) => source.fetch(key, reference, limit).await,
+            Self::Http(source) => {
+                timeout(time, source.fetch(key, reference, limit)).await.unwrap_or_else(|_| {
+                    let seconds = time.as_secs_f32();
+                    let what = format!("the image was not there within {seconds} s");
+                    Err(Failure::transient(Reason::Timeout, what))
+                })
+            }
             Self::Zoho(client) => {
                 let document = reference.as_str().split('/').next();
-                let image = client.image(key.as_str(), document).await?;
+                let class = if is_changed { CallClass::Changed } else { CallClass::Backfill };
+                let image = client.image(key.as_str(), document, class).await?;
                 if image.bytes.len() > limit {
                     return Err(Failure::permanent(
                         Reason::BadRecord,

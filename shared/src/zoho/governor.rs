@@ -1,0 +1,215 @@
+//! Who may call Zoho now: one budget of the organisation in the state, changed by compare-and-swap, so that all processes of a
+//! fleet together keep Zoho's limits. On one machine it is the same over the file.
+
+use std::hash::{BuildHasher as _, RandomState};
+use std::sync::{Mutex as StdMutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::{Mutex, Notify};
+
+use super::budget::{Allowed, Budget, Ended, Told, Verdict, Why};
+use super::class::CallClass;
+use super::clock::Clock;
+use super::config::ZohoConfig;
+use super::quota::{Limits, Quota};
+use crate::failure::{Class, Failure, Reason};
+use crate::state::State;
+
+/// A seat is renewed this often while its call is under way: well before it runs out.
+const RENEW: Duration = Duration::from_secs(2);
+
+/// One process's part in the budget of an organisation. Its clients share it.
+#[derive(Debug)]
+pub(super) struct Governor {
+    state: State,
+    /// Name of the memo.
+    name: String,
+    allowed: Allowed,
+    clock: Clock,
+    /// One change of this process at a time: it does not compete with itself.
+    line: Mutex<()>,
+    known: StdMutex<Known>,
+    /// A call of this process ended.
+    freed: Notify,
+}
+
+/// What this process knows.
+#[derive(Debug, Default)]
+struct Known {
+    /// As it was last read or written here.
+    budget: Budget,
+    /// Calls that ended and of which the state does not know yet.
+    ended: Vec<Ended>,
+}
+
+/// A call may be made. Dropped without [`Governor::end`], its call was broken off.
+#[derive(Debug)]
+pub(super) struct Admission<'a> {
+    governor: &'a Governor,
+    ended: Ended,
+}
+
+impl Drop for Admission<'_> {
+    fn drop(&mut self) {
+        self.governor.locked().ended.push(self.ended);
+        self.governor.freed.notify_one();
+    }
+}
+
+impl Governor {
+    /// Of the organisation that `identity` names.
+    pub(super) fn new(state: State, identity: &str, config: &ZohoConfig, clock: Clock) -> Self {
+        let many = |number: usize| number.max(1) as u64;
+        Self {
+            state,
+            name: memo_name(identity),
+            allowed: Allowed {
+                per_minute: many(config.calls_per_minute),
+                at_once: many(config.concurrent_calls),
+                reserve_percent: config.reserve_percent,
+            },
+            clock,
+            line: Mutex::default(),
+            known: StdMutex::default(),
+            freed: Notify::new(),
+        }
+    }
+
+    /// Waits until a call may be made.
+    ///
+    /// # Errors
+    /// `Throttled` with the time that is left, at once, while Zoho refuses calls, or what is left of the day is not for
+    /// calls of this class: that lasts up to a day. The state's.
+    pub(super) async fn admit(&self, class: CallClass) -> Result<Admission<'_>, Failure> {
+        loop {
+            match self.change(|budget, now| budget.admit(class, self.allowed, now)).await? {
+                Verdict::Go(seat) => {
+                    let ended = Ended { seat, quota: None, told: Told::Nothing };
+                    return Ok(Admission { governor: self, ended });
+                }
+                Verdict::Refused { until, left, why } => return Err(refused(until, why).after(left)),
+                // What all of a fleet wait for comes at one moment: not all of them ask for it at once.
+                Verdict::Wait { time, seat: false } => self.clock.wait(jittered(time), false).await,
+                Verdict::Wait { time, seat: true } => tokio::select! {
+                    () = self.freed.notified() => {}
+                    () = self.clock.wait(jittered(time), true) => {}
+                },
+            }
+        }
+    }
+
+    /// Keeps the seat of a call while it is under way.
+    pub(super) async fn during<T>(&self, admission: &Admission<'_>, call: impl Future<Output = T>) -> T {
+        let renewing = async {
+            loop {
+                tokio::time::sleep(RENEW).await;
+                let renewed = self.change(|budget, now| budget.renew(admission.ended.seat, now)).await;
+                if let Err(failure) = renewed {
+                    tracing::debug!("a call's place could not be renewed: {failure:#}");
+                }
+            }
+        };
+        tokio::select! {
+            biased;
+            result = call => result,
+            () = renewing => unreachable!("it renews for ever"),
+        }
+    }
+
+    /// The call of an admission ended, and told this. A state that is away is told by a later call.
+    pub(super) async fn end(&self, mut admission: Admission<'_>, quota: Option<Quota>, told: Told) {
+        admission.ended = Ended { quota, told, ..admission.ended };
+        drop(admission);
+        if let Err(failure) = self.change(|_, _| ()).await {
+            tracing::debug!("the end of a call could not be noted yet: {failure:#}");
+        }
+    }
+
+    /// What is known here.
+    pub(super) fn limits(&self) -> Limits {
+        let now = self.clock.carried_on();
+        self.locked().budget.limits(now)
+    }
+
+    /// How long Zoho refuses calls, as far as is known here.
+    pub(super) fn blocked_for(&self) -> Option<Duration> {
+        let now = self.clock.carried_on();
+        let until = self.locked().budget.limits(now).blocked_until?;
+        Duration::try_from(until.duration_since(now)).ok()
+    }
+
+    /// Changes the budget, with what ended before; `change` may be called more than once.
+    async fn change<T>(&self, mut change: impl FnMut(&mut Budget, Timestamp) -> T) -> Result<T, Failure> {
+        let _line = self.line.lock().await;
+        loop {
+            let reading = self.clock.read(&self.state).await?;
+            let before = self.state.memo(&self.name).await?;
+            let ended = self.locked().ended.clone();
+            // A state that was wiped meanwhile is told again.
+            let read: Option<Budget> = before.as_deref().and_then(|text| serde_json::from_str(text).ok());
+            let mut budget = read.unwrap_or_else(|| self.locked().budget.clone());
+            budget.settle(reading.now);
+            let settled = budget.clone();
+            if reading.jumped {
+                budget.distrust_times(reading.now);
+            }
+            for ended in &ended {
+                budget.end(*ended, reading.now);
+            }
+            let result = change(&mut budget, reading.now);
+            let after = serde_json::to_string(&budget).expect("a budget has only text keys");
+            // Whoever only waits writes nothing.
+            if budget == settled || self.state.swap_memo(&self.name, before.as_deref(), Some(&after)).await? {
+                let mut known = self.locked();
+                known.budget = budget;
+                known.ended.drain(..ended.len());
+                return Ok(result);
+            }
+            tokio::time::sleep(jittered(Duration::from_millis(2))).await;
+        }
+    }
+
+    fn locked(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The memo of an organisation's budget.
+fn memo_name(identity: &str) -> String {
+    format!("zoho-budget/{identity}")
+}
+
+/// What the state knows of an organisation's limits; nothing where it was never called.
+///
+/// # Errors
+/// The state's.
+pub(super) async fn known_limits(state: &State, identity: &str) -> Result<Limits, Failure> {
+    let Some(text) = state.memo(&memo_name(identity)).await? else { return Ok(Limits::default()) };
+    let budget: Budget = serde_json::from_str(&text).unwrap_or_default();
+    Ok(budget.limits(state.now().await?))
+}
+
+/// Up to half as much again.
+fn jittered(time: Duration) -> Duration {
+    let part = RandomState::new().hash_one(0) % 256;
+    time + (time.min(Duration::from_secs(1)) / 512) * u32::try_from(part).unwrap_or(0)
+}
+
+fn refused(until: Timestamp, why: Why) -> Failure {
+    let until = until.strftime("%Y-%m-%d %H:%M:%S UTC");
+    let what = match why {
+        Why::Minute => format!("Zoho refuses calls of this organisation until {until}"),
+        Why::Spent => {
+            format!("the Zoho organisation has used up the calls of its day; they come back at {until}")
+        }
+        Why::Kept => {
+            format!("the calls of the Zoho organisation's day are used up but for its reserve; they come back at {until}")
+        }
+    };
+    Failure::new(Class::Throttled, Reason::Throttled, what)
+}
+
+#[cfg(test)]
+#[path = "governor_tests.rs"]
+mod tests;

@@ -1,0 +1,92 @@
+//! Several processes over one state: each governor is one.
+
+use std::sync::Arc;
+
+use super::*;
+use crate::zoho::SimulatedTime;
+use crate::zoho::client_tests::config;
+
+const NAME: &str = "https://zoho.example#2006";
+
+fn time() -> Arc<SimulatedTime> {
+    Arc::new(SimulatedTime::new("2026-11-26T12:00:00Z".parse().unwrap(), |_| ()))
+}
+
+fn process(state: &State, time: &Arc<SimulatedTime>) -> Arc<Governor> {
+    let clock = Clock::simulated(Arc::clone(time));
+    Arc::new(Governor::new(state.clone(), NAME, &config("https://zoho.example"), clock))
+}
+
+fn spent(reset: u64) -> Quota {
+    let now = Timestamp::UNIX_EPOCH;
+    Quota { limit: 5_000, remaining: 399, resets_at: now + Duration::from_secs(reset), told_at: now }
+}
+
+#[tokio::test]
+async fn processes_share_the_minute() {
+    let (state, time) = (State::open_memory().await.unwrap(), time());
+    let start = time.now();
+    let calls = (0..10).map(|_| {
+        let process = process(&state, &time);
+        tokio::spawn(async move {
+            for _ in 0..16 {
+                let admission = process.admit(CallClass::Backfill).await.unwrap();
+                process.end(admission, None, Told::Well).await;
+            }
+        })
+    });
+    for call in calls.collect::<Vec<_>>() {
+        call.await.unwrap();
+    }
+    let took = time.now().duration_since(start).as_secs();
+    assert!((61..=70).contains(&took), "160 calls of 80 a minute took {took} s");
+}
+
+#[tokio::test]
+async fn what_one_process_hears_holds_for_all() {
+    let (state, time) = (State::open_memory().await.unwrap(), time());
+    let [one, other] = [process(&state, &time), process(&state, &time)];
+    let admission = one.admit(CallClass::List).await.unwrap();
+    one.end(admission, Some(spent(3_600)), Told::Well).await;
+    let failure = other.admit(CallClass::Backfill).await.unwrap_err();
+    assert_eq!(failure.class, Class::Throttled);
+    assert!(failure.to_string().contains("reserve"), "{failure}");
+    let admission = other.admit(CallClass::List).await.unwrap();
+    other.end(admission, None, Told::Minute(Duration::from_hours(1))).await;
+    let failure = one.admit(CallClass::List).await.unwrap_err();
+    assert!(failure.retry_after.unwrap() > Duration::from_mins(59), "{failure}");
+    time.advance_to(time.now() + Duration::from_secs(3_603));
+    drop(one.admit(CallClass::Backfill).await.unwrap());
+    let known = known_limits(&state, NAME).await.unwrap();
+    assert_eq!(known.day.unwrap().limit, 5_000);
+}
+
+#[tokio::test]
+async fn a_call_that_is_broken_off_frees_its_place() {
+    let (state, time) = (State::open_memory().await.unwrap(), time());
+    let process = process(&state, &time);
+    let mut admissions = Vec::new();
+    for _ in 0..5 {
+        admissions.push(process.admit(CallClass::List).await.unwrap());
+    }
+    let waiting = tokio::spawn({
+        let process = Arc::clone(&process);
+        async move { process.admit(CallClass::List).await.map(drop) }
+    });
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert!(!waiting.is_finished());
+    admissions.pop();
+    waiting.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_state_that_is_wiped_is_told_again_by_whoever_knows() {
+    let (state, time) = (State::open_memory().await.unwrap(), time());
+    let process = process(&state, &time);
+    let admission = process.admit(CallClass::List).await.unwrap();
+    process.end(admission, None, Told::Minute(Duration::from_hours(1))).await;
+    state.set_memo(&memo_name(NAME), None).await.unwrap();
+    process.admit(CallClass::List).await.unwrap_err();
+    state.set_memo(&memo_name(NAME), Some("no budget of ours")).await.unwrap();
+    process.admit(CallClass::List).await.unwrap_err();
+}
