@@ -28,5 +28,6 @@ mod stopped;
 mod truth;
 mod zoho_bad_input;
 mod zoho_client;
+mod zoho_quota;
 mod zoho_source;
 mod zoho_to_odoo;

@@ -80,8 +80,7 @@ async fn blocked_organisation_is_asked_once() {
 async fn calls_of_the_day_are_told_before_and_after_they_are_used_up() {
     let sandbox = organisation().await;
     let control = sandbox.control();
-    let client =
-        ZohoClient::connect(ZohoConfig { reserve_percent: 0, ..config(&sandbox) }).await.unwrap();
+    let client = ZohoClient::connect(ZohoConfig { reserve_percent: 0, ..config(&sandbox) }).await.unwrap();
     control.set_calls_today(9_998);
     page(&client).await.unwrap();
     let day = client.limits().day.unwrap();

@@ -6,7 +6,11 @@ use shared::state::State;
 
 /// Opens it where there is one already: a look makes no file.
 pub(crate) async fn known_state(config: &Config) -> Result<Option<State>, Failure> {
-    if config.fleet.is_some() || config.state.exists() { open_state(config).await.map(Some) } else { Ok(None) }
+    if config.fleet.is_some() || config.state.exists() {
+        open_state(config).await.map(Some)
+    } else {
+        Ok(None)
+    }
 }
 
 /// Opens it: a file on one machine, Redis in a fleet.

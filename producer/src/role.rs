@@ -35,7 +35,8 @@ pub async fn run(config: Arc<Config>, stop: CancellationToken) -> Result<(), Fai
     telemetry.watch_queue(&meeting.queue);
     let _serving = telemetry.serve_at(config.metrics.listen).await?;
     telemetry.part("producer", true);
-    let systems = Arc::new(Systems::metered(Arc::clone(&config), telemetry.clone()).governed_by(&meeting.state));
+    let systems =
+        Arc::new(Systems::metered(Arc::clone(&config), telemetry.clone()).governed_by(&meeting.state));
     while let Some(lease) = stand_by(&meeting, &stop).await {
         tracing::info!(name = meeting.name, "this producer is the active one");
         let lost = lease.lost();

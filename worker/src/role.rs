@@ -32,7 +32,8 @@ pub async fn run(config: Arc<Config>, pipelines: &[String], stop: CancellationTo
     let telemetry = Telemetry::new("worker");
     telemetry.watch_queue(&meeting.queue);
     let _serving = telemetry.serve_at(config.metrics.listen).await?;
-    let systems = Arc::new(Systems::metered(Arc::clone(&config), telemetry.clone()).governed_by(&meeting.state));
+    let systems =
+        Arc::new(Systems::metered(Arc::clone(&config), telemetry.clone()).governed_by(&meeting.state));
     let image_folder = config.state.with_extension("images");
     let mut lanes = JoinSet::new();
     for pipeline in chosen {

@@ -42,7 +42,7 @@ const LATE: SignedDuration = SignedDuration::from_mins(5);
 const UNTOLD: SignedDuration = SignedDuration::from_hours(1);
 
 /// How soon a waiting call looks again for a free seat.
-const LOOK: Duration = Duration::from_millis(250);
+const LOOK: SignedDuration = SignedDuration::from_millis(250);
 
 /// How long a more urgent call that waits is let go ahead, unless it says so again.
 const AHEAD: SignedDuration = SignedDuration::from_secs(2);
@@ -61,7 +61,7 @@ pub(super) enum Verdict {
     /// Now, on this seat.
     Go(u64),
     /// Not before that; `seat`: as soon as a call ends.
-    Wait { time: Duration, seat: bool },
+    Wait { until: Timestamp, seat: bool },
     /// Not before that, which is too long to wait for.
     Refused { until: Timestamp, left: Duration, why: Why },
 }
@@ -165,14 +165,16 @@ impl Budget {
         let free_at = self.free_at(allowed.per_minute);
         if let Some(free_at) = free_at.filter(|free_at| *free_at > now) {
             self.wait_ahead(class, later(free_at, AHEAD));
-            return Verdict::Wait { time: span(now, free_at), seat: false };
+            return Verdict::Wait { until: free_at, seat: false };
         }
         if count(self.seats.len()) >= most.max(1) {
             self.wait_ahead(class, later(now, AHEAD));
-            return Verdict::Wait { time: LOOK, seat: true };
+            return Verdict::Wait { until: later(now, LOOK), seat: true };
         }
         match self.ahead {
-            Some((urgent, _)) if urgent < class => return Verdict::Wait { time: LOOK, seat: true },
+            Some((urgent, _)) if urgent < class => {
+                return Verdict::Wait { until: later(now, LOOK), seat: true };
+            }
             Some((urgent, _)) if urgent == class => self.ahead = None,
             _ => {}
         }
@@ -253,7 +255,8 @@ impl Budget {
     /// Forgets what is over. The time to go by, which is never before the last change where clocks differ by a little.
     pub(super) fn settle(&mut self, now: Timestamp) -> Timestamp {
         let skew = self.at.duration_since(now);
-        let now = if skew > SignedDuration::ZERO && skew < SignedDuration::from_secs(5) { self.at } else { now };
+        let now =
+            if skew > SignedDuration::ZERO && skew < SignedDuration::from_secs(5) { self.at } else { now };
         self.at = now;
         self.forget_minute(now);
         for until in self.seats.values_mut() {
@@ -362,7 +365,7 @@ fn open(block: &mut Option<Block>, now: Timestamp) -> bool {
 
 fn wait_for(until: Timestamp, now: Timestamp, why: Why) -> Verdict {
     let left = span(now, until);
-    if left <= SHORT { Verdict::Wait { time: left, seat: false } } else { Verdict::Refused { until, left, why } }
+    if left <= SHORT { Verdict::Wait { until, seat: false } } else { Verdict::Refused { until, left, why } }
 }
 
 /// When the calls of a second no longer count.

@@ -36,8 +36,10 @@ fn calls_beyond_a_minute_wait_for_the_oldest_to_be_gone() {
     for second in 0..80 {
         made(&mut budget, CallClass::List, at(second / 4), None, Told::Well);
     }
-    let Verdict::Wait { time, seat: false } = budget.admit(CallClass::List, ALLOWED, at(20)) else { panic!() };
-    assert_eq!(time.as_secs(), 42, "those of the first second count for 61 seconds after it");
+    let Verdict::Wait { until, seat: false } = budget.admit(CallClass::List, ALLOWED, at(20)) else {
+        panic!()
+    };
+    assert_eq!(until, at(62), "those of the first second count for 61 seconds after it");
     assert!(matches!(budget.admit(CallClass::List, ALLOWED, at(61)), Verdict::Wait { .. }));
     for _ in 0..4 {
         made(&mut budget, CallClass::List, at(62), None, Told::Well);
@@ -120,7 +122,8 @@ fn a_block_is_only_made_longer_within_its_cause_and_one_call_tries_first_when_it
     end(&mut budget, seats[1], Told::Minute(Duration::from_mins(1)));
     end(&mut budget, seats[2], Told::Well);
     end(&mut budget, seats[3], Told::Nothing);
-    let Verdict::Refused { until, left, why: Why::Minute } = budget.admit(CallClass::List, ALLOWED, at(2)) else {
+    let Verdict::Refused { until, left, why: Why::Minute } = budget.admit(CallClass::List, ALLOWED, at(2))
+    else {
         panic!()
     };
     assert_eq!((until, left.as_secs()), (at(3_601), 3_599));
@@ -286,14 +289,14 @@ fn twenty_thousand_images_on_five_thousand_calls_a_day_are_there_on_day_five_and
                 calls += 1;
                 if lists > 0 { lists -= 1 } else { images -= 1 }
             }
-            Verdict::Wait { time, .. } => now = later(now, signed(time)),
-            Verdict::Refused { until, .. } => now = until,
+            Verdict::Wait { until, .. } | Verdict::Refused { until, .. } => now = until,
         }
         if lists == 0 {
             fields_there.get_or_insert(now);
         }
     }
     assert_eq!((calls, zoho.refused), (20_100, 0));
-    let day = |time: Timestamp| time.as_second().div_euclid(86_400) - start.as_second().div_euclid(86_400) + 1;
+    let day =
+        |time: Timestamp| time.as_second().div_euclid(86_400) - start.as_second().div_euclid(86_400) + 1;
     assert_eq!((day(fields_there.unwrap()), day(now)), (1, 5));
 }

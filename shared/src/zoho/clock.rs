@@ -1,6 +1,7 @@
 //! The clock that all who call an organisation go by: the state's, carried on by a steady one between two looks at it. What
 //! this machine believes the time is does not matter.
 
+use std::hash::{BuildHasher as _, RandomState};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -72,9 +73,8 @@ impl Clock {
         let now = state.now().await?;
         let anchor = Anchor { state: now, here: Timestamp::now(), steady: Instant::now() };
         *self.locked() = Some(anchor);
-        let jumped = before.is_some_and(|before| {
-            now.duration_since(before.state) - signed(before.steady.elapsed()) > JUMP
-        });
+        let jumped = before
+            .is_some_and(|before| now.duration_since(before.state) - signed(before.steady.elapsed()) > JUMP);
         Ok(Reading { now, jumped })
     }
 
@@ -89,19 +89,26 @@ impl Clock {
         })
     }
 
-    /// Lets time pass. `for_seat`: until something else happens, too.
-    pub(super) async fn wait(&self, time: Duration, for_seat: bool) {
+    /// Lets time pass until a little after then. `for_seat`: for a call that ends by itself, where that comes earlier.
+    pub(super) async fn wait_until(&self, then: Timestamp, for_seat: bool) {
         #[cfg(any(test, feature = "simulation"))]
         if let Some(simulated) = &self.simulated {
-            return simulated.wait(time, for_seat).await;
+            return simulated.wait_until(then, for_seat).await;
         }
         let _ = for_seat;
-        tokio::time::sleep(time).await;
+        let time = Duration::try_from(then.duration_since(self.carried_on())).unwrap_or_default();
+        tokio::time::sleep(jittered(time)).await;
     }
 
     fn locked(&self) -> std::sync::MutexGuard<'_, Option<Anchor>> {
         self.anchor.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Up to half a second more: what all of a fleet wait for comes at one moment, and not all of them are to ask for it at once.
+pub(super) fn jittered(time: Duration) -> Duration {
+    let part = RandomState::new().hash_one(0) % 256;
+    time + (time.min(Duration::from_secs(1)) / 512) * u32::try_from(part).unwrap_or(0)
 }
 
 fn signed(span: Duration) -> SignedDuration {

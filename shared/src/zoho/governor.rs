@@ -1,7 +1,6 @@
 //! Who may call Zoho now: one budget of the organisation in the state, changed by compare-and-swap, so that all processes of a
 //! fleet together keep Zoho's limits. On one machine it is the same over the file.
 
-use std::hash::{BuildHasher as _, RandomState};
 use std::sync::{Mutex as StdMutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -10,7 +9,7 @@ use tokio::sync::{Mutex, Notify};
 
 use super::budget::{Allowed, Budget, Ended, Told, Verdict, Why};
 use super::class::CallClass;
-use super::clock::Clock;
+use super::clock::{Clock, jittered};
 use super::config::ZohoConfig;
 use super::quota::{Limits, Quota};
 use crate::failure::{Class, Failure, Reason};
@@ -89,11 +88,10 @@ impl Governor {
                     return Ok(Admission { governor: self, ended });
                 }
                 Verdict::Refused { until, left, why } => return Err(refused(until, why).after(left)),
-                // What all of a fleet wait for comes at one moment: not all of them ask for it at once.
-                Verdict::Wait { time, seat: false } => self.clock.wait(jittered(time), false).await,
-                Verdict::Wait { time, seat: true } => tokio::select! {
+                Verdict::Wait { until, seat: false } => self.clock.wait_until(until, false).await,
+                Verdict::Wait { until, seat: true } => tokio::select! {
                     () = self.freed.notified() => {}
-                    () = self.clock.wait(jittered(time), true) => {}
+                    () = self.clock.wait_until(until, true) => {}
                 },
             }
         }
@@ -180,22 +178,6 @@ fn memo_name(identity: &str) -> String {
     format!("zoho-budget/{identity}")
 }
 
-/// What the state knows of an organisation's limits; nothing where it was never called.
-///
-/// # Errors
-/// The state's.
-pub(super) async fn known_limits(state: &State, identity: &str) -> Result<Limits, Failure> {
-    let Some(text) = state.memo(&memo_name(identity)).await? else { return Ok(Limits::default()) };
-    let budget: Budget = serde_json::from_str(&text).unwrap_or_default();
-    Ok(budget.limits(state.now().await?))
-}
-
-/// Up to half as much again.
-fn jittered(time: Duration) -> Duration {
-    let part = RandomState::new().hash_one(0) % 256;
-    time + (time.min(Duration::from_secs(1)) / 512) * u32::try_from(part).unwrap_or(0)
-}
-
 fn refused(until: Timestamp, why: Why) -> Failure {
     let until = until.strftime("%Y-%m-%d %H:%M:%S UTC");
     let what = match why {
@@ -204,7 +186,9 @@ fn refused(until: Timestamp, why: Why) -> Failure {
             format!("the Zoho organisation has used up the calls of its day; they come back at {until}")
         }
         Why::Kept => {
-            format!("the calls of the Zoho organisation's day are used up but for its reserve; they come back at {until}")
+            format!(
+                "the calls of the Zoho organisation's day are used up but for its reserve; they come back at {until}"
+            )
         }
     };
     Failure::new(Class::Throttled, Reason::Throttled, what)

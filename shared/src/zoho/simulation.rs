@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 /// A time that goes on when somebody waits, and only then. Clones of its `Arc` are the same time.
 pub struct SimulatedTime {
@@ -33,13 +33,11 @@ impl SimulatedTime {
         }
     }
 
-    /// Lets time pass; what ends by itself (a call under way) does so in no time.
-    pub(super) async fn wait(&self, time: Duration, for_seat: bool) {
+    /// Lets time pass until then; what ends by itself (a call under way) does so in no time.
+    pub(super) async fn wait_until(&self, then: Timestamp, for_seat: bool) {
         if for_seat {
             tokio::time::sleep(Duration::from_millis(1)).await;
         } else {
-            let time = SignedDuration::try_from(time).unwrap_or(SignedDuration::MAX);
-            let then = self.now().saturating_add(time).unwrap_or(Timestamp::MAX);
             self.advance_to(then);
             tokio::task::yield_now().await;
         }
