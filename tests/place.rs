@@ -105,6 +105,8 @@ impl Place {
         command
             .env_clear()
             .envs(std::env::var_os("PATH").map(|path| ("PATH", path)))
+            // Where two processes of one machine would meet; what wants a page says so.
+            .env("CATALOG_SYNC_PAGE_LISTEN", "")
             .envs(self.secrets.iter().map(|(variable, secret)| (*variable, secret)))
             .current_dir(self.folder.path())
             .args(arguments)

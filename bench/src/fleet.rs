@@ -77,7 +77,8 @@ impl Shop {
             .env("CATALOG_SYNC_ZOHO_STORE_CLIENT_SECRET", self.zoho.client_secret())
             .env("CATALOG_SYNC_ZOHO_STORE_REFRESH_TOKEN", self.zoho.refresh_token())
             .env("CATALOG_SYNC_BROKER_PASSWORD", services::PASSWORD)
-            .env("CATALOG_SYNC_REDIS_PASSWORD", services::PASSWORD);
+            .env("CATALOG_SYNC_REDIS_PASSWORD", services::PASSWORD)
+            .env("CATALOG_SYNC_PAGE_LISTEN", "");
         command
     }
 

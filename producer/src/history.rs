@@ -1,9 +1,10 @@
-//! What a run spent, kept beside its ledger: calls, bytes of images and failures by reason, of the process that enumerated
+//! What is known of a run beside its ledger: how many records it will be about, and what it spent: calls, bytes of images and failures by reason, of the process that enumerated
 //! it, while it did. A run that was gone on with has the sum.
 
+use serde::{Deserialize, Serialize};
 use shared::failure::Failure;
-use shared::record::RunId;
-use shared::state::State;
+use shared::record::{PipelineName, RunId};
+use shared::state::{Run, RunSummary, State};
 use shared::telemetry::Spent;
 
 /// Every so many runs, what is about runs that the history has forgotten is forgotten too.
@@ -33,6 +34,40 @@ pub async fn add(state: &State, run: RunId, spent: &Spent) -> Result<(), Failure
 /// The state's.
 pub async fn of(state: &State, run: RunId) -> Result<Option<Spent>, Failure> {
     Ok(read(state.memo(&name_of(run)).await?.as_deref()))
+}
+
+/// How many records a run will be about, as the source said when it began; of each pipeline the newest run's.
+#[derive(Serialize, Deserialize)]
+struct Expected {
+    run: RunId,
+    records: u64,
+}
+
+/// Notes it. 0 is not noted: the source does not know.
+///
+/// # Errors
+/// The state's.
+pub async fn expect(state: &State, run: &Run, records: u64) -> Result<(), Failure> {
+    if records == 0 {
+        return Ok(());
+    }
+    let text = serde_json::to_string(&Expected { run: run.id, records })
+        .map_err(|error| Failure::configuration("what a run expects cannot be written").because(error))?;
+    state.set_memo(&expected_name(&run.pipeline), Some(&text)).await
+}
+
+/// How many records the run will be about; `None` where nobody said so.
+///
+/// # Errors
+/// The state's.
+pub async fn expected(state: &State, run: &RunSummary) -> Result<Option<u64>, Failure> {
+    let memo = state.memo(&expected_name(&run.pipeline)).await?;
+    let known: Option<Expected> = memo.as_deref().and_then(|text| serde_json::from_str(text).ok());
+    Ok(known.filter(|known| known.run == run.id).map(|known| known.records))
+}
+
+fn expected_name(pipeline: &PipelineName) -> String {
+    format!("expected/{pipeline}")
 }
 
 async fn tidy(state: &State) -> Result<(), Failure> {

@@ -9,6 +9,7 @@ mod keep;
 pub mod notify;
 pub mod open;
 pub mod operate;
+pub mod page;
 pub mod role;
 pub mod run;
 pub mod schedule;

@@ -12,6 +12,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::notify::Notifier;
+use crate::page;
 use crate::run::FleetRun;
 use crate::tend::Tending;
 
@@ -34,6 +35,7 @@ pub async fn run(config: Arc<Config>, stop: CancellationToken) -> Result<(), Fai
     let telemetry = Telemetry::new("producer");
     telemetry.watch_queue(&meeting.queue);
     let _serving = telemetry.serve_at(config.metrics.listen).await?;
+    let _page = page::serve(&config, &meeting.state).await?;
     telemetry.part("producer", true);
     let systems =
         Arc::new(Systems::metered(Arc::clone(&config), telemetry.clone()).governed_by(&meeting.state));

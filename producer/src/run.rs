@@ -122,6 +122,11 @@ impl FleetRun {
                 progress: Arc::clone(&self.progress),
                 stop: stop.clone(),
             };
+            if run.window.start.is_none()
+                && let Ok(records) = source.count().await
+            {
+                history::expect(state, &run, records).await?;
+            }
             let telemetry = self.systems.telemetry();
             let before = telemetry.spent(&self.pipeline.name);
             let result = enumeration.run(&run).await;

@@ -42,7 +42,9 @@ impl Machine {
             command.env(variable, self.here(value.as_str().unwrap()));
         }
         // Containers have an address each; processes of one machine share theirs.
-        command.env("CATALOG_SYNC_METRICS_LISTEN", "127.0.0.1:0");
+        command
+            .env("CATALOG_SYNC_METRICS_LISTEN", "127.0.0.1:0")
+            .env("CATALOG_SYNC_PAGE_LISTEN", "127.0.0.1:0");
         command
     }
 

@@ -100,6 +100,7 @@ impl Shop {
         let mut command = Command::new(env!("CARGO_BIN_EXE_catalog-sync-under-test"));
         command
             .env_clear()
+            .env("CATALOG_SYNC_PAGE_LISTEN", "")
             .envs(self.secrets.iter().map(|(name, secret)| (name, secret)))
             .current_dir(self.folder.path())
             .args(arguments)

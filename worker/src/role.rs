@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use shared::config::{Config, Pipeline};
 use shared::failure::Failure;
 use shared::fleet::{Heart, Meeting};
@@ -17,6 +18,9 @@ use crate::lane::Lane;
 
 /// A lane that crashed is started again after this.
 const RESTART: Duration = Duration::from_secs(1);
+
+/// How often it is counted what is in hand and what is done.
+const COUNT: Duration = Duration::from_secs(1);
 
 /// Works on pipelines (none named: all) until it is told to stop; then ends what is in hand within the grace period.
 ///
@@ -56,8 +60,21 @@ pub async fn run(config: Arc<Config>, pipelines: &[String], stop: CancellationTo
         stop.cancelled().await;
         tokio::time::sleep(fleet.grace).await;
     };
+    let counted = async {
+        loop {
+            let (settled, in_flight) = (telemetry.settled(), telemetry.in_flight());
+            heart.say(|presence| {
+                if presence.settled != settled {
+                    presence.last_settled = Some(Timestamp::now());
+                }
+                (presence.settled, presence.in_flight) = (settled, in_flight);
+            });
+            tokio::time::sleep(COUNT).await;
+        }
+    };
     tokio::select! {
         () = worked => {}
+        () = counted => {}
         () = graceless => {
             tracing::warn!("the grace period is over: what is still in hand goes back to the queue");
         }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use producer::notify::Notifier;
+use producer::page;
 use producer::schedule::{Kind, Schedule};
 use shared::config::{Config, Pipeline};
 use shared::failure::{Failure, Reason};
@@ -37,6 +38,7 @@ pub(super) async fn run(config: &Arc<Config>, stop: &CancellationToken) -> Resul
         }
         lock => lock?,
     };
+    let _page = page::serve(config, &machine.state).await?;
     tracing::info!("the schedule runs: {} pipelines", config.pipelines.len());
     let more_images = Notify::new();
     let daemon = Daemon { machine, stop, more_images };

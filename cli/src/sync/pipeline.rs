@@ -102,6 +102,8 @@ impl Sync<'_> {
             && let Ok(records) = source.count().await
         {
             progress.expect(records);
+            // For whoever looks at the page: a state that is sick shows in the run itself.
+            drop(history::expect(self.state, &started.run, records).await);
         }
         let watcher = watch(self.pipeline.name.as_str(), &progress, *self.output);
         let stop = self.stop.child_token();

@@ -1,4 +1,6 @@
 //! What an operator asks of the service and tells it, as a library: the command line and the page do the same by it. All of
 //! it goes through the state, so that any process may serve it.
 
+pub mod change;
+pub mod overview;
 pub mod status;

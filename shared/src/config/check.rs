@@ -10,6 +10,7 @@ use super::file::{self, File, Interval, Span};
 use super::fleet::Fleet;
 use super::metrics::Metrics;
 use super::notify::Notify;
+use super::page::Page;
 use super::pipeline::{
     JsonFile, JsonFormat, OdooEntity, OdooTarget, Pipeline, Rhythm, SinkConfig, SourceConfig,
 };
@@ -63,12 +64,13 @@ pub(super) fn config(
         None => None,
     };
     let metrics = Metrics::check(&file.metrics, &|what| wrong(path, what), environment)?;
+    let page = Page::check(&file.page, &|what| wrong(path, what), environment)?;
     let notify = Notify::check(&file.notify, folder_of(path), &|what| wrong(path, what), environment)?;
     let disable_after = file.schedule.disable_after.unwrap_or(5);
     if disable_after == 0 {
         return Err(wrong(path, "schedule.disable_after is 0").advise("use 1 at least; 5 is usual"));
     }
-    Ok(Config { state, fleet, metrics, notify, disable_after, odoo, zoho, pipelines })
+    Ok(Config { state, fleet, metrics, page, notify, disable_after, odoo, zoho, pipelines })
 }
 
 fn wrong(path: &Path, what: impl std::fmt::Display) -> Failure {

@@ -22,6 +22,8 @@ pub(super) struct File {
     #[serde(default)]
     pub(super) metrics: Metrics,
     #[serde(default)]
+    pub(super) page: Page,
+    #[serde(default)]
     pub(super) schedule: Schedule,
     #[serde(default)]
     pub(super) notify: Notify,
@@ -51,6 +53,12 @@ pub(super) struct Fleet {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Metrics {
+    pub(super) listen: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Page {
     pub(super) listen: Option<String>,
 }
 

@@ -11,6 +11,7 @@ mod file;
 mod fleet;
 mod metrics;
 mod notify;
+mod page;
 mod pipeline;
 #[cfg(test)]
 mod reference;
@@ -27,6 +28,7 @@ pub use file::interval;
 pub use fleet::Fleet;
 pub use metrics::Metrics;
 pub use notify::{LogFile, Notify, Webhook};
+pub use page::Page;
 pub use pipeline::{
     JsonFile, JsonFormat, OdooEntity, OdooTarget, Pipeline, Rhythm, SinkConfig, SourceConfig,
 };
@@ -41,6 +43,8 @@ pub struct Config {
     pub fleet: Option<Fleet>,
     /// What is told to Prometheus, and where.
     pub metrics: Metrics,
+    /// Where operators look and switch.
+    pub page: Page,
     /// Who is told when something is wrong.
     pub notify: Notify,
     /// A schedule disables itself after so many failed runs in a row.

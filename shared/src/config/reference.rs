@@ -19,6 +19,11 @@ const ENVIRONMENT: &[(&str, &str)] = &[
     (super::notify::URL, "Notifications are posted here; without it nowhere."),
     (super::notify::AUTHORIZATION, "The header `Authorization` of these posts."),
     (super::metrics::LISTEN, "Takes the place of `[metrics] listen`; empty: nowhere."),
+    (super::page::LISTEN, "Takes the place of `[page] listen`; empty: nowhere."),
+    (
+        super::page::TOKEN,
+        "Token of the operator's page and its API, 16 characters at least; without it they are for this machine alone.",
+    ),
     (
         "CATALOG_SYNC_LOG_FORMAT",
         "`text` (usual) or `json`: one object a line, with the fields beside the message.",

@@ -37,6 +37,9 @@ pub struct Presence {
     pub version: String,
     /// Its pipelines, and whether it works on each now.
     pub lanes: Vec<(PipelineName, String, bool)>,
+    /// Jobs that it has in hand.
+    #[serde(default)]
+    pub in_flight: u64,
     /// Jobs that it has settled.
     pub settled: u64,
     /// When it last settled one.
@@ -93,6 +96,7 @@ impl Heart {
             started,
             version: env!("CARGO_PKG_VERSION").to_owned(),
             lanes: Vec::new(),
+            in_flight: 0,
             settled: 0,
             last_settled: None,
         };

@@ -1,4 +1,4 @@
-//! `/metrics`, `/livez` and `/readyz`, where the configuration says.
+//! Serving HTTP: `/metrics`, `/livez` and `/readyz` where the configuration says, and what others bring.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -20,7 +20,7 @@ const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 /// How long a process may take to say that it lives.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// The three pages are served until this is dropped.
+/// Something is served until this is dropped.
 #[derive(Debug)]
 pub struct Serving {
     address: SocketAddr,
@@ -28,6 +28,27 @@ pub struct Serving {
 }
 
 impl Serving {
+    /// Serves these routes at this address; `what` begins the line of the log ("metrics are").
+    ///
+    /// # Errors
+    /// The system's, where it cannot be listened at.
+    pub async fn start(listen: SocketAddr, what: &'static str, routes: Router) -> std::io::Result<Self> {
+        let listener = TcpListener::bind(listen).await?;
+        let address = listener.local_addr()?;
+        let stop = CancellationToken::new();
+        let stopped = stop.clone();
+        tokio::spawn(async move {
+            tokio::select! {
+                served = axum::serve(listener, routes) => {
+                    if let Err(error) = served { tracing::error!("{what} no longer served: {error}"); }
+                }
+                () = stopped.cancelled() => {}
+            }
+        });
+        tracing::info!(%address, "{what} served");
+        Ok(Self { address, _stopped: stop.drop_guard() })
+    }
+
     /// Where; with the port that was found where 0 was asked for.
     pub fn address(&self) -> SocketAddr {
         self.address
@@ -51,33 +72,19 @@ impl Telemetry {
     /// # Errors
     /// `Reason::Configuration` where it cannot be listened at.
     pub async fn serve(&self, listen: SocketAddr) -> Result<Serving, Failure> {
-        let refused = |error: std::io::Error| {
+        let routes = Router::new()
+            .route("/metrics", get(metrics))
+            .route("/livez", get(livez))
+            .route("/readyz", get(readyz))
+            .with_state(self.clone());
+        Serving::start(listen, "metrics are", routes).await.map_err(|error| {
             Failure::systemic(Reason::Configuration, format!("cannot listen at {listen} for metrics"))
                 .advise(
                     "give each process of this machine another address in [metrics] listen or \
                          CATALOG_SYNC_METRICS_LISTEN",
                 )
                 .because(error)
-        };
-        let listener = TcpListener::bind(listen).await.map_err(refused)?;
-        let address = listener.local_addr().map_err(refused)?;
-        let router = Router::new()
-            .route("/metrics", get(metrics))
-            .route("/livez", get(livez))
-            .route("/readyz", get(readyz))
-            .with_state(self.clone());
-        let stop = CancellationToken::new();
-        let stopped = stop.clone();
-        tokio::spawn(async move {
-            tokio::select! {
-                served = axum::serve(listener, router) => {
-                    if let Err(error) = served { tracing::error!("metrics are no longer served: {error}"); }
-                }
-                () = stopped.cancelled() => {}
-            }
-        });
-        tracing::info!(%address, "metrics are served");
-        Ok(Serving { address, _stopped: stop.drop_guard() })
+        })
     }
 }
 

@@ -67,6 +67,26 @@ impl Telemetry {
     }
 }
 
+impl Telemetry {
+    /// Jobs of all pipelines that this process has settled.
+    pub fn settled(&self) -> u64 {
+        sums(&self.families().settled, "outcome", None).into_values().sum()
+    }
+
+    /// Jobs of all pipelines that this process is working on.
+    pub fn in_flight(&self) -> u64 {
+        let mut sum = 0;
+        for family in self.families().in_flight.collect() {
+            for metric in family.get_metric() {
+                #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a whole number")]
+                let jobs = metric.get_gauge().get_value().max(0.0) as u64;
+                sum += jobs;
+            }
+        }
+        sum
+    }
+}
+
 /// A counter's sums by one of its labels, of one pipeline or of all.
 fn sums(counter: &IntCounterVec, label: &str, pipeline: Option<&str>) -> BTreeMap<String, u64> {
     let mut sums = BTreeMap::new();

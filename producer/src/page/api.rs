@@ -1,0 +1,205 @@
+//! The same as the page, as JSON: `docs/api.md` describes it.
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode, Uri, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use shared::fleet::Scope;
+use shared::record::RunId;
+
+use super::app::App;
+use super::change::{span, span_or_never, why};
+use super::form::Fields;
+use super::refusal::Refusal;
+use crate::history;
+use crate::operate::change::Change;
+use crate::operate::overview::PipelineView;
+use crate::schedule::{Kind, Overrides};
+
+/// Runs in one answer at most.
+const RUNS_MAX: usize = 200;
+
+/// Runs in an answer where nobody says how many.
+const RUNS: usize = 20;
+
+/// A body of JSON.
+#[derive(Debug)]
+pub(super) struct Json<T>(pub(super) T);
+
+impl<T: Serialize> IntoResponse for Json<T> {
+    fn into_response(self) -> Response {
+        match serde_json::to_vec(&self.0) {
+            Ok(body) => ([(header::CONTENT_TYPE, "application/json")], body).into_response(),
+            Err(error) => {
+                tracing::error!("an answer cannot be written as JSON: {error}");
+                StatusCode::INTERNAL_SERVER_ERROR.into_response()
+            }
+        }
+    }
+}
+
+/// A refusal as JSON.
+#[derive(Debug)]
+pub(super) struct Refused(Refusal);
+
+impl<T: Into<Refusal>> From<T> for Refused {
+    fn from(refusal: T) -> Self {
+        Self(refusal.into())
+    }
+}
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        self.0.json()
+    }
+}
+
+pub(super) fn routes() -> Router<App> {
+    Router::new()
+        .route("/status", get(status))
+        .route("/pipelines/{pipeline}", get(pipeline))
+        .route("/pipelines/{pipeline}/{change}", post(change))
+        .route("/runs", get(runs))
+        .route("/runs/{run}", get(run))
+}
+
+async fn status(State(app): State<App>) -> Result<Response, Refused> {
+    Ok(Json(&*app.overview().await?).into_response())
+}
+
+async fn pipeline(State(app): State<App>, Path(name): Path<String>) -> Result<Json<PipelineView>, Refused> {
+    let pipeline = app.pipeline(&name)?;
+    let at = app.state.now().await?;
+    Ok(Json(PipelineView::look(&app.state, pipeline, at).await?))
+}
+
+async fn runs(State(app): State<App>, uri: Uri) -> Result<Response, Refused> {
+    let query = Fields::of_query(&uri);
+    let pipeline = query.text("pipeline").map(|name| app.pipeline(name)).transpose()?;
+    let limit = match query.text("limit").map(str::parse) {
+        None => RUNS,
+        Some(Ok(limit)) if (1..=RUNS_MAX).contains(&limit) => limit,
+        Some(_) => return Err(Refusal::bad(format!("`limit` is a number from 1 to {RUNS_MAX}.")).into()),
+    };
+    let runs = app.state.runs(pipeline.map(|pipeline| &pipeline.name), limit).await?;
+    Ok(Json(json!({ "runs": runs })).into_response())
+}
+
+async fn run(State(app): State<App>, Path(id): Path<String>) -> Result<Response, Refused> {
+    let id = id.parse().map(RunId).map_err(|_| Refusal::unknown("run"))?;
+    let run = app.state.run(id).await?.ok_or_else(|| Refusal::unknown("run"))?;
+    let spent = history::of(&app.state, id).await?;
+    Ok(Json(json!({ "run": run, "spent": spent })).into_response())
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+struct PauseBody {
+    scope: Option<Scope>,
+    why: Option<String>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+struct WhyBody {
+    why: Option<String>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+struct RunBody {
+    kind: Option<Kind>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+struct RhythmBody {
+    every: Option<String>,
+    compare_every: Option<String>,
+    full_every: Option<String>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+struct NoBody {}
+
+async fn change(
+    State(app): State<App>,
+    Path((name, change)): Path<(String, String)>,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Json<PipelineView>, Refused> {
+    let body = Body::read(&headers, body)?;
+    let pipeline = app.pipeline(&name)?;
+    let change = match change.as_str() {
+        "pause" => {
+            let PauseBody { scope, why: said } = body.parse()?;
+            let why = why(said.as_deref(), "paused by hand")?;
+            Change::Pause { scope: scope.unwrap_or(Scope::Pipeline), why }
+        }
+        "resume" => {
+            let PauseBody { scope, .. } = body.parse()?;
+            Change::Resume(scope.unwrap_or(Scope::Pipeline))
+        }
+        "disable" => {
+            Change::Disable { why: why(body.parse::<WhyBody>()?.why.as_deref(), "disabled by hand")? }
+        }
+        "enable" => {
+            let NoBody {} = body.parse()?;
+            Change::Enable
+        }
+        "run" => Change::Run(body.parse::<RunBody>()?.kind.unwrap_or(Kind::Incremental)),
+        "rhythm" => {
+            let RhythmBody { every, compare_every, full_every } = body.parse()?;
+            Change::Rhythm(Overrides {
+                every: every.as_deref().map(span).transpose()?,
+                compare_every: compare_every.as_deref().map(span_or_never).transpose()?,
+                full_every: full_every.as_deref().map(span_or_never).transpose()?,
+            })
+        }
+        _ => return Err(Refusal::unknown("page").into()),
+    };
+    change.apply(&app.state, pipeline).await?;
+    tracing::info!(pipeline = %pipeline.name, ?change, "by the API");
+    app.look_again();
+    let at = app.state.now().await?;
+    Ok(Json(PipelineView::look(&app.state, pipeline, at).await?))
+}
+
+/// What was sent.
+pub(super) struct Body(Bytes);
+
+impl Body {
+    /// A form of another site cannot say that it sends JSON.
+    pub(super) fn read(headers: &HeaderMap, body: Result<Bytes, BytesRejection>) -> Result<Self, Refusal> {
+        let body = body.map_err(|_| Refusal::too_large())?;
+        let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+        let kind = kind.split(';').next().unwrap_or_default().trim();
+        if kind.eq_ignore_ascii_case("application/json") {
+            return Ok(Self(body));
+        }
+        Err(Refusal::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "Send JSON, and say so: `Content-Type: application/json`.",
+        ))
+    }
+
+    /// Nothing is as good as an empty object.
+    pub(super) fn parse<T: DeserializeOwned + Default>(&self) -> Result<T, Refusal> {
+        if self.0.is_empty() {
+            return Ok(T::default());
+        }
+        serde_json::from_slice(&self.0).map_err(|error| {
+            Refusal::bad(format!(
+                "The body is not what is asked for: {}.",
+                shared::failure::one_line(error.to_string())
+            ))
+        })
+    }
+}

@@ -1,0 +1,84 @@
+//! What all requests share.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use shared::config::{Config, Pipeline};
+use shared::failure::Failure;
+use shared::state::State;
+use tokio::sync::Semaphore;
+
+use super::refusal::Refusal;
+use super::session;
+use crate::operate::overview::Overview;
+
+/// However many look, the state is asked once in this time.
+const FRESH: Duration = Duration::from_millis(900);
+
+/// Pages that are kept up to date at a time.
+const VIEWERS: usize = 64;
+
+/// Wrong tokens that are answered, slowly, at a time.
+const GUESSES: usize = 4;
+
+#[derive(Debug, Clone)]
+pub(super) struct App(Arc<Inner>);
+
+#[derive(Debug)]
+pub(super) struct Inner {
+    pub(super) config: Arc<Config>,
+    pub(super) state: State,
+    /// In every form where nobody signs in.
+    pub(super) form_token: String,
+    pub(super) viewers: Arc<Semaphore>,
+    pub(super) guesses: Semaphore,
+    looked: Mutex<Option<(Instant, Arc<Overview>)>>,
+}
+
+impl std::ops::Deref for App {
+    type Target = Inner;
+
+    fn deref(&self) -> &Inner {
+        &self.0
+    }
+}
+
+impl App {
+    pub(super) fn new(config: Arc<Config>, state: State) -> Result<Self, Failure> {
+        Ok(Self(Arc::new(Inner {
+            config,
+            state,
+            form_token: session::random()?,
+            viewers: Arc::new(Semaphore::new(VIEWERS)),
+            guesses: Semaphore::new(GUESSES),
+            looked: Mutex::default(),
+        })))
+    }
+
+    /// The service at a glance, not older than a second.
+    pub(super) async fn overview(&self) -> Result<Arc<Overview>, Failure> {
+        let known = self.looked.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some((at, overview)) = known
+            && at.elapsed() < FRESH
+        {
+            return Ok(overview);
+        }
+        let begun = Instant::now();
+        let overview = Arc::new(Overview::look(&self.state, &self.config).await?);
+        *self.looked.lock().unwrap_or_else(PoisonError::into_inner) = Some((begun, Arc::clone(&overview)));
+        Ok(overview)
+    }
+
+    /// Something was changed: who looks next sees it.
+    pub(super) fn look_again(&self) {
+        *self.looked.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    pub(super) fn pipeline(&self, name: &str) -> Result<&Pipeline, Refusal> {
+        let pipelines = &self.config.pipelines;
+        pipelines
+            .iter()
+            .find(|pipeline| pipeline.name.as_str() == name)
+            .ok_or_else(|| Refusal::unknown("pipeline"))
+    }
+}

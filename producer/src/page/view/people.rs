@@ -1,0 +1,36 @@
+//! Workers.
+
+use jiff::Timestamp;
+
+use super::when::{When, number};
+use crate::operate::overview::WorkerView;
+
+/// One worker process.
+#[derive(Debug, Clone)]
+pub(in crate::page) struct WorkerRow {
+    pub(in crate::page) name: String,
+    pub(in crate::page) is_alive: bool,
+    pub(in crate::page) version: String,
+    pub(in crate::page) lanes: String,
+    pub(in crate::page) in_flight: String,
+    pub(in crate::page) settled: String,
+    pub(in crate::page) last: Option<When>,
+    pub(in crate::page) started: When,
+}
+
+impl WorkerRow {
+    pub(in crate::page) fn of(worker: &WorkerView, now: Timestamp) -> Self {
+        let says = &worker.says;
+        let working = says.lanes.iter().filter(|(_, _, works)| *works).count();
+        Self {
+            name: says.worker.to_string(),
+            is_alive: worker.is_alive,
+            version: says.version.clone(),
+            lanes: format!("{working} of {}", says.lanes.len()),
+            in_flight: number(says.in_flight),
+            settled: number(says.settled),
+            last: says.last_settled.map(|time| When::of(time, now)),
+            started: When::of(says.started, now),
+        }
+    }
+}
