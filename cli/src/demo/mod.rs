@@ -57,7 +57,7 @@ pub(crate) async fn run(demo: &Demo, stop: &CancellationToken) -> Result<Exit, F
         if change {
             stand.change_few()?;
         }
-        let run = show.run(name, title).await?;
+        let run = Box::pin(show.run(name, title)).await?;
         let exit = run.exit;
         report.runs.push(run);
         if exit != Exit::Done {
