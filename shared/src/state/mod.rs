@@ -10,6 +10,7 @@ mod image;
 mod kinds;
 mod redis;
 mod rules;
+mod sight;
 mod sqlite;
 mod stray;
 
@@ -29,6 +30,8 @@ pub use claim::{Claim, Claimant, Claimed, Settled};
 pub use image::{ClaimedImage, ImageClaim, ImageCounts, OutstandingImage, SettledImage};
 pub use kinds::*;
 pub use redis::RedisSettings;
+pub use rules::Stage;
+pub use sight::{Begun, ImageSight, ImageStand, Known, KnownPage, Sight, Stand};
 pub use sqlite::{EnumerationLock, Exclusive};
 pub use stray::Stray;
 
@@ -351,6 +354,27 @@ impl State {
         limit: usize,
     ) -> Result<Vec<DeadLetter>, Failure> {
         forward!(self.dead_letters(pipeline, limit))
+    }
+
+    /// Everything that is known of one record and its image; `None` where nothing is.
+    pub async fn look(&self, pipeline: &PipelineName, key: &RecordKey) -> Result<Option<Sight>, Failure> {
+        forward!(self.look(pipeline, key))
+    }
+
+    /// Walks over all records of a pipeline, about `limit` at a time: `after` is [`KnownPage::next`] of the page before,
+    /// `None` at the begin of a walk. A record that is known from the begin of the walk to its end comes once; one that
+    /// changes meanwhile may come twice, as it was at both times. Nothing is kept of a walk: it may be left or gone on
+    /// with at any time, by any process.
+    ///
+    /// # Errors
+    /// `Reason::Configuration` where `after` is none of this store.
+    pub async fn known(
+        &self,
+        pipeline: &PipelineName,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<KnownPage, Failure> {
+        forward!(self.known(pipeline, after, limit))
     }
 
     /// How many records there are in which stage; costs the same whatever their number.

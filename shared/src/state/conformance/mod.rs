@@ -13,6 +13,7 @@ mod memo;
 mod outage;
 mod property;
 mod run;
+mod sight;
 mod stray;
 mod want;
 mod work;
@@ -214,6 +215,13 @@ macro_rules! conformance {
                 stray: a_stray_comes_back_as_it_was_and_once,
                 stray: the_newest_strays_come_first,
                 stray: strays_are_cut_and_bounded,
+                sight: a_record_is_seen_from_want_to_success,
+                sight: a_dead_record_is_seen_with_its_letter,
+                sight: an_image_is_seen_beside_its_record,
+                sight: a_doubt_is_seen_until_it_is_over,
+                sight: a_walk_meets_every_record_once,
+                sight: a_walk_misses_no_record_that_changes_meanwhile,
+                sight: a_record_that_is_forgotten_is_met_no_more,
                 dead_letter: a_dead_letter_comes_back_as_it_was,
                 dead_letter: burying_twice_counts_once,
                 dead_letter: a_newer_version_replaces_the_letter_and_an_older_does_not,

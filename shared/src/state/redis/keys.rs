@@ -18,7 +18,7 @@
 //! | key | what |
 //! |---|---|
 //! | `rB`, `iB` | 131,072 buckets, hashes by record key: the settled mass |
-//! | `r`, `i` | hash by record key: what work is to be done on, and values that are too wide for a bucket |
+//! | `r`, `i` | hash by record key: what work is to be done on, and values that are too wide for a bucket; what is in here counts, whatever its bucket holds |
 //! | `ro`, `io` | index of what is outstanding, by version |
 //! | `rd` | index of records in doubt, by the end of the doubt |
 //! | `it` | index of outstanding images that have a retry time, by it |

@@ -25,6 +25,7 @@ mod outstanding;
 mod record_value;
 mod run;
 mod settings;
+mod sight;
 mod stray;
 mod value;
 mod work;
@@ -222,7 +223,7 @@ impl RedisState {
         tokio::time::sleep(Duration::from_millis(millis)).await;
     }
 
-    fn known(&self, name: &PipelineName) -> HeadRow {
+    fn recalled(&self, name: &PipelineName) -> HeadRow {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         known.get(name).cloned().unwrap_or_default()
     }

@@ -19,9 +19,9 @@ use crate::state::rules::{Change, Head, Image, Needs, Record, Stage, Work, prese
 const CONFLICTS: u32 = 100;
 
 /// What was read for a call.
-struct Loaded {
-    row: HeadRow,
-    work: Work,
+pub(super) struct Loaded {
+    pub(super) row: HeadRow,
+    pub(super) work: Work,
     /// Each record as it stands in Redis, also where nothing stands.
     records: Vec<(RecordKey, Found)>,
     images: Vec<(RecordKey, Found)>,
@@ -70,12 +70,12 @@ impl RedisState {
 
     /// The pipeline's head is read together with what its last known state needs; where that was too little, or about
     /// another generation, once more.
-    async fn load<'a>(
+    pub(super) async fn load<'a>(
         &self,
         name: &PipelineName,
         needs: impl Fn(&Head) -> Needs<'a>,
     ) -> Result<Loaded, Failure> {
-        let mut known = self.known(name);
+        let mut known = self.recalled(name);
         loop {
             let names = known.keys(&self.keys, name);
             let asked = needs(&known.head);
@@ -104,7 +104,7 @@ impl RedisState {
     }
 
     /// Whether the workers are alive that have something in hand of what was read.
-    async fn hear(&self, loaded: &mut Loaded) -> Result<(), Failure> {
+    pub(super) async fn hear(&self, loaded: &mut Loaded) -> Result<(), Failure> {
         if !loaded.asks_for_workers {
             return Ok(());
         }
@@ -268,28 +268,29 @@ impl Found {
         self.wide.as_deref().or(self.bucket.as_deref())
     }
 
-    /// What is known stands in one place, so that only of nothing both have to be looked at.
+    /// A bucket counts only where nothing is among the wide ones.
     fn expect(&self, commit: &mut Commit, bucket: &str, wide: &str, key: &RecordKey) {
-        if self.wide.is_some() || self.bucket.is_none() {
-            commit.expect(wide, key.as_str(), self.wide.as_deref());
-        }
-        if self.bucket.is_some() || self.wide.is_none() {
+        commit.expect(wide, key.as_str(), self.wide.as_deref());
+        if self.wide.is_none() {
             commit.expect(bucket, key.as_str(), self.bucket.as_deref());
         }
     }
 
+    /// What once stood in its bucket stays there, overtaken, while the newer value is among the wide ones: whoever walks
+    /// over the wide ones and then over the buckets meets every record, whatever moves meanwhile.
     fn replace(&self, commit: &mut Commit, bucket: &str, wide: &str, key: &RecordKey, value: &impl Value) {
         let bytes = value.encode();
         let is_kept = !value.is_empty();
         let in_bucket = is_kept && value.is_settled() && keys::is_narrow(key, &bytes);
-        for (place, is_its, was_there) in
-            [(bucket, in_bucket, self.bucket.is_some()), (wide, is_kept && !in_bucket, self.wide.is_some())]
-        {
-            if is_its {
-                commit.set(place, key.as_str(), &bytes);
-            } else if was_there {
-                commit.unset(place, key.as_str());
-            }
+        if in_bucket {
+            commit.set(bucket, key.as_str(), &bytes);
+        } else if is_kept {
+            commit.set(wide, key.as_str(), &bytes);
+        } else if self.bucket.is_some() {
+            commit.unset(bucket, key.as_str());
+        }
+        if self.wide.is_some() && (in_bucket || !is_kept) {
+            commit.unset(wide, key.as_str());
         }
     }
 }

@@ -71,6 +71,12 @@ impl<'a> Needs<'a> {
         needs
     }
 
+    /// All of one record but its letters.
+    pub(in crate::state) fn look(key: &'a RecordKey) -> Self {
+        let key = || std::iter::once(key).collect();
+        Self { records: key(), images: key(), workers: true, ..Self::default() }
+    }
+
     /// `letters`: all of one pipeline.
     pub(in crate::state) fn bury(letters: &[&'a DeadLetter]) -> Self {
         let mut needs = Self::default();

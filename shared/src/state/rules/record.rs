@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use serde::Serialize;
 
 use super::mark::Mark;
 use crate::checksum::Checksum;
@@ -58,9 +59,10 @@ pub(in crate::state) struct Doubt {
     pub(in crate::state) until: Timestamp,
 }
 
-/// Where a record stands. The numbers are those in the file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::state) enum Stage {
+/// Where a record, or its image, stands. The numbers are those in the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stage {
     /// Claimed by a job that the state knows nothing of (it was wiped, or the record was withdrawn).
     Unknown = 0,
     /// The sink lacks what is wanted.

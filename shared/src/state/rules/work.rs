@@ -172,7 +172,7 @@ impl Work {
         }
     }
 
-    pub(super) fn record(&self, key: &RecordKey) -> &Record {
+    pub(in crate::state) fn record(&self, key: &RecordKey) -> &Record {
         self.records.get(key).map_or(&NO_RECORD, |record| &record.after)
     }
 
@@ -190,7 +190,7 @@ impl Work {
         self.records.entry(key.clone()).or_default().after = record;
     }
 
-    pub(super) fn image(&self, key: &RecordKey) -> &Image {
+    pub(in crate::state) fn image(&self, key: &RecordKey) -> &Image {
         self.images.get(key).map_or(&NO_IMAGE, |image| &image.after)
     }
 

@@ -23,6 +23,20 @@ pub(super) fn newest(
     Ok(letters)
 }
 
+/// The letter of a record, or of its image.
+pub(super) fn of(
+    connection: &Connection,
+    pipeline: i64,
+    kind: JobKind,
+    key: &RecordKey,
+) -> Result<Option<DeadLetter>, StoreError> {
+    let letter = connection
+        .prepare_cached("SELECT letter FROM dead_letter WHERE pipeline = ?1 AND kind = ?2 AND key = ?3")?
+        .query_row(params![pipeline, kind, key], |row| row.get(0))
+        .optional()?;
+    Ok(letter)
+}
+
 /// The version that a letter is about, if there is one.
 pub(super) fn version(
     connection: &Connection,

@@ -16,6 +16,7 @@ mod outstanding;
 mod pipeline;
 mod record_row;
 mod run;
+mod sight;
 mod stray;
 mod tally;
 mod work;
@@ -172,6 +173,14 @@ impl SqliteState {
         work: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, Failure> {
         self.with_connection(move |connection| work(connection)).await
+    }
+
+    /// Several statements on the file as it is at one moment.
+    async fn read_all<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, Failure> {
+        self.with_connection(move |connection| work(&*connection.transaction()?)).await
     }
 
     /// One transaction; the write lock is taken at its start, so that it never has to be given up half-way because another

@@ -7,6 +7,19 @@ use super::failure::StoreError;
 use crate::record::{RecordKey, Version};
 use crate::state::rules::{Applied, Doubt, Mark, Noted, Record, Stage};
 
+/// What [`Record::of_row`] reads, in its order.
+macro_rules! columns {
+    () => {
+        "dirty, stage, started, started_epoch, started_sequence, sink_id, \
+         wanted_epoch, wanted_sequence, wanted_checksum, run, place, since, \
+         applied_epoch, applied_sequence, coalesce(applied_checksum, wanted_checksum), wanted_image, \
+         started_by, doubt_until, doubt_epoch, doubt_sequence"
+    };
+}
+
+/// Where the key stands behind these columns.
+const KEY: usize = 20;
+
 impl Record {
     /// The row of a record, if any.
     pub(super) fn load(
@@ -15,16 +28,28 @@ impl Record {
         key: &RecordKey,
     ) -> Result<Option<Self>, StoreError> {
         let record = connection
-            .prepare_cached(
-                "SELECT dirty, stage, started, started_epoch, started_sequence, sink_id, \
-                 wanted_epoch, wanted_sequence, wanted_checksum, run, place, since, \
-                 applied_epoch, applied_sequence, coalesce(applied_checksum, wanted_checksum), wanted_image, \
-                 started_by, doubt_until, doubt_epoch, doubt_sequence \
-                 FROM record WHERE pipeline = ?1 AND key = ?2",
-            )?
+            .prepare_cached(concat!("SELECT ", columns!(), " FROM record WHERE pipeline = ?1 AND key = ?2"))?
             .query_row(params![pipeline, key], Self::of_row)
             .optional()?;
         Ok(record)
+    }
+
+    /// Records in the order of their keys, from behind `after` on.
+    pub(super) fn page(
+        connection: &Connection,
+        pipeline: i64,
+        after: &str,
+        limit: usize,
+    ) -> Result<Vec<(RecordKey, Self)>, StoreError> {
+        let page = connection
+            .prepare_cached(concat!(
+                "SELECT ",
+                columns!(),
+                ", key FROM record WHERE pipeline = ?1 AND key > ?2 ORDER BY key LIMIT ?3"
+            ))?
+            .query_map(params![pipeline, after, limit], |row| Ok((row.get(KEY)?, Self::of_row(row)?)))?
+            .collect::<Result<_, _>>()?;
+        Ok(page)
     }
 
     fn of_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<Self> {

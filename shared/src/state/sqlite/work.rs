@@ -2,7 +2,7 @@
 //! transaction of the call.
 
 use jiff::Timestamp;
-use rusqlite::Transaction;
+use rusqlite::{Connection, Transaction};
 
 use super::dead_letter;
 use super::failure::StoreError;
@@ -25,12 +25,6 @@ pub(super) fn apply<'a, T>(
     let mut work = Work::new(Timestamp::now(), head);
     if let Some(Pipeline { id, .. }) = pipeline {
         load(transaction, id, &needs, &mut work)?;
-        if needs.workers {
-            for worker in work.workers() {
-                let memo = memo::get(transaction, &presence_of(&worker))?;
-                work.hear(worker, memo.as_deref());
-            }
-        }
     }
     let answer = rule(&mut work);
     if work.is_due() {
@@ -43,8 +37,9 @@ pub(super) fn apply<'a, T>(
     Ok(answer)
 }
 
-fn load(
-    transaction: &Transaction<'_>,
+/// Loads what `needs` names.
+pub(super) fn load(
+    transaction: &Connection,
     pipeline: i64,
     needs: &Needs<'_>,
     work: &mut Work,
@@ -66,6 +61,12 @@ fn load(
     }
     if let Some(run) = needs.places {
         work.places = Change::none(tally::places(transaction, run)?);
+    }
+    if needs.workers {
+        for worker in work.workers() {
+            let memo = memo::get(transaction, &presence_of(&worker))?;
+            work.hear(worker, memo.as_deref());
+        }
     }
     Ok(())
 }
