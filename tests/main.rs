@@ -18,6 +18,7 @@ mod incremental;
 mod killed;
 mod late_writes;
 mod odoo_client;
+mod page;
 mod place;
 mod recordings;
 mod scheduled;

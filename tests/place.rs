@@ -121,6 +121,12 @@ impl Place {
         self.command(arguments).spawn().unwrap()
     }
 
+    /// With what it says on standard error in a file.
+    pub(crate) fn start_logged(&self, arguments: &[&str], log: &std::path::Path) -> Child {
+        let log = std::fs::File::create(log).unwrap();
+        self.command(arguments).stdout(Stdio::null()).stderr(log).spawn().unwrap()
+    }
+
     pub(crate) async fn run(&self, arguments: &[&str]) -> Ran {
         ended(self.command(arguments)).await
     }

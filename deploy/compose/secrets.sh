@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes what docker-compose.yml needs in secrets/: random passwords for RabbitMQ, Redis and Grafana, and for the remote systems
+# Makes what docker-compose.yml needs in secrets/: random passwords for RabbitMQ, Redis, Grafana and the page, and for the remote systems
 # those of the demo's stand-ins. What is there stays. Put your own in their place: one secret a file.
 set -eu
 cd "$(dirname "$0")"
@@ -21,6 +21,7 @@ random() { od -An -N24 -tx1 /dev/urandom | tr -d ' \n'; }
 keep broker_password "$(random)"
 keep redis_password "$(random)"
 keep grafana_password "$(random)"
+keep page_token "$(random)"
 
 # Not secret: the stand-ins of the profile `demo` know no others.
 keep odoo_shop_password sandbox-admin-password

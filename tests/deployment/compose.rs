@@ -57,7 +57,7 @@ fn no_password_stands_in_the_files_and_each_that_is_named_is_a_secret() {
             }
         }
     }
-    for name in ["broker_password", "redis_password", "grafana_password"] {
+    for name in ["broker_password", "redis_password", "grafana_password", "page_token"] {
         assert!(made.contains(&format!("keep {name} \"$(random)\"")), "{name} is the same everywhere");
     }
 }

@@ -9,9 +9,11 @@ use serde_json::Value;
 use tokio::process::{Child, Command};
 
 use super::{text, yaml};
-use crate::fleet::port_of;
+use crate::fleet::{port_in, port_of};
 
 const PATIENCE: Duration = Duration::from_mins(2);
+
+const PAGE_TOKEN: &str = "page-0123456789abcdef";
 
 /// A container's folders, below one of ours; and its neighbours' names, as addresses.
 struct Machine {
@@ -115,10 +117,14 @@ async fn the_services_of_the_compose_file_bring_a_catalogue_into_step() {
     write(&folder.join("etc/catalog-sync/catalog-sync.toml"), &configuration);
     // As secrets.sh makes them, but for the two of the services.
     let made = text("deploy/compose/secrets.sh");
-    for secret in compose["services"]["worker"]["secrets"].as_array().unwrap() {
+    for secret in compose["services"]["producer"]["secrets"].as_array().unwrap() {
         let secret = secret.as_str().unwrap();
         let line = made.split(&format!("keep {secret} ")).nth(1).unwrap().lines().next().unwrap();
-        let text = if line.contains("random") { services::PASSWORD } else { line };
+        let text = match (secret, line.contains("random")) {
+            ("page_token", _) => PAGE_TOKEN,
+            (_, true) => services::PASSWORD,
+            (_, false) => line,
+        };
         write(&folder.join("run/secrets").join(secret), text);
     }
     for volume in ["data", "var/lib/catalog-sync"] {
@@ -156,4 +162,17 @@ async fn the_services_of_the_compose_file_bring_a_catalogue_into_step() {
         .await
         .unwrap();
     assert!(checked.status.success(), "{checked:?}");
+    assert_the_page_shows_the_fleet(&machine.log("producer.log"), replicas).await;
+}
+
+/// To whoever has the token, and to nobody else.
+async fn assert_the_page_shows_the_fleet(log: &str, workers: u64) {
+    let url = format!("http://127.0.0.1:{}/api/v1/status", port_in(log, "the operator's page is served"));
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    assert_eq!(client.get(&url).send().await.unwrap().status(), 401);
+    let shown: Value = client.get(&url).bearer_auth(PAGE_TOKEN).send().await.unwrap().json().await.unwrap();
+    let all = shown["workers"].as_array().unwrap();
+    assert_eq!(all.iter().filter(|worker| worker["is_alive"] == true).count() as u64, workers, "{shown}");
+    let settled: u64 = all.iter().map(|worker| worker["settled"].as_u64().unwrap()).sum();
+    assert!(settled > 0 && all.iter().any(|worker| worker["last_settled"].is_string()), "{shown}");
 }

@@ -14,7 +14,12 @@ mod visible;
 
 /// The port at which a process tells its metrics, by its log in JSON.
 pub(crate) fn port_of(log: &str) -> u16 {
-    let line = log.lines().find(|line| line.contains("metrics are served")).unwrap();
+    port_in(log, "metrics are served")
+}
+
+/// The port of the line that says so.
+pub(crate) fn port_in(log: &str, says: &str) -> u16 {
+    let line = log.lines().find(|line| line.contains(says)).unwrap();
     let told: serde_json::Value = serde_json::from_str(line).unwrap();
     told["address"].as_str().unwrap().rsplit(':').next().unwrap().parse().unwrap()
 }

@@ -74,7 +74,11 @@ impl Card {
             alerts: alerts(view, now),
             bar: view.running.as_ref().map(|running| bar(running, status.last_run.as_ref(), now)),
             last: status.last_run.as_ref().map(|run| RunRow::of(run, now)),
-            next: schedule.next.zip(schedule.next_kind).map(|(at, kind)| (When::of(at, now), kind.label())),
+            next: schedule
+                .next
+                .filter(|_| view.running.is_none())
+                .zip(schedule.next_kind)
+                .map(|(at, kind)| (When::of(at, now), kind.label())),
             is_paused: paused(Scope::Pipeline),
             images_paused: view.images.then(|| paused(Scope::Images)),
             is_disabled: schedule.note.disabled.is_some(),

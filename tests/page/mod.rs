@@ -1,0 +1,148 @@
+//! The operator's page, as a person sees it: in a browser, over the real program.
+
+mod browser;
+
+use std::time::{Duration, Instant};
+
+use sandbox::{Fault, FaultRule, OdooSandbox, OdooVersion};
+use serde_json::Value;
+use tokio::process::Child;
+
+use crate::place::{PASSWORD, Place};
+use crate::truth::sandbox_with;
+use browser::Browser;
+
+const TOKEN: &str = "geheim-0123456789abcdef";
+
+/// A daemon that serves its page.
+struct Daemon {
+    place: Place,
+    _child: Child,
+    url: String,
+}
+
+impl Daemon {
+    async fn start(sandbox: &OdooSandbox, more: &[(&'static str, &str)]) -> Self {
+        let mut secrets = vec![
+            (PASSWORD, sandbox.password().to_owned()),
+            ("CATALOG_SYNC_PAGE_LISTEN", "127.0.0.1:0".to_owned()),
+            ("CATALOG_SYNC_LOG_FORMAT", "json".to_owned()),
+        ];
+        secrets.extend(more.iter().map(|(name, value)| (*name, (*value).to_owned())));
+        let text = Place::usual_configuration(&sandbox.url(), sandbox.database(), sandbox.login());
+        let place = Place::configured(&text, secrets);
+        place.reconfigure("entity = \"products\"\n", "entity = \"products\"\npage_size = 40\n");
+        Self::of(place).await
+    }
+
+    async fn of(place: Place) -> Self {
+        let log = place.path("daemon.log");
+        let child = place.start_logged(&["schedule", "start"], &log);
+        let begun = Instant::now();
+        loop {
+            let text = std::fs::read_to_string(&log).unwrap_or_default();
+            if let Some(line) = text.lines().find(|line| line.contains("the operator's page is served")) {
+                let told: Value = serde_json::from_str(line).unwrap();
+                let url = format!("http://{}", told["address"].as_str().unwrap());
+                return Self { place, _child: child, url };
+            }
+            assert!(begun.elapsed() < Duration::from_mins(1), "{text}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    async fn status(&self, pipeline: &str) -> Value {
+        let told = self.place.run(&["status", "--json"]).await.json();
+        let all = told["pipelines"].as_array().unwrap().clone();
+        all.into_iter().find(|known| known["pipeline"] == pipeline).unwrap()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_watches_a_run_pauses_and_resumes_without_loading_the_page_again() {
+    let sandbox = sandbox_with(OdooVersion::V19, 561, 815).await;
+    // Twenty-one pages of products, about one a second.
+    let slow = FaultRule::once(Fault::Delay { millis: 800 }).model("product.template").method("search_read");
+    sandbox.control().fault(slow.times(1_000));
+    let daemon = Daemon::start(&sandbox, &[]).await;
+    let browser = Browser::open().await;
+    browser.go(&daemon.url).await;
+    browser.run("window.same = 'page'").await;
+    browser.until_text("#live-customers", "in step").await;
+    browser.until_text("#live-products", "running").await;
+    browser.until_text("#live-products", " of 815 records, ").await;
+    let progress = async || {
+        browser
+            .run("return document.querySelector('#live-products [data-progress]')?.dataset.progress ?? ''")
+            .await
+    };
+    let first = progress().await;
+    let begun = Instant::now();
+    while progress().await == first {
+        assert!(begun.elapsed() < Duration::from_mins(1), "the progress does not move");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    browser.picture("page-running").await;
+    browser.dark(true).await;
+    browser.picture("page-running-dark").await;
+    browser.dark(false).await;
+    // Somebody else pauses it: this page shows so.
+    daemon.place.run(&["pause", "products", "--why", "<b>stock</b>-taking"]).await.expect(0, &[]);
+    browser.until_text("#live-products", "Paused by hand").await;
+    browser.until_text("#live-products", "<b>stock</b>-taking").await;
+    assert_eq!(browser.run("return window.same").await, "page", "it was not loaded again");
+    // And goes on from here.
+    browser.click("#controls-products form[action$='/resume'] button").await;
+    browser.until_text(".notice", "Resumed").await;
+    sandbox.control().clear_faults();
+    browser.until_text("#live-products", "in step").await;
+    assert_eq!(daemon.status("products").await["paused"], serde_json::json!([]));
+    // By keyboard, with a reason.
+    browser.run("document.querySelector('#controls-customers details:has(form[action$=\"/pause\"]) > summary').focus()").await;
+    browser.press("\u{e007}").await;
+    browser.write("#controls-customers form[action$='/pause'] input[name=why]", "counting <i>\"\n").await;
+    browser.until_text("#live-customers", "counting <i>\"").await;
+    assert_eq!(daemon.status("customers").await["paused"][0]["why"], "counting <i>\"");
+    assert_eq!(browser.complaints().await, [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_fits_a_phone_works_without_scripts_and_is_walked_over_by_keyboard() {
+    let sandbox = sandbox_with(OdooVersion::V19, 561, 60).await;
+    let daemon = Daemon::start(&sandbox, &[("CATALOG_SYNC_PAGE_TOKEN", TOKEN)]).await;
+    let browser = Browser::open().await;
+    browser.screen(390, 844, true).await;
+    browser.scripts(false).await;
+    browser.go(&daemon.url).await;
+    browser.write("input[name=token]", "not the token\n").await;
+    browser.until_text("[role=alert]", "That is not the token.").await;
+    browser.write("input[name=token]", &format!("{TOKEN}\n")).await;
+    browser.until_text("header.top", "Sign out").await;
+    browser.click("#controls-customers summary").await;
+    browser.write("#controls-customers form[action$='/pause'] input[name=why]", "no script\n").await;
+    browser.until_text("#live-customers", "no script").await;
+    browser.click("#controls-customers form[action$='/resume'] button").await;
+    browser.until_text(".notice", "Resumed").await;
+    browser.scripts(true).await;
+    daemon.place.run(&["schedule", "run-now", "customers"]).await.expect(0, &[]);
+    for path in ["/", "/pipelines/customers", "/runs", "/runs/1", "/runs/404"] {
+        browser.go(&format!("{}{path}", daemon.url)).await;
+        browser.assert_fits().await;
+        let named = browser.run("return [...document.querySelectorAll('button, a, input:not([type=hidden]), select, summary')].filter(one => !(one.textContent || one.labels?.[0]?.textContent || one.ariaLabel || '').trim()).map(one => one.outerHTML)").await;
+        assert_eq!(named, serde_json::json!([]), "{path}: what a screen reader has no name for");
+        assert_eq!(browser.run("return document.querySelectorAll('h1').length").await, 1, "{path}");
+    }
+    browser.go(&daemon.url).await;
+    browser.until_text("#live-customers", "in step").await;
+    browser.picture("page-phone").await;
+    browser.dark(true).await;
+    browser.picture("page-phone-dark").await;
+    browser.press("\u{e004}").await;
+    assert_eq!(browser.run("return document.activeElement.className").await, "skip");
+    browser.press("\u{e007}").await;
+    assert_eq!(browser.run("return document.activeElement.id").await, "main");
+    browser.click("header.top form button").await;
+    browser.until_text("h1", "Sign in").await;
+    browser.go(&format!("{}/runs", daemon.url)).await;
+    browser.until_text("h1", "Sign in").await;
+}
