@@ -1,4 +1,4 @@
-//! A real browser: Debian's chromium without a window, driven through chromedriver's WebDriver (JSON over HTTP).
+//! A real browser: Debian's chromium without a window, driven through chromedriver's `WebDriver` (JSON over HTTP).
 
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -11,7 +11,7 @@ use tokio::process::{Child, Command};
 /// Whatever has not come about by then never will.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// The key under which WebDriver names an element.
+/// The key under which `WebDriver` names an element.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
 /// One window. It ends with this.
