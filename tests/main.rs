@@ -20,6 +20,7 @@ mod late_writes;
 mod odoo_client;
 mod page;
 mod place;
+mod plan;
 mod recordings;
 mod scheduled;
 mod secrets;

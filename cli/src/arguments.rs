@@ -42,6 +42,10 @@ pub(crate) enum Command {
     ///
     /// Example: catalog-sync sync customers products
     Sync(Sync),
+    /// Show what a sync would create, update, archive and download, field by field, without doing it.
+    ///
+    /// Example: catalog-sync plan items --out plan.json
+    Plan(PlanArguments),
     /// Enumerate the pipelines of a fleet when they are due, until told to stop.
     ///
     /// Example: catalog-sync producer
@@ -140,9 +144,31 @@ pub(crate) struct Sync {
     #[arg(value_name = "PIPELINE")]
     pub(crate) pipelines: Vec<String>,
     /// Compare every record with what the sink really holds, whatever is remembered.
+    #[arg(long, conflicts_with = "plan")]
+    pub(crate) full: bool,
+    /// Do exactly what this file of `plan --out` says; refused where source or sink have moved since.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) plan: Option<PathBuf>,
+    /// Print one JSON object instead of text.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PlanArguments {
+    /// Which pipelines (default: all).
+    #[arg(value_name = "PIPELINE")]
+    pub(crate) pipelines: Vec<String>,
+    /// Save the plan in this file.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+    /// Of everything, compared with what the sink really holds: what `sync --full` would do.
     #[arg(long)]
     pub(crate) full: bool,
-    /// Print one JSON object instead of text.
+    /// Show every record, field and letter, not the first of each kind.
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Print the plan as one JSON object instead of text.
     #[arg(long)]
     pub(crate) json: bool,
 }

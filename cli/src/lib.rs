@@ -7,6 +7,7 @@ mod demo;
 mod exit;
 mod output;
 mod pause;
+mod plan;
 mod runs;
 mod schedule;
 mod state;
@@ -25,9 +26,10 @@ use shared::telemetry::healthy;
 use tokio_util::sync::CancellationToken;
 
 pub use arguments::Arguments;
-use arguments::{Command, ConfigCommand};
+use arguments::{Command, ConfigCommand, Sync as SyncArguments};
 use exit::Exit;
 use output::Output;
+use sync::PipelineReport;
 
 /// Runs one command to its end and gives the process's exit code: 0 done, 1 some records failed, 2 usage or
 /// configuration, 3 a system was unreachable, 130 stopped by a signal.
@@ -53,17 +55,31 @@ pub fn run(arguments: &Arguments) -> ExitCode {
     exit.into()
 }
 
+async fn synced(
+    config: &Arc<Config>,
+    arguments: &SyncArguments,
+    output: &Output,
+    stop: &CancellationToken,
+) -> Result<Vec<PipelineReport>, Failure> {
+    let asked = match &arguments.plan {
+        Some(path) => plan::asked(config, path, &arguments.pipelines, output).await?,
+        None => sync::asked(config, &arguments.pipelines, arguments.full)?,
+    };
+    sync::run(config, &asked, output, stop).await
+}
+
 async fn command(arguments: &Arguments, stop: &CancellationToken) -> Result<Exit, Failure> {
     let config = || Config::load(&arguments.config).map(Arc::new);
     match &arguments.command {
         Command::Demo(demo) => Box::pin(demo::run(demo, stop)).await,
         Command::Sync(sync) => {
             let output = Output::new(sync.json);
-            let reports = Box::pin(sync::run(&config()?, &sync.pipelines, sync.full, &output, stop)).await?;
+            let reports = Box::pin(synced(&config()?, sync, &output, stop)).await?;
             output.text(&sync::summary::text(&reports));
             output.object(&sync::summary::object(&reports));
             Ok(sync::exit(&reports))
         }
+        Command::Plan(arguments) => Box::pin(plan::run(&config()?, arguments)).await,
         Command::Producer => {
             producer::role::run(config()?, stop.clone()).await?;
             Ok(Exit::Done)

@@ -9,13 +9,15 @@ use shared::checksum::Checksum;
 use shared::crash::{self, Point};
 use shared::failure::{Failure, Reason};
 use shared::job::{Attempt, FORMAT, Job, JobKind};
+use shared::mapping::Mapping;
 use shared::progress::Progress;
 use shared::queue::{Queue, Receipt};
-use shared::record::{ImageReference, PipelineName, RecordKey, Values, Version};
-use shared::state::{DeadLetter, Page, Run, State, Want, Wanted};
+use shared::record::{ImageReference, PipelineName, RecordKey, RunId, Values, Version};
+use shared::state::{DeadLetter, Page, Run, RunKind, State, Want, Wanted, Window};
 use shared::telemetry::Stage;
 use tokio_util::sync::CancellationToken;
 
+use crate::only::{ByKey, Only};
 use crate::source::{Source, SourcePage, SourceRow};
 
 /// Pages whose jobs are on their way while the next ones are read.
@@ -46,6 +48,8 @@ pub struct Enumeration<'a> {
     pub images: bool,
     /// Which outstanding work has lost its jobs.
     pub lost: LostWork,
+    /// These records alone, and no other work.
+    pub only: Option<Arc<Only>>,
     /// Counts for whoever watches.
     pub progress: Arc<Progress>,
     /// Cancelled when the run is to stop: after the page at hand.
@@ -73,7 +77,10 @@ impl Enumeration<'_> {
     /// What the source, the state or the queue reported; `Class::Interrupted` where it was stopped. The run stays open
     /// and is gone on with from its position.
     pub async fn run(&self, run: &Run) -> Result<(), Failure> {
-        let result = self.walk(run).await;
+        let result = match &self.only {
+            Some(only) => self.read_only(run, only).await,
+            None => self.walk(run).await,
+        };
         if let (Err(failure), Source::Odoo(source)) = (&result, self.source)
             && failure.reason == Reason::Field
         {
@@ -96,6 +103,46 @@ impl Enumeration<'_> {
         read?;
         for receipt in lost {
             receipt.durable().await?;
+        }
+        Ok(())
+    }
+
+    /// Enqueues chosen records as the source has them, whatever is remembered of them.
+    async fn read_only(&self, run: &Run, only: &Only) -> Result<(), Failure> {
+        let mut rows = ByKey::new(self.source, only.records.keys().cloned(), only.since);
+        let mut in_flight: VecDeque<Vec<Receipt>> = VecDeque::new();
+        while let Some(mut rows) = rows.more().await? {
+            self.stopped()?;
+            rows.retain(|row| {
+                let wanted = only.records.get(&row.key).copied().flatten();
+                let values = self.source.mapping().apply(&row.values);
+                let values = values.as_ref().unwrap_or(&row.values);
+                let checksum = Checksum::of_values(self.source.mapping().checksum(), values);
+                let is_same = wanted.is_none_or(|wanted| wanted == checksum);
+                if !is_same {
+                    tracing::warn!(pipeline = %run.pipeline, record = %row.key, "has changed since and is left out");
+                }
+                is_same
+            });
+            in_flight.push_back(self.note(run, rows, false).await?.receipts);
+            if in_flight.len() >= PAGES_IN_FLIGHT
+                && let Some(oldest) = in_flight.pop_front()
+            {
+                self.durable(oldest).await?;
+            }
+        }
+        for receipts in in_flight {
+            self.durable(receipts).await?;
+        }
+        Ok(())
+    }
+
+    async fn durable(&self, receipts: Vec<Receipt>) -> Result<(), Failure> {
+        for receipt in receipts {
+            tokio::select! {
+                () = self.stop.cancelled() => return Err(Failure::interrupted("stopped before the end")),
+                durable = receipt.durable() => durable?,
+            }
         }
         Ok(())
     }
@@ -194,25 +241,8 @@ impl Enumeration<'_> {
     async fn note(&self, run: &Run, rows: Vec<SourceRow>, lost: bool) -> Result<Noted, Failure> {
         let read = rows.len() as u64;
         let mapping = self.source.mapping();
-        let mapped: Vec<Mapped> = rows
-            .into_iter()
-            .map(|row| {
-                let values = mapping.apply(&row.values);
-                let checksum =
-                    Checksum::of_values(mapping.checksum(), values.as_ref().unwrap_or(&row.values));
-                // What cannot be a reference names no image that could be asked for.
-                let image = row.image.as_deref().filter(|_| self.images).and_then(|text| text.parse().ok());
-                Mapped { row, values, checksum, image }
-            })
-            .collect();
-        let wants: Vec<Want> = mapped
-            .iter()
-            .map(|Mapped { row, checksum, image, .. }| Want {
-                key: row.key.clone(),
-                checksum: *checksum,
-                image: image.clone(),
-            })
-            .collect();
+        let mapped: Vec<Mapped> = rows.into_iter().map(|row| Mapped::of(mapping, row, self.images)).collect();
+        let wants: Vec<Want> = mapped.iter().map(Mapped::want).collect();
         let step = self.progress.meter().stage(Stage::Want);
         let answers = self.state.want(run, &wants, lost).await?;
         drop(step);
@@ -253,12 +283,7 @@ impl Enumeration<'_> {
     /// The cursor passes a page once all of its jobs are durable.
     async fn advance(&self, run: &Run, page: PageInFlight) -> Result<(), Failure> {
         let PageInFlight { page, receipts } = page;
-        for receipt in receipts {
-            tokio::select! {
-                () = self.stop.cancelled() => return Err(Failure::interrupted("stopped before the end")),
-                durable = receipt.durable() => durable?,
-            }
-        }
+        self.durable(receipts).await?;
         crash::point(Point::Confirmed);
         let _step = self.progress.meter().stage(Stage::Advance);
         self.state.advance(run, &page).await?;
@@ -268,14 +293,52 @@ impl Enumeration<'_> {
 }
 
 /// A row, and what the mapping made of it.
-struct Mapped {
-    row: SourceRow,
-    values: Result<Values, Failure>,
-    checksum: Checksum,
-    image: Option<ImageReference>,
+#[derive(Debug)]
+pub struct Mapped {
+    /// As the source gave it.
+    pub row: SourceRow,
+    /// What it becomes, or why it cannot be mapped.
+    pub values: Result<Values, Failure>,
+    /// Of the values, under the mapping.
+    pub checksum: Checksum,
+    /// The image that it has, where the sink takes images.
+    pub image: Option<ImageReference>,
 }
 
 impl Mapped {
+    /// Maps a row; `images`: the sink takes them.
+    pub fn of(mapping: &Mapping, row: SourceRow, images: bool) -> Self {
+        let values = mapping.apply(&row.values);
+        let checksum = Checksum::of_values(mapping.checksum(), values.as_ref().unwrap_or(&row.values));
+        // What cannot be a reference names no image that could be asked for.
+        let image = row.image.as_deref().filter(|_| images).and_then(|text| text.parse().ok());
+        Self { row, values, checksum, image }
+    }
+
+    /// What is wanted of the record.
+    pub fn want(&self) -> Want {
+        Want { key: self.row.key.clone(), checksum: self.checksum, image: self.image.clone() }
+    }
+
+    /// A job that nobody enqueues, to look by it at what a sink has; or why the row cannot be mapped.
+    pub fn for_looking(self, pipeline: &PipelineName) -> Result<Job, Failure> {
+        let window = Window { start: None, end: Timestamp::UNIX_EPOCH };
+        let run = Run {
+            id: RunId(0),
+            pipeline: pipeline.clone(),
+            kind: RunKind::Full,
+            window,
+            force: false,
+            epoch: 0,
+            position: None,
+            pages: 0,
+        };
+        match self.job(&run, Version { epoch: 0, sequence: 0 }, 0) {
+            (job, None) => Ok(job),
+            (_, Some(failure)) => Err(failure),
+        }
+    }
+
     /// The job of it; where it could not be mapped, with the row's own values and the reason.
     fn job(self, run: &Run, version: Version, place: u64) -> (Job, Option<Failure>) {
         let (values, failure) = match self.values {

@@ -7,6 +7,7 @@ pub mod enumerate;
 pub mod history;
 mod keep;
 pub mod notify;
+pub mod only;
 pub mod open;
 pub mod operate;
 pub mod page;

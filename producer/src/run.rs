@@ -119,6 +119,7 @@ impl FleetRun {
                 lost: LostWork::OlderThan(
                     SignedDuration::try_from(self.lost_after).unwrap_or(SignedDuration::MAX),
                 ),
+                only: wish.only.clone(),
                 progress: Arc::clone(&self.progress),
                 stop: stop.clone(),
             };

@@ -1,10 +1,13 @@
 //! Decides what a run enumerates: everything, what changed since the cursor, or the rest of a run that was broken off.
 
-use jiff::SignedDuration;
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
 use shared::config::Pipeline;
 use shared::failure::Failure;
-use shared::state::{Binding, NewRun, PipelineState, Run, RunKind, State, Window};
+use shared::state::{Binding, NewRun, OpenRun, PipelineState, Run, RunKind, State, Window};
 
+use crate::only::Only;
 use crate::source::Source;
 
 /// What was asked for, beside what the state says.
@@ -16,6 +19,8 @@ pub struct Wish {
     pub compare: bool,
     /// Why the sink needs a full run (its marker of the last sync is gone), in words.
     pub sink_asks: Option<String>,
+    /// These records alone, whatever else is due.
+    pub only: Option<Arc<Only>>,
 }
 
 /// A run and why it is what it is.
@@ -29,6 +34,23 @@ pub struct Started {
     pub resumed: bool,
 }
 
+/// What is due, before anything of it is begun.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Due {
+    /// What is enumerated.
+    pub kind: RunKind,
+    /// The span that is read.
+    pub window: Window,
+    /// In words, for the log and the summary.
+    pub why: String,
+    /// What is remembered is about another source or sink, and is forgotten first.
+    pub reset: bool,
+    /// Every record is compared with the sink, whatever is remembered.
+    pub force: bool,
+    /// A run that was broken off is gone on with, from its position.
+    pub resumes: bool,
+}
+
 /// Begins the run that is due, or resumes the one that was broken off.
 pub async fn start(
     state: &State,
@@ -38,31 +60,66 @@ pub async fn start(
     wish: &Wish,
 ) -> Result<Started, Failure> {
     let binding = source.binding(sink);
-    let known = state.pipeline(&pipeline.name).await?;
-    let end = source.clock();
-    let full = full_run_because(known.as_ref(), &binding, wish, end, pipeline);
-    let Some((why, reset, force)) = full else {
-        return incremental(state, pipeline, binding, known, end).await;
-    };
-    // A full run that was broken off is gone on with, unless a person asks for a new one.
-    let same = known.as_ref().is_some_and(|known| known.binding == binding);
-    let open_full =
-        known.as_ref().and_then(|known| known.open.as_ref()).is_some_and(|open| open.kind == RunKind::Full);
-    if same
-        && open_full
-        && !wish.full
-        && wish.sink_asks.is_none()
-        && let Some(run) = state.resume_run(&pipeline.name).await?
-    {
-        return Ok(Started {
-            run,
-            why: "going on with a full run that was broken off".to_owned(),
-            resumed: true,
-        });
+    let mut known = state.pipeline(&pipeline.name).await?;
+    let now = source.clock();
+    let mut next = due(known.as_ref(), pipeline, &binding, wish, now);
+    if let Some(only) = &wish.only {
+        let Due { kind, window, force, reset, .. } = next;
+        let new = NewRun { pipeline: pipeline.name.clone(), kind, window, binding, force, reset };
+        let run = state.begin_run(&only.run(known, new, now)?).await?;
+        return Ok(Started { run, why: only.why.clone(), resumed: false });
     }
-    let window = Window { start: None, end };
-    let new = NewRun { pipeline: pipeline.name.clone(), kind: RunKind::Full, window, binding, force, reset };
+    if next.resumes {
+        if let Some(run) = state.resume_run(&pipeline.name).await? {
+            return Ok(Started { run, why: next.why, resumed: true });
+        }
+        if let Some(known) = &mut known {
+            known.open = None;
+        }
+        next = due(known.as_ref(), pipeline, &binding, wish, now);
+    }
+    let Due { kind, window, why, reset, force, .. } = next;
+    let new = NewRun { pipeline: pipeline.name.clone(), kind, window, binding, force, reset };
     Ok(Started { run: state.begin_run(&new).await?, why, resumed: false })
+}
+
+/// What a run would enumerate that begins `now`, by the source's clock. `known` is what the state says.
+pub fn due(
+    known: Option<&PipelineState>,
+    pipeline: &Pipeline,
+    binding: &Binding,
+    wish: &Wish,
+    now: Timestamp,
+) -> Due {
+    // A run over some records alone is not gone on with: what it enqueued is outstanding, whoever brings it.
+    let open = known.and_then(|known| known.open.as_ref()).filter(|open| open.kind != RunKind::Chosen);
+    let goes_on = |open: &OpenRun, why: &str| Due {
+        kind: open.kind,
+        window: open.window,
+        why: why.to_owned(),
+        reset: false,
+        force: open.force,
+        resumes: true,
+    };
+    if let Some((why, reset, force)) = full_run_because(known, binding, wish, now, pipeline) {
+        // A full run that was broken off is gone on with, unless a person asks for a new one.
+        let same =
+            known.is_some_and(|known| known.binding == *binding) && !wish.full && wish.sink_asks.is_none();
+        if let Some(open) = open.filter(|open| same && open.kind == RunKind::Full) {
+            return goes_on(open, "going on with a full run that was broken off");
+        }
+        let window = Window { start: None, end: now };
+        return Due { kind: RunKind::Full, window, why, reset, force, resumes: false };
+    }
+    if let Some(open) = open {
+        return goes_on(open, "going on with a run that was broken off");
+    }
+    let overlap = SignedDuration::try_from(pipeline.source.overlap()).unwrap_or(SignedDuration::MAX);
+    let cursor = known.and_then(|known| known.cursor).map(|cursor| cursor.min(now));
+    let start = cursor.map(|from| from.checked_sub(overlap).unwrap_or(Timestamp::MIN));
+    let why = start.map_or_else(String::new, |start| format!("changes since {start}"));
+    let window = Window { start, end: now };
+    Due { kind: RunKind::Incremental, window, why, reset: false, force: false, resumes: false }
 }
 
 /// Why a full run is due, whether what is remembered is to be forgotten, and whether it is to be ignored.
@@ -70,7 +127,7 @@ fn full_run_because(
     known: Option<&PipelineState>,
     binding: &Binding,
     wish: &Wish,
-    now: jiff::Timestamp,
+    now: Timestamp,
     pipeline: &Pipeline,
 ) -> Option<(String, bool, bool)> {
     let Some(known) = known else {
@@ -102,34 +159,4 @@ fn full_run_because(
         return Some((format!("the source's clock went back, from {cursor} to {now}"), false, false));
     }
     None
-}
-
-async fn incremental(
-    state: &State,
-    pipeline: &Pipeline,
-    binding: Binding,
-    known: Option<PipelineState>,
-    end: jiff::Timestamp,
-) -> Result<Started, Failure> {
-    let cursor = known.as_ref().and_then(|known| known.cursor);
-    if known.is_some_and(|known| known.open.is_some())
-        && let Some(run) = state.resume_run(&pipeline.name).await?
-    {
-        return Ok(Started { run, why: "going on with a run that was broken off".to_owned(), resumed: true });
-    }
-    let overlap = SignedDuration::try_from(pipeline.source.overlap()).unwrap_or(SignedDuration::MAX);
-    let start = cursor
-        .map(|cursor| cursor.min(end))
-        .map(|from| from.checked_sub(overlap).unwrap_or(jiff::Timestamp::MIN));
-    let why = start.map_or_else(String::new, |start| format!("changes since {start}"));
-    let window = Window { start, end };
-    let new = NewRun {
-        pipeline: pipeline.name.clone(),
-        kind: RunKind::Incremental,
-        window,
-        binding,
-        force: false,
-        reset: false,
-    };
-    Ok(Started { run: state.begin_run(&new).await?, why, resumed: false })
 }

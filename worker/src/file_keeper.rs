@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use shared::failure::Failure;
 use shared::fleet::SinkNote;
 use shared::record::PipelineName;
-use shared::state::{RunEnd, State};
+use shared::state::{RunEnd, RunKind, State};
 use tokio::time::Instant;
 
 use crate::sink::JsonWriter;
@@ -89,6 +89,7 @@ impl FileKeeper {
         let newest = runs
             .iter()
             .enumerate()
+            .filter(|(_, run)| run.kind != RunKind::Chosen)
             .find(|(at, run)| run.end == Some(RunEnd::Complete) && are_over(*at))
             .map(|(_, run)| run.window.end);
         Ok(newest)

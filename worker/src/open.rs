@@ -8,9 +8,9 @@ use shared::odoo::OdooClient;
 use shared::systems::Systems;
 
 use crate::sink::json::last_sync::LastSync;
-use crate::sink::json::{self, Found, JsonSettings, JsonSink};
+use crate::sink::json::{self, Found, JsonSettings, JsonSink, JsonView};
 use crate::sink::odoo::{OdooSink, OdooSinkSettings};
-use crate::sink::{JsonWriter, Sink};
+use crate::sink::{JsonWriter, Sink, SinkView};
 
 /// A sink, ready to be written.
 #[derive(Debug)]
@@ -46,6 +46,42 @@ pub async fn sink(pipeline: &Pipeline, systems: &Systems) -> Result<Opened, Fail
     }
 }
 
+/// A sink, ready to be looked at.
+#[derive(Debug)]
+pub struct Viewed {
+    /// It.
+    pub view: SinkView,
+    /// Names it in the state; `None`: a file that is not as it was left, which the next sync gives a new name.
+    pub identity: Option<String>,
+    /// As in [`Opened`].
+    pub marker: Option<LastSync>,
+    /// As in [`Opened`]: what a sync would do with the file that was found.
+    pub notice: Option<String>,
+}
+
+/// Opens the sink of a pipeline for looking: nothing is written or created, and nobody is kept from writing it.
+///
+/// # Errors
+/// As [`sink`].
+pub async fn view(pipeline: &Pipeline, systems: &Systems) -> Result<Viewed, Failure> {
+    match &pipeline.sink {
+        SinkConfig::Json(file) => {
+            let view = tokio::task::block_in_place(|| JsonView::open(&json_settings(file)))?;
+            let identity = view.identity().map(str::to_owned);
+            let path = file.path.display();
+            let notice = view.broken().map(|why| format!("{}: {path} is broken ({why})", pipeline.name));
+            let marker = Some(LastSync::new(marker_of(file)));
+            Ok(Viewed { view: SinkView::Json(Box::new(view)), identity, marker, notice })
+        }
+        SinkConfig::Odoo(target) => {
+            let client = systems.odoo(&target.server).await?;
+            let identity = Some(target.identity(&client));
+            let sink = odoo_sink(pipeline, target, client).await?;
+            Ok(Viewed { view: SinkView::Odoo(Box::new(sink)), identity, marker: None, notice: None })
+        }
+    }
+}
+
 /// The Odoo sink of a pipeline.
 ///
 /// # Errors
@@ -69,11 +105,7 @@ pub async fn odoo_sink(
 }
 
 fn open_json(pipeline: &Pipeline, file: &JsonFile) -> Result<Opened, Failure> {
-    let format = match file.format {
-        JsonFormat::Json => json::JsonFormat::Array,
-        JsonFormat::Jsonl => json::JsonFormat::Lines,
-    };
-    let settings = JsonSettings { format, ..JsonSettings::new(file.path.clone()) };
+    let settings = json_settings(file);
     let (sink, found) = tokio::task::block_in_place(|| JsonSink::open(settings.clone()))?;
     let (name, path) = (&pipeline.name, file.path.display());
     let notice = match found {
@@ -89,6 +121,14 @@ fn open_json(pipeline: &Pipeline, file: &JsonFile) -> Result<Opened, Failure> {
     let identity = sink.identity().to_owned();
     let marker = Some(LastSync::new(marker_of(file)));
     Ok(Opened { sink: Sink::Json(Box::new(JsonWriter::new(settings, sink))), identity, marker, notice })
+}
+
+fn json_settings(file: &JsonFile) -> JsonSettings {
+    let format = match file.format {
+        JsonFormat::Json => json::JsonFormat::Array,
+        JsonFormat::Jsonl => json::JsonFormat::Lines,
+    };
+    JsonSettings { format, ..JsonSettings::new(file.path.clone()) }
 }
 
 /// The folder's marker of the last sync stands beside the file.

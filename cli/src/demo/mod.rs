@@ -86,7 +86,8 @@ impl Showing<'_> {
         zoho.control().reset_counts();
         shop.control().reset_counts();
         let began = Instant::now();
-        let reports = sync::run(self.config, &[], false, &self.output, self.stop).await?;
+        let asked = sync::asked(self.config, &[], false)?;
+        let reports = sync::run(self.config, &asked, &self.output, self.stop).await?;
         let seconds = began.elapsed().as_secs_f64();
         self.output.text(&sync::summary::text(&reports));
         let written: usize =

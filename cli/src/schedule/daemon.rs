@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::exit::Exit;
 use crate::output::Output;
-use crate::sync::Machine;
+use crate::sync::{Asked, Machine};
 
 /// How often it is looked whether something is due.
 const TICK: Duration = Duration::from_secs(1);
@@ -120,7 +120,8 @@ impl Daemon<'_> {
     }
 
     async fn run(&self, pipeline: &Pipeline, kind: Kind) -> Result<(), Failure> {
-        for report in self.machine.fields(&[pipeline], &kind.wish(), self.stop).await? {
+        let asked = Asked { pipeline, wish: kind.wish() };
+        for report in self.machine.fields(&[asked], self.stop).await? {
             if let Some(failure) = report.failure {
                 return Err(failure);
             }

@@ -11,10 +11,11 @@ use shared::failure::{Class, Failure, Reason};
 use shared::fleet::{Meeting, Pause, Scope, SinkNote};
 use shared::progress::Progress;
 use shared::record::RunId;
-use shared::state::RunSummary;
+use shared::state::{RunKind, RunSummary};
 use shared::systems::Systems;
 use tokio_util::sync::CancellationToken;
 
+use super::Asked;
 use super::progress::watch;
 use super::report::{ImagesReport, PipelineReport};
 use crate::output::Output;
@@ -27,7 +28,6 @@ const KEEP: Duration = Duration::from_secs(5);
 
 /// Syncs pipelines of a fleet, one after the other.
 pub(super) struct FleetSync<'a> {
-    config: &'a Arc<Config>,
     meeting: Meeting,
     systems: Arc<Systems>,
     lost_after: Duration,
@@ -44,15 +44,15 @@ impl<'a> FleetSync<'a> {
     ) -> Result<Self, Failure> {
         let meeting = Meeting::open(config, fleet, "sync").await?;
         let systems = Arc::new(Systems::new(Arc::clone(config)).governed_by(&meeting.state));
-        Ok(Self { config, meeting, systems, lost_after: fleet.lost_after, output, stop })
+        Ok(Self { meeting, systems, lost_after: fleet.lost_after, output, stop })
     }
 
-    pub(super) async fn run(&self, names: &[String], full: bool) -> Result<Vec<PipelineReport>, Failure> {
+    pub(super) async fn run(&self, asked: &[Asked<'_>]) -> Result<Vec<PipelineReport>, Failure> {
         let mut reports = Vec::new();
-        for pipeline in self.config.choose(names)? {
+        for Asked { pipeline, wish } in asked {
             let mut report = PipelineReport::new(pipeline.name.clone());
             let began = Instant::now();
-            if let Err(failure) = self.sync(pipeline, full, &mut report).await {
+            if let Err(failure) = self.sync(pipeline, wish, &mut report).await {
                 report.failure = Some(failure);
             }
             report.took = began.elapsed();
@@ -69,7 +69,7 @@ impl<'a> FleetSync<'a> {
     async fn sync(
         &self,
         pipeline: &Pipeline,
-        full: bool,
+        wish: &Wish,
         report: &mut PipelineReport,
     ) -> Result<(), Failure> {
         let progress = Arc::new(self.systems.telemetry().progress(&pipeline.name));
@@ -83,7 +83,7 @@ impl<'a> FleetSync<'a> {
         };
         let watcher = watch(pipeline.name.as_str(), &progress, *self.output);
         let result = async {
-            let Enumerated { why, summary } = self.enumerate(&runs, full).await?;
+            let Enumerated { why, summary } = self.enumerate(&runs, wish).await?;
             self.output.line(format!(
                 "{}: {why}; {} jobs are with the workers",
                 pipeline.name, summary.ledger.enqueued
@@ -97,8 +97,10 @@ impl<'a> FleetSync<'a> {
         report.kind = Some(summary.kind);
         report.ledger = summary.ledger;
         let overlap = SignedDuration::try_from(pipeline.source.overlap()).unwrap_or(SignedDuration::MAX);
-        report.next_start = summary.window.end.checked_sub(overlap).ok();
-        report.records_total = self.total(pipeline, summary.window.end).await?;
+        if summary.kind != RunKind::Chosen {
+            report.next_start = summary.window.end.checked_sub(overlap).ok();
+            report.records_total = self.total(pipeline, summary.window.end).await?;
+        }
         if pipeline.takes_images() {
             let images = self.meeting.state.counts(&pipeline.name).await?.images;
             report.images = Some(ImagesReport {
@@ -112,11 +114,10 @@ impl<'a> FleetSync<'a> {
     }
 
     /// Waits for the worker that has the file, where none has said so yet.
-    async fn enumerate(&self, runs: &FleetRun, full: bool) -> Result<Enumerated, Failure> {
+    async fn enumerate(&self, runs: &FleetRun, wish: &Wish) -> Result<Enumerated, Failure> {
         let mut told = false;
         loop {
-            let wish = Wish { full, ..Wish::default() };
-            match runs.enumerate(wish).await {
+            match runs.enumerate(wish.clone()).await {
                 Err(failure) if failure.class == Class::Transient && failure.reason == Reason::Missing => {
                     if !told {
                         told = true;
@@ -155,7 +156,7 @@ impl<'a> FleetSync<'a> {
             if kept.elapsed() > KEEP {
                 kept = Instant::now();
                 if runs.keep().await? {
-                    self.enumerate(runs, false).await?;
+                    self.enumerate(runs, &Wish::default()).await?;
                 }
             }
             self.wait(LOOK).await?;

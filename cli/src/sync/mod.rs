@@ -28,24 +28,36 @@ use shared::systems::Systems;
 
 pub(crate) use report::{ImagesReport, PipelineReport};
 
-/// Syncs the named pipelines (none named: all). One that fails does not stop the others.
+/// A pipeline and what is asked for.
+#[derive(Debug)]
+pub(crate) struct Asked<'a> {
+    pub(crate) pipeline: &'a Pipeline,
+    pub(crate) wish: Wish,
+}
+
+/// The named pipelines (none named: all).
+pub(crate) fn asked<'a>(config: &'a Config, names: &[String], full: bool) -> Result<Vec<Asked<'a>>, Failure> {
+    let wish = Wish { full, ..Wish::default() };
+    let asked = |pipeline| Asked { pipeline, wish: wish.clone() };
+    Ok(config.choose(names)?.into_iter().map(asked).collect())
+}
+
+/// Syncs pipelines. One that fails does not stop the others.
 ///
 /// # Errors
-/// Only what concerns all of them: an unknown name, a state that cannot be opened, another sync under way.
+/// Only what concerns all of them: a state that cannot be opened, another sync under way.
 pub(crate) async fn run(
     config: &Arc<Config>,
-    names: &[String],
-    full: bool,
+    asked: &[Asked<'_>],
     output: &Output,
     stop: &CancellationToken,
 ) -> Result<Vec<PipelineReport>, Failure> {
-    let chosen = config.choose(names)?;
     if let Some(fleet) = &config.fleet {
-        return fleet::FleetSync::open(config, fleet, output, stop).await?.run(names, full).await;
+        return fleet::FleetSync::open(config, fleet, output, stop).await?.run(asked).await;
     }
     let machine = Machine::open(config, "sync", *output).await?;
-    let wish = Wish { full, ..Wish::default() };
-    let mut reports = machine.fields(&chosen, &wish, stop).await?;
+    let mut reports = machine.fields(asked, stop).await?;
+    let chosen: Vec<&Pipeline> = asked.iter().map(|asked| asked.pipeline).collect();
     for (report, pipeline) in reports.iter().zip(&chosen).filter(|(report, _)| report.paused.is_none()) {
         // A state that is sick has been told already.
         drop(Schedule::of(&machine.state, pipeline).saw(report.failure.as_ref()).await);
@@ -105,13 +117,12 @@ impl Machine {
     /// `Reason::Locked`: another process does.
     pub(crate) async fn fields(
         &self,
-        chosen: &[&Pipeline],
-        wish: &Wish,
+        asked: &[Asked<'_>],
         stop: &CancellationToken,
     ) -> Result<Vec<PipelineReport>, Failure> {
         let _lock = self.state.lock_enumeration().await?;
-        let mut reports = Vec::with_capacity(chosen.len());
-        for pipeline in chosen {
+        let mut reports = Vec::with_capacity(asked.len());
+        for Asked { pipeline, wish } in asked {
             let (state, systems, output) = (&self.state, &self.systems, &self.output);
             reports.push(pipeline::Sync { state, systems, pipeline, wish, output, stop }.run().await);
             if stop.is_cancelled() {

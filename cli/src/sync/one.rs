@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use producer::enumerate::{Enumeration, LostWork};
+use producer::only::Only;
 use producer::source::Source;
 use shared::failure::{Failure, Reason};
 use shared::progress::Progress;
@@ -20,6 +21,7 @@ pub(super) struct OneRun<'a> {
     pub(super) source: &'a Source,
     pub(super) run: &'a Run,
     pub(super) images: bool,
+    pub(super) only: Option<Arc<Only>>,
     pub(super) progress: Arc<Progress>,
     pub(super) stop: &'a CancellationToken,
 }
@@ -43,6 +45,7 @@ impl OneRun<'_> {
             source: self.source,
             images: self.images,
             lost: LostWork::All,
+            only: self.only.clone(),
             progress: Arc::clone(&self.progress),
             stop: stop.clone(),
         };

@@ -11,7 +11,7 @@ use shared::config::Pipeline;
 use shared::failure::{Failure, Reason};
 use shared::fleet::{Pause, PausedBy, Scope};
 use shared::record::PipelineName;
-use shared::state::{RunEnd, RunSummary, State};
+use shared::state::{RunEnd, RunKind, RunSummary, State};
 use tokio_util::sync::CancellationToken;
 use worker::open::Opened;
 use worker::sink::Sink;
@@ -77,7 +77,8 @@ impl Sync<'_> {
             let result = result.and_then(|()| {
                 report.records_total = flushed?;
                 let end = started.run.window.end;
-                marker.as_ref().map_or(Ok(()), |marker| marker.record(&self.pipeline.name, end))
+                let marker = marker.as_ref().filter(|_| started.run.kind != RunKind::Chosen);
+                marker.map_or(Ok(()), |marker| marker.record(&self.pipeline.name, end))
             });
             self.finish(report, &started, result).await?;
             if !started.resumed {
@@ -98,7 +99,9 @@ impl Sync<'_> {
 
     async fn run_once(&self, started: &Started, source: &Source, sink: Sink) -> (Sink, Result<(), Failure>) {
         let progress = Arc::new(self.systems.telemetry().progress(&self.pipeline.name));
-        if started.run.window.start.is_none()
+        if let Some(only) = &self.wish.only {
+            progress.expect(only.records.len() as u64);
+        } else if started.run.window.start.is_none()
             && let Ok(records) = source.count().await
         {
             progress.expect(records);
@@ -112,6 +115,7 @@ impl Sync<'_> {
             source,
             run: &started.run,
             images: self.pipeline.takes_images(),
+            only: self.wish.only.clone(),
             progress,
             stop: &stop,
         };
@@ -150,7 +154,7 @@ impl Sync<'_> {
         report.why.clone_from(&started.why);
         report.ledger += summary.ledger;
         let overlap = SignedDuration::try_from(self.pipeline.source.overlap()).unwrap_or(SignedDuration::MAX);
-        if summary.end == Some(RunEnd::Complete) {
+        if summary.end == Some(RunEnd::Complete) && summary.kind != RunKind::Chosen {
             report.next_start = summary.window.end.checked_sub(overlap).ok();
         }
     }
@@ -158,6 +162,7 @@ impl Sync<'_> {
 
 fn announcement(started: &Started) -> String {
     match started.run.window.start {
+        _ if started.run.kind == RunKind::Chosen => started.why.clone(),
         None => format!("full run ({})", started.why),
         Some(_) => format!("incremental run ({})", started.why),
     }

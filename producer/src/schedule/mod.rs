@@ -9,10 +9,13 @@ mod tests;
 
 use shared::config::{Pipeline, Rhythm};
 use shared::failure::{Class, Failure};
-use shared::state::State;
+use shared::state::{RunKind, State};
 
 pub use note::{Disabled, DisabledBy, Failed, Kind, Next, Note, Past};
 pub use rhythm::{Interval, Overrides};
+
+/// How many runs back one over all records is looked for.
+const LOOK_BACK: usize = 20;
 
 /// The schedule of one pipeline. Every change is one compare-and-set of its memo: processes may change it at once.
 #[derive(Debug, Clone, Copy)]
@@ -50,8 +53,9 @@ impl<'a> Schedule<'a> {
     pub async fn next(&self) -> Result<Option<Next>, Failure> {
         let note = self.note().await?;
         let known = self.state.pipeline(&self.pipeline.name).await?;
+        let runs = self.state.runs(Some(&self.pipeline.name), LOOK_BACK).await?;
         let past = Past {
-            last_run: self.state.runs(Some(&self.pipeline.name), 1).await?.first().map(|run| run.started),
+            last_run: runs.iter().find(|run| run.kind != RunKind::Chosen).map(|run| run.started),
             last_full: known.as_ref().and_then(|known| known.last_full),
             broken_off: known.is_some_and(|known| known.open.is_some()) && note.retry.is_none(),
         };

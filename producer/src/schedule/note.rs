@@ -55,7 +55,7 @@ impl Kind {
 
     /// What the run is asked for.
     pub fn wish(self) -> Wish {
-        Wish { full: self == Self::Full, compare: self == Self::Compare, sink_asks: None }
+        Wish { full: self == Self::Full, compare: self == Self::Compare, ..Wish::default() }
     }
 }
 

@@ -16,6 +16,8 @@ pub enum RunKind {
     Full,
     /// What changed since the cursor, less the overlap.
     Incremental,
+    /// Some records alone: neither the cursor nor the last full run moves.
+    Chosen,
 }
 
 /// The span of source time that a run reads.
@@ -62,6 +64,8 @@ pub struct OpenRun {
     pub window: Window,
     /// How far the cursor got inside the window.
     pub position: Option<String>,
+    /// See [`NewRun::force`].
+    pub force: bool,
 }
 
 /// A run to begin.
@@ -129,6 +133,30 @@ pub enum Wanted {
         /// The job's number in the run.
         place: u64,
     },
+}
+
+/// What [`State::want`](super::State::want) would answer, in the words of a run that has not begun.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Weight {
+    /// Nothing to do.
+    Unchanged,
+    /// Nothing to do: these values are in the dead letters.
+    Dead,
+    /// It is outstanding from an earlier run, with these values or others.
+    Outstanding,
+    /// A job would be enqueued.
+    Enqueue,
+}
+
+/// The answer of [`State::weigh`](super::State::weigh).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Weighed {
+    /// What would become of the record.
+    pub weight: Weight,
+    /// The image that the sink has of it, as far as is remembered.
+    pub image: Option<ImageReference>,
+    /// Whether another image than that would be brought once the sink has the record.
+    pub brings_image: bool,
 }
 
 /// A record that is wanted and not applied.

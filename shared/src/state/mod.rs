@@ -144,6 +144,19 @@ impl State {
         forward!(self.want(run, wants, lost))
     }
 
+    /// What [`State::want`] would answer in a run that begins now, and what would become of the images: nothing is
+    /// noted. `force` as in [`NewRun::force`], `lost` as in [`State::want`]; without it, what is outstanding is told from
+    /// what would be enqueued.
+    pub async fn weigh(
+        &self,
+        pipeline: &PipelineName,
+        wants: &[Want],
+        force: bool,
+        lost: bool,
+    ) -> Result<Vec<Weighed>, Failure> {
+        forward!(self.weigh(pipeline, wants, force, lost))
+    }
+
     /// Records that are wanted and neither applied nor dead, with a version below `before`; oldest first, at most
     /// `limit`.
     pub async fn outstanding(

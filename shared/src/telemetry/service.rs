@@ -14,7 +14,7 @@ use crate::fleet::{Pause, PausedBy, Presence, Scope};
 use crate::job::JobKind;
 use crate::queue::{Depth, Queue};
 use crate::record::{PipelineName, Version};
-use crate::state::{Counts, RunSummary, State};
+use crate::state::{Counts, RunKind, RunSummary, State};
 
 /// How often it is looked up.
 const LOOK: Duration = Duration::from_secs(5);
@@ -121,12 +121,17 @@ impl Service {
             lag: oldest.map_or(Duration::ZERO, |oldest| {
                 Duration::try_from(now.duration_since(oldest.since)).unwrap_or_default()
             }),
-            fresh: runs.iter().filter(|run| run.settled.is_some()).map(|run| run.window.end).max(),
+            fresh: runs.iter().filter(|run| is_over(run)).map(|run| run.window.end).max(),
             newest: runs.into_iter().next(),
             depths,
             scheduled: self.is_scheduled(name).await?,
         })
     }
+}
+
+/// A run over some records alone says nothing of the others.
+fn is_over(run: &RunSummary) -> bool {
+    run.settled.is_some() && run.kind != RunKind::Chosen
 }
 
 impl Telemetry {

@@ -1,6 +1,7 @@
 //! Where records go. One closed set of sinks behind one contract.
 
 pub mod json;
+mod look;
 pub mod odoo;
 mod writer;
 
@@ -12,6 +13,7 @@ use shared::record::Outcome;
 
 use odoo::OdooSink;
 
+pub use look::{FieldChange, Looked, SinkView};
 pub use writer::JsonWriter;
 
 /// An opened sink.

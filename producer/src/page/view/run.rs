@@ -126,6 +126,7 @@ pub(in crate::page) fn kind(kind: RunKind) -> &'static str {
     match kind {
         RunKind::Full => "full",
         RunKind::Incremental => "incremental",
+        RunKind::Chosen => "chosen",
     }
 }
 

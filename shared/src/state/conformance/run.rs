@@ -19,7 +19,7 @@ pub(super) async fn a_pipeline_that_never_ran_is_unknown(store: impl Fixture) {
 pub(super) async fn a_complete_run_moves_the_cursor(store: impl Fixture) {
     let state = store.open().await;
     let run = begin(&state).await;
-    let open = OpenRun { id: run.id, kind: run.kind, window: run.window, position: None };
+    let open = OpenRun { id: run.id, kind: run.kind, window: run.window, position: None, force: run.force };
     let expected = PipelineState { binding: binding(), cursor: None, last_full: None, open: Some(open) };
     assert_eq!(state.pipeline(&products()).await.unwrap(), Some(expected));
 
@@ -225,4 +225,21 @@ pub(super) async fn a_run_is_over_when_it_is_complete_and_its_last_job_has_ended
     assert_eq!(finish(&state, &run).await.settled, None);
     state.begin_run(&NewRun { reset: true, ..new_run() }).await.unwrap();
     assert!(settled(&run).await.is_some());
+}
+
+pub(super) async fn a_run_over_some_records_moves_neither_cursor_nor_last_full(store: impl Fixture) {
+    let state = store.open().await;
+    let full = NewRun { kind: RunKind::Full, ..new_run() };
+    finish(&state, &state.begin_run(&full).await.unwrap()).await;
+    let before = state.pipeline(&products()).await.unwrap().unwrap();
+    let window = Window { start: None, end: time("2031-01-01T00:00:00Z") };
+    let chosen = NewRun { kind: RunKind::Chosen, window, force: true, ..new_run() };
+    let run = state.begin_run(&chosen).await.unwrap();
+    let open = state.pipeline(&products()).await.unwrap().unwrap().open.unwrap();
+    assert_eq!((open.kind, open.force), (RunKind::Chosen, true));
+    enqueue(&state, &run, 1, 1).await.settle(&state, Outcome::Updated).await;
+    let ended = finish(&state, &run).await;
+    assert_eq!((ended.kind, ended.ledger.updated, ended.settled.is_some()), (RunKind::Chosen, 1, true));
+    assert_eq!(state.pipeline(&products()).await.unwrap().unwrap(), before);
+    assert!(before.cursor.is_some() && before.last_full.is_some());
 }

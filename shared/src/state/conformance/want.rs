@@ -252,3 +252,53 @@ pub(super) async fn pipelines_do_not_see_each_other(store: impl Fixture) {
     assert_eq!(outstanding(&state).await, [""; 0]);
     assert_eq!(state.pipeline(&products()).await.unwrap().unwrap().open.unwrap().id, run.id);
 }
+
+pub(super) async fn weighing_tells_what_a_run_would_enqueue_and_notes_nothing(store: impl Fixture) {
+    use Weight::{Dead, Enqueue, Outstanding, Unchanged};
+    let state = store.open().await;
+    let weigh = async |force, lost| -> Vec<Weight> {
+        let wants =
+            [want_of(1, 1), want_of(1, 2), want_of(2, 1), want_of(2, 2), want_of(3, 1), want_of(4, 1)];
+        let weighed = state.weigh(&products(), &wants, force, lost).await.unwrap();
+        weighed.into_iter().map(|weighed| weighed.weight).collect()
+    };
+    assert_eq!(weigh(false, false).await, [Enqueue; 6]);
+    assert_eq!(state.pipeline(&products()).await.unwrap(), None);
+    let run = begin(&state).await;
+    enqueue(&state, &run, 1, 1).await.settle(&state, Outcome::Created).await;
+    let dead = enqueue(&state, &run, 2, 1).await;
+    state.bury(&[dead.letter("refused")]).await.unwrap();
+    enqueue(&state, &run, 3, 1).await;
+    let before = (counts(&state).await, ledger(&state, run.id).await);
+    assert_eq!(weigh(false, false).await, [Unchanged, Enqueue, Dead, Enqueue, Outstanding, Enqueue]);
+    assert_eq!(weigh(false, true).await, [Unchanged, Enqueue, Dead, Enqueue, Enqueue, Enqueue]);
+    assert_eq!(weigh(true, false).await, [Enqueue, Enqueue, Enqueue, Enqueue, Outstanding, Enqueue]);
+    assert_eq!((counts(&state).await, ledger(&state, run.id).await), before);
+    assert_eq!(
+        want(&state, &run, 4, 1).await,
+        Wanted::Enqueue { version: Version { epoch: run.epoch, sequence: 4 }, place: 3 }
+    );
+}
+
+pub(super) async fn weighing_tells_which_images_would_follow(store: impl Fixture) {
+    let state = store.open().await;
+    let run = begin(&state).await;
+    let wanted = Want { image: Some(image::image(1)), ..want_of(1, 1) };
+    let answer = state.want(&run, std::slice::from_ref(&wanted), false).await.unwrap().remove(0);
+    let job = Made { image: Some(1), ..made(&run, 1, 1, answer) };
+    job.settle(&state, Outcome::Created).await;
+    let weigh = async |number: Option<u8>| {
+        let want = Want { image: number.map(image::image), ..want_of(1, 2) };
+        let weighed = state.weigh(&products(), &[want], false, false).await.unwrap().remove(0);
+        assert_eq!(weighed.weight, Weight::Enqueue);
+        (weighed.image, weighed.brings_image)
+    };
+    // Outstanding already: it comes without this record.
+    assert_eq!(weigh(Some(1)).await, (None, false));
+    assert_eq!(weigh(Some(2)).await, (None, true));
+    let outstanding = state.outstanding_images(&products(), None, 9).await.unwrap().remove(0);
+    image::ImageJob(outstanding.into_job(products())).settle(&state, Outcome::Created).await;
+    assert_eq!(weigh(Some(1)).await, (Some(image::image(1)), false));
+    assert_eq!(weigh(Some(2)).await, (Some(image::image(1)), true));
+    assert_eq!(weigh(None).await, (Some(image::image(1)), false));
+}

@@ -44,7 +44,7 @@ use jiff::Timestamp;
 use super::rules::{self, Needs};
 use super::{
     Claim, Claimant, Claimed, ClaimedImage, Counts, DeadLetter, EnumerationLock, Exclusive, ImageClaim,
-    OutstandingImage, Run, Settled, SettledImage, Want, Wanted,
+    OutstandingImage, Run, Settled, SettledImage, Want, Wanted, Weighed,
 };
 use crate::failure::{Failure, Reason};
 use crate::job::Attempt;
@@ -101,6 +101,17 @@ impl RedisState {
     pub(super) async fn want(&self, run: &Run, wants: &[Want], lost: bool) -> Result<Vec<Wanted>, Failure> {
         self.apply(&run.pipeline, |_| Needs::want(run, wants), |work| rules::want(work, run, wants, lost))
             .await?
+    }
+
+    pub(super) async fn weigh(
+        &self,
+        name: &PipelineName,
+        wants: &[Want],
+        force: bool,
+        lost: bool,
+    ) -> Result<Vec<Weighed>, Failure> {
+        self.apply(name, |head| Needs::weigh(head, wants), |work| rules::weigh(work, wants, force, lost))
+            .await
     }
 
     pub(super) async fn withdraw(&self, name: &PipelineName, keys: &[RecordKey]) -> Result<(), Failure> {

@@ -58,7 +58,8 @@ impl RedisState {
             return Ok(None);
         };
         let position = fields.text("position").map(str::to_owned);
-        Ok(Some(OpenRun { id, kind: fields.json("kind")?, window: fields.window()?, position }))
+        let (kind, force) = (fields.json("kind")?, fields.json("force")?);
+        Ok(Some(OpenRun { id, kind, window: fields.window()?, position, force }))
     }
 
     pub(in crate::state) async fn begin_run(&self, new: &NewRun) -> Result<Run, Failure> {
@@ -273,7 +274,9 @@ impl RedisState {
         commit.set(&place, "outcome", json(end));
         if *end == RunEnd::Complete {
             commit.unset(&head, "open");
-            commit.set(&head, "cursor", run.window.end.to_string());
+            if run.kind != RunKind::Chosen {
+                commit.set(&head, "cursor", run.window.end.to_string());
+            }
             if run.kind == RunKind::Full {
                 commit.set(&head, "last_full", run.window.end.to_string());
             }

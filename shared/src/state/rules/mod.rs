@@ -28,5 +28,5 @@ pub(super) use needs::Needs;
 pub use record::Stage;
 pub(super) use record::{Applied, Doubt, Noted, Record};
 pub(super) use settle::{claim, mature, release, settle};
-pub(super) use want::{want, withdraw};
+pub(super) use want::{want, weigh, withdraw};
 pub(super) use work::{Change, Counted, Head, Work, taken_over};

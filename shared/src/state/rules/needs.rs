@@ -27,6 +27,12 @@ impl<'a> Needs<'a> {
         Self { records, places: Some(run.id), ..Self::default() }
     }
 
+    pub(in crate::state) fn weigh(head: &Head, wants: &'a [Want]) -> Self {
+        let keys = || wants.iter().map(|want| &want.key);
+        let images = if head.has_images() { keys().collect() } else { BTreeSet::new() };
+        Self { records: keys().collect(), images, ..Self::default() }
+    }
+
     pub(in crate::state) fn withdraw(head: &Head, keys: &'a [RecordKey]) -> Self {
         let images = if head.has_images() { keys.iter().collect() } else { BTreeSet::new() };
         let mut needs = Self { records: keys.iter().collect(), images, ..Self::default() };

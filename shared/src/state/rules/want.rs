@@ -7,7 +7,7 @@ use super::work::Work;
 use crate::failure::Failure;
 use crate::job::JobKind;
 use crate::record::{ImageReference, Outcome, RecordKey, Version};
-use crate::state::{Run, Want, Wanted};
+use crate::state::{Run, Want, Wanted, Weighed, Weight};
 
 /// See [`crate::state::State::want`].
 pub(in crate::state) fn want(
@@ -18,6 +18,31 @@ pub(in crate::state) fn want(
 ) -> Result<Vec<Wanted>, Failure> {
     work.head.after.check(run)?;
     Ok(wants.iter().map(|want| want_one(work, run, want, lost)).collect())
+}
+
+/// See [`crate::state::State::weigh`].
+pub(in crate::state) fn weigh(work: &Work, wants: &[Want], force: bool, lost: bool) -> Vec<Weighed> {
+    wants.iter().map(|want| weigh_one(work, want, force, lost)).collect()
+}
+
+fn weigh_one(work: &Work, want: &Want, force: bool, lost: bool) -> Weighed {
+    let (record, image) = (work.record(&want.key), work.image(&want.key));
+    let weight = match record.stage() {
+        Stage::Outstanding if !lost => Weight::Outstanding,
+        // A run that begins now has noted nothing.
+        stage => match (stage, same_as_wanted(record, want)) {
+            (Stage::Dead, Some(_)) if !force => Weight::Dead,
+            (Stage::Applied, Some(_)) if !force => Weight::Unchanged,
+            _ => Weight::Enqueue,
+        },
+    };
+    let is_noted = image.wanted.as_ref().is_some_and(|wanted| wanted.reference == want.image);
+    let brings_image = want.image.as_ref().is_some_and(|reference| !is_noted && !image.is_applied(reference));
+    Weighed { weight, image: image.applied.as_ref().map(|applied| applied.reference.clone()), brings_image }
+}
+
+fn same_as_wanted<'a>(record: &'a Record, want: &Want) -> Option<&'a Noted> {
+    record.wanted.as_ref().filter(|wanted| wanted.checksum == want.checksum && wanted.image == want.image)
 }
 
 fn want_one(work: &mut Work, run: &Run, want: &Want, lost: bool) -> Wanted {
@@ -50,10 +75,7 @@ fn want_one(work: &mut Work, run: &Run, want: &Want, lost: bool) -> Wanted {
 
 /// The table of [`crate::state::State::want`]; `None`: a job is to be enqueued.
 fn needless(record: &Record, run: &Run, want: &Want, lost: bool) -> Option<Wanted> {
-    let wanted = record
-        .wanted
-        .as_ref()
-        .filter(|wanted| wanted.checksum == want.checksum && wanted.image == want.image)?;
+    let wanted = same_as_wanted(record, want)?;
     let noted = wanted.run == run.id;
     match record.stage() {
         Stage::Unknown => None,

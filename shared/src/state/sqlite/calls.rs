@@ -9,7 +9,7 @@ use crate::record::{PipelineName, RecordKey, Version};
 use crate::state::rules::{self, Needs};
 use crate::state::{
     Claim, Claimant, Claimed, ClaimedImage, DeadLetter, ImageClaim, Outstanding, OutstandingImage, Run,
-    Settled, SettledImage, Want, Wanted,
+    Settled, SettledImage, Want, Wanted, Weighed,
 };
 
 impl SqliteState {
@@ -23,6 +23,21 @@ impl SqliteState {
         self.write(move |transaction| {
             let needs = |_: &_| Needs::want(&run, &wants);
             Ok(work::apply(transaction, &run.pipeline, needs, |work| rules::want(work, &run, &wants, lost))??)
+        })
+        .await
+    }
+
+    pub(in crate::state) async fn weigh(
+        &self,
+        name: &PipelineName,
+        wants: &[Want],
+        force: bool,
+        lost: bool,
+    ) -> Result<Vec<Weighed>, Failure> {
+        let (name, wants) = (name.clone(), wants.to_vec());
+        self.write(move |transaction| {
+            let needs = |head: &_| Needs::weigh(head, &wants);
+            work::apply(transaction, &name, needs, |work| rules::weigh(work, &wants, force, lost))
         })
         .await
     }

@@ -101,7 +101,7 @@ pub(super) fn state(
     let found = connection
         .prepare_cached(
             "SELECT p.source, p.sink, p.mapping, p.cursor, p.last_full, \
-             r.id, r.kind, r.window_start, r.window_end, r.position \
+             r.id, r.kind, r.window_start, r.window_end, r.position, r.force \
              FROM pipeline p LEFT JOIN run r ON r.id = p.open_run WHERE p.name = ?1 AND p.source IS NOT NULL",
         )?
         .query_row([name], |row| {
@@ -111,6 +111,7 @@ pub(super) fn state(
                     kind: row.get(6)?,
                     window: super::run::window(row, 7)?,
                     position: row.get(9)?,
+                    force: row.get(10)?,
                 }),
                 None => None,
             };

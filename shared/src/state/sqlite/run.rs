@@ -119,11 +119,13 @@ pub(super) fn finish(
     if *end == RunEnd::Complete {
         pipeline.head.open = None;
         pipeline.save(transaction)?;
-        let full = run.kind == RunKind::Full;
-        transaction.execute(
-            "UPDATE pipeline SET cursor = ?2, last_full = iif(?3, ?2, last_full) WHERE id = ?1",
-            params![pipeline.id, run.window.end, full],
-        )?;
+        if run.kind != RunKind::Chosen {
+            let full = run.kind == RunKind::Full;
+            transaction.execute(
+                "UPDATE pipeline SET cursor = ?2, last_full = iif(?3, ?2, last_full) WHERE id = ?1",
+                params![pipeline.id, run.window.end, full],
+            )?;
+        }
     }
     let ended = summary(transaction, run.id)?.ok_or_else(gone)?;
     if *end != RunEnd::Complete || ended.ledger.outstanding() > 0 {

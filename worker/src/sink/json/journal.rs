@@ -284,6 +284,15 @@ fn remove_segment(path: &Path) {
     remove(&entries_path(path));
 }
 
+/// The paths of the segments of acknowledged rows from number `first` on, oldest first: for whoever only looks.
+pub(super) fn segments_of_rows(folder: &Path, first: u64) -> Vec<PathBuf> {
+    let numbers = segment_numbers(folder, Purpose::Rows).into_iter();
+    numbers
+        .filter(|number| *number >= first)
+        .map(|number| segment_path(folder, Purpose::Rows, number))
+        .collect()
+}
+
 /// The numbers of the segments in a folder, ascending. Other spellings of a number are names that we never gave.
 fn segment_numbers(folder: &Path, purpose: Purpose) -> Vec<u64> {
     let number = |name: &str| {

@@ -57,6 +57,11 @@ impl LastSync {
         Ok(self.read_or_set_aside()?.of(pipeline))
     }
 
+    /// As [`LastSync::time_of`], for whoever only looks: a broken file stays where it is.
+    pub fn peek(&self, pipeline: &PipelineName) -> Result<Option<Timestamp>, Failure> {
+        Ok(self.read()?.unwrap_or_default().of(pipeline))
+    }
+
     /// Notes that a pipeline is complete up to `time` (fractions of a second are cut): to be called after the flush, as
     /// this file must never be ahead of the visible one. Entries of others are kept;
     /// processes that do this at the same time wait for each other.

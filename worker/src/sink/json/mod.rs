@@ -37,12 +37,14 @@ mod sink;
 mod swap;
 #[cfg(test)]
 mod tests;
+mod view;
 mod visible;
 mod whole_file;
 
 pub use foreign::count_records;
 pub use record_text::JsonRow;
 pub use sink::JsonSink;
+pub use view::JsonView;
 
 /// How the visible file is written. All of them are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -13,7 +13,7 @@ use super::sink::JsonSink;
 use super::{Found, JsonSettings};
 
 /// The visible file, compared with what the sidecar knows about it.
-enum Standing {
+pub(super) enum Standing {
     /// As in this head, which may be the `next` of a flush that was cut short.
     Ours(Head),
     /// There is none, and none is missing from what we know.
@@ -22,7 +22,7 @@ enum Standing {
     Foreign,
 }
 
-fn standing(meta: Option<&Meta>, stamp: Option<Stamp>, settings: &JsonSettings) -> Standing {
+pub(super) fn standing(meta: Option<&Meta>, stamp: Option<Stamp>, settings: &JsonSettings) -> Standing {
     let stamp_of = |head: &Head| head.file.as_ref().map(|written| written.stamp);
     let heads = meta.map(|meta| std::iter::once(&meta.current).chain(&meta.next));
     // `current` is looked at first: its journal is still there, so going back to it loses nothing.

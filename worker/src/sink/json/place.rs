@@ -27,6 +27,15 @@ pub(super) struct Place {
 impl Place {
     /// Follows links and creates the folders.
     pub(super) fn prepare(path: &Path) -> Result<Self, Failure> {
+        let place = Self::find(path)?;
+        std::fs::create_dir_all(&place.sidecar)
+            .and_then(|()| platform::sync_folder(&place.folder))
+            .map_err(|error| file_failure("create the folder", &place.sidecar, error))?;
+        Ok(place)
+    }
+
+    /// Follows links, and creates nothing.
+    pub(super) fn find(path: &Path) -> Result<Self, Failure> {
         let visible = follow_links(path).map_err(|error| file_failure("follow the link", path, error))?;
         let name = visible.file_name().ok_or_else(|| is_a_folder(path))?.to_owned();
         match visible.metadata() {
@@ -46,9 +55,6 @@ impl Place {
         hidden.push(&name);
         hidden.push(".sync");
         let sidecar = folder.join(hidden);
-        std::fs::create_dir_all(&sidecar)
-            .and_then(|()| platform::sync_folder(&folder))
-            .map_err(|error| file_failure("create the folder", &sidecar, error))?;
         Ok(Self { visible, folder, sidecar, name })
     }
 

@@ -92,7 +92,7 @@ fn kind(value: &Value) -> &'static str {
     }
 }
 
-fn content_hash(values: &Values) -> ContentHash {
+pub(super) fn content_hash(values: &Values) -> ContentHash {
     // `of_value` wants an owned `Value::Object`; a fixed first part gives the same without a copy of every record.
     static FIXED: LazyLock<Checksum> = LazyLock::new(|| Checksum::of_value(&Value::Null));
     let sum = Checksum::of_values(&FIXED, values);

@@ -36,6 +36,15 @@ struct Match {
 /// named.
 type Verdicts = Vec<(usize, Result<i64, Failure>)>;
 
+/// What becomes of records that are found.
+#[derive(Debug)]
+pub(super) enum Find<'a> {
+    /// They get our external ids.
+    Bind,
+    /// Nothing is written: these are promised, and those that are found are from now on.
+    Look(&'a mut HashSet<i64>),
+}
+
 /// Looks for all seekers by each key in turn, and gives those that are found an external id. Tells the record's id, or why
 /// it cannot be told; who is not named is not there.
 pub(super) async fn bind(
@@ -44,9 +53,13 @@ pub(super) async fn bind(
     model: &str,
     keys: &[&Column],
     mut seekers: Vec<Seeker>,
+    mut find: Find<'_>,
 ) -> Result<HashMap<usize, Result<i64, Failure>>, Failure> {
     let mut verdicts = HashMap::new();
-    let mut taken: HashSet<i64> = HashSet::new();
+    let mut taken: HashSet<i64> = match &find {
+        Find::Bind => HashSet::new(),
+        Find::Look(promised) => (*promised).clone(),
+    };
     for (position, key) in keys.iter().enumerate() {
         let given = given(&seekers, position);
         if given.is_empty() {
@@ -65,7 +78,13 @@ pub(super) async fn bind(
         }
         if !found.is_empty() {
             taken.extend(found.iter().map(|(_, id)| id));
-            verdicts.extend(tie(names, &found).await?);
+            match &mut find {
+                Find::Bind => verdicts.extend(tie(names, &found).await?),
+                Find::Look(promised) => {
+                    promised.extend(found.iter().map(|(_, id)| id));
+                    verdicts.extend(found.iter().map(|(seeker, id)| (seeker.row, Ok(*id))));
+                }
+            }
         }
         seekers.retain(|seeker| !verdicts.contains_key(&seeker.row));
     }

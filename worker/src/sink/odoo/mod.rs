@@ -12,6 +12,7 @@ mod column;
 mod external;
 mod html;
 mod image;
+mod look;
 mod matching;
 mod namesake;
 mod opening;

@@ -1,6 +1,6 @@
 //! The Odoo sink: opening it, and what can be asked of it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::time::Duration;
 
@@ -38,6 +38,8 @@ pub struct OdooSink {
     pub(super) match_by: Vec<usize>,
     pub(super) names: ExternalIds,
     pub(super) references: References,
+    /// Records that were found for one that has no external id of ours, while nothing was written: nobody else's either.
+    pub(super) promised: HashSet<i64>,
     /// Whether records of the model can be archived.
     can_archive: bool,
 }
@@ -64,6 +66,7 @@ impl OdooSink {
         Ok(Self {
             names: ExternalIds::new(client.clone(), &settings.prefix, &settings.model),
             references: References::new(client.clone()),
+            promised: HashSet::new(),
             active: found.iter().position(|column| column.field == ACTIVE),
             can_archive: fields.contains_key(ACTIVE),
             client,

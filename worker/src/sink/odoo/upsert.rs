@@ -10,7 +10,7 @@ use super::super::Upserted;
 use super::cell::{Called, Wanted};
 use super::column::{Column, Kind};
 use super::external::number;
-use super::matching::{self, Seeker};
+use super::matching::{self, Find, Seeker};
 use super::plan::Difference;
 use super::record::Record;
 use super::sink::OdooSink;
@@ -37,8 +37,9 @@ impl<'a, 's> Batch<'a, 's> {
     pub(super) async fn run(mut self) -> Result<Vec<Result<Upserted, Failure>>, Failure> {
         self.resolve().await?;
         self.locate().await?;
-        self.bind().await?;
-        let differences = self.compare().await?;
+        self.bind(true).await?;
+        let current = self.current().await?;
+        let differences = self.compare(&current);
         self.update(&differences).await;
         self.insert().await;
         self.archive(&differences).await;
@@ -110,8 +111,8 @@ impl<'a, 's> Batch<'a, 's> {
         Ok(())
     }
 
-    /// Looks those without an external id up by the configured keys.
-    async fn bind(&mut self) -> Result<(), Failure> {
+    /// Looks those without an external id up by the configured keys; `tie` gives them one.
+    async fn bind(&mut self, tie: bool) -> Result<(), Failure> {
         let positions = self.sink.match_by.clone();
         if positions.is_empty() {
             return Ok(());
@@ -130,11 +131,10 @@ impl<'a, 's> Batch<'a, 's> {
         if seekers.is_empty() {
             return Ok(());
         }
-        let sink = &*self.sink;
-        let keys: Vec<&Column> =
-            positions.iter().filter_map(|position| sink.columns.get(*position)).collect();
-        let verdicts =
-            matching::bind(&sink.client, &sink.names, &sink.settings.model, &keys, seekers).await?;
+        let OdooSink { client, names, settings, columns, promised, .. } = &mut *self.sink;
+        let keys: Vec<&Column> = positions.iter().filter_map(|position| columns.get(*position)).collect();
+        let find = if tie { Find::Bind } else { Find::Look(promised) };
+        let verdicts = matching::bind(client, names, &settings.model, &keys, seekers, find).await?;
         for (row, verdict) in verdicts {
             match (verdict, self.records.get_mut(row)) {
                 (Ok(id), Some(record)) => (record.id, record.is_written) = (Some(id), true),
@@ -145,10 +145,24 @@ impl<'a, 's> Batch<'a, 's> {
         Ok(())
     }
 
-    /// Reads what Odoo has, and tells what differs. A record that is gone although its external id is there is made anew.
-    async fn compare(&mut self) -> Result<Vec<Difference>, Failure> {
+    /// Finds and compares, and writes nothing: what Odoo has of the records that it has, and what differs.
+    pub(super) async fn look(&mut self) -> Result<(HashMap<i64, Row>, Vec<Difference>), Failure> {
+        self.resolve().await?;
+        self.locate().await?;
+        self.bind(false).await?;
+        let current = self.current().await?;
+        let differences = self.compare(&current);
+        Ok((current, differences))
+    }
+
+    /// Reads what Odoo has.
+    async fn current(&self) -> Result<HashMap<i64, Row>, Failure> {
         let ids: Vec<i64> = self.open().filter_map(|(_, record)| record.id).collect();
-        let current = self.read(&ids).await?;
+        self.read(&ids).await
+    }
+
+    /// What differs from what Odoo has. A record that is gone although its external id is there is made anew.
+    fn compare(&mut self, current: &HashMap<i64, Row>) -> Vec<Difference> {
         let mut differences = Vec::new();
         let sink = &*self.sink;
         for (row, record) in
@@ -165,7 +179,7 @@ impl<'a, 's> Batch<'a, 's> {
             }
             differences.push(Difference { row, id, cells });
         }
-        Ok(differences)
+        differences
     }
 
     async fn read(&self, ids: &[i64]) -> Result<HashMap<i64, Row>, Failure> {

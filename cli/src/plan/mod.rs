@@ -1,0 +1,53 @@
+//! `plan`: what a sync would do, record by record and field by field, without doing it.
+
+mod apply;
+mod change;
+mod file;
+mod planner;
+mod read;
+mod text;
+
+use std::sync::Arc;
+
+use shared::config::Config;
+use shared::failure::Failure;
+
+use crate::arguments::PlanArguments;
+use crate::exit::Exit;
+use crate::output::Output;
+pub(crate) use apply::asked;
+use file::Document;
+use planner::{Planner, state_for_looking, systems_for_looking};
+use text::Shower;
+
+/// Plans the chosen pipelines, one after the other. A plan is of all of them or of none: what cannot be looked at is no
+/// plan.
+pub(crate) async fn run(config: &Arc<Config>, arguments: &PlanArguments) -> Result<Exit, Failure> {
+    let chosen = config.choose(&arguments.pipelines)?;
+    let output = Output::new(arguments.json);
+    let state = state_for_looking(config).await?;
+    let systems = systems_for_looking(config, &state);
+    let mut document = Document::create(arguments.out.as_deref(), arguments.json)?;
+    for pipeline in chosen {
+        let planner = Planner::open(config, pipeline, &systems, &state, arguments.full).await?;
+        if let Some(notice) = &planner.notice {
+            output.line(notice);
+        }
+        let mut shower = Shower::begin(output, arguments.all, &planner.head);
+        document.head(&planner.head)?;
+        let totals = planner
+            .plan(&mut |change| {
+                shower.change(&change);
+                document.change(&change)
+            })
+            .await?;
+        document.totals(&totals)?;
+        shower.end(&totals);
+    }
+    document.end()?;
+    if let Some(path) = &arguments.out {
+        let path = path.display();
+        output.line(format!("Saved in {path}; `catalog-sync sync --plan {path}` does exactly that."));
+    }
+    Ok(Exit::Done)
+}

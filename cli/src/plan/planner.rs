@@ -1,0 +1,293 @@
+//! What the next sync of a pipeline would do, found out by the code that does it: what is due, what is mapped, what the
+//! state knows and what the sink has. Nothing is written anywhere.
+
+use std::sync::Arc;
+
+use shared::config::{Config, Pipeline};
+use shared::failure::Failure;
+use shared::job::Job;
+use shared::record::{ImageReference, RecordKey, Version};
+use shared::state::{PipelineState, State, Weighed, Weight};
+use shared::systems::Systems;
+
+use producer::enumerate::Mapped;
+use producer::source::{Source, SourceRow};
+use producer::start::{Due, Wish, due};
+use worker::open::Viewed;
+use worker::sink::{Looked, SinkView};
+
+use super::change::{Action, Change, Head, ImageChange, Totals, settings_of};
+use crate::state::open_state;
+
+/// Any version is below this.
+const NEWEST: Version = Version { epoch: i64::MAX as u64, sequence: i64::MAX as u64 };
+
+/// Outstanding records and images that are looked at together.
+const TOGETHER: usize = 500;
+
+/// Where changes go, one after the other.
+pub(crate) type Take<'a> = &'a mut (dyn FnMut(Change) -> Result<(), Failure> + Send);
+
+/// One pipeline, opened for looking.
+pub(crate) struct Planner<'a> {
+    pipeline: &'a Pipeline,
+    state: State,
+    pub(crate) source: Source,
+    view: SinkView,
+    known: Option<PipelineState>,
+    due: Due,
+    /// Outstanding work waits for the next sync of this machine; in a fleet, workers have it in hand.
+    has_backlog: bool,
+    /// What a person should know, in words.
+    pub(crate) notice: Option<String>,
+    pub(crate) head: Head,
+    totals: Totals,
+}
+
+/// The state of a configuration, for looking: where there is none yet, an empty one that ends with this command.
+pub(crate) async fn state_for_looking(config: &Config) -> Result<State, Failure> {
+    if config.fleet.is_some() || config.state.exists() {
+        open_state(config).await
+    } else {
+        State::open_memory().await
+    }
+}
+
+/// The remote systems, for looking. In a fleet the calls are counted where all its processes count theirs; on one machine
+/// nothing is written, and Zoho itself says what is left.
+pub(crate) fn systems_for_looking(config: &Arc<Config>, state: &State) -> Systems {
+    let systems = Systems::new(Arc::clone(config));
+    if config.fleet.is_some() { systems.governed_by(state) } else { systems }
+}
+
+impl<'a> Planner<'a> {
+    /// Opens source and sink of a pipeline.
+    pub(crate) async fn open(
+        config: &Config,
+        pipeline: &'a Pipeline,
+        systems: &Systems,
+        state: &State,
+        full: bool,
+    ) -> Result<Self, Failure> {
+        let nothing = State::open_memory().await?;
+        // What is learnt of the source's fields goes nowhere.
+        let source = producer::open::source(pipeline, systems, &nothing, true).await?;
+        let Viewed { view, identity, marker, notice } = worker::open::view(pipeline, systems).await?;
+        let known = state.pipeline(&pipeline.name).await?;
+        let unmarked = match &marker {
+            Some(marker) => marker.peek(&pipeline.name)?.is_none(),
+            None => false,
+        };
+        let is_complete = known.as_ref().is_some_and(|known| known.cursor.is_some());
+        let sink_asks = (unmarked && is_complete).then(|| "last_sync.json has no entry for it".to_owned());
+        let wish = Wish { full, sink_asks, ..Wish::default() };
+        let binding = source.binding(identity.as_deref().unwrap_or_default());
+        let due = due(known.as_ref(), pipeline, &binding, &wish, source.clock());
+        let head = Head {
+            pipeline: pipeline.name.clone(),
+            source: binding.source,
+            sink: identity,
+            mapping: binding.mapping,
+            settings: settings_of(pipeline),
+            kind: due.kind,
+            why: due.why.clone(),
+            since: due.window.start,
+            until: due.window.end,
+        };
+        let state = if due.reset { nothing } else { state.clone() };
+        let (has_backlog, totals) = (config.fleet.is_none(), Totals::default());
+        Ok(Self { pipeline, state, source, view, known, due, has_backlog, notice, head, totals })
+    }
+
+    /// Gives every change to `take`.
+    pub(crate) async fn plan(mut self, take: Take<'_>) -> Result<Totals, Failure> {
+        if self.has_backlog {
+            self.backlog(take).await?;
+        }
+        // A run that is gone on with is followed by another one over what changed since: read from the beginning, its
+        // window holds both.
+        let mut position = None;
+        loop {
+            let page = self.source.page(self.due.window, position.as_deref()).await?;
+            self.rows(page.rows, false, take).await?;
+            position = page.next;
+            if position.is_none() {
+                break;
+            }
+        }
+        if self.has_backlog && self.pipeline.takes_images() {
+            self.images(take).await?;
+        }
+        Ok(self.totals)
+    }
+
+    /// What is outstanding from earlier runs is enqueued again, as the source has it now.
+    async fn backlog(&mut self, take: Take<'_>) -> Result<(), Failure> {
+        if self.known.is_none() {
+            return Ok(());
+        }
+        let name = &self.pipeline.name;
+        let count = self.state.counts(name).await?.outstanding;
+        let count = usize::try_from(count).unwrap_or(usize::MAX);
+        let outstanding = self.state.outstanding(name, NEWEST, count).await?;
+        let keys: Vec<RecordKey> = outstanding.into_iter().map(|record| record.key).collect();
+        for keys in keys.chunks(TOGETHER) {
+            let rows = self.source.by_key(keys).await?;
+            self.rows(rows, true, take).await?;
+        }
+        Ok(())
+    }
+
+    /// What is planned of these records now, whatever is remembered of them: of some a change, of others nothing.
+    pub(crate) async fn again(
+        &mut self,
+        rows: Vec<SourceRow>,
+    ) -> Result<Vec<(RecordKey, Option<Change>)>, Failure> {
+        let keys: Vec<RecordKey> = rows.iter().map(|row| row.key.clone()).collect();
+        let (mapping, images) = (self.source.mapping(), self.pipeline.takes_images());
+        let mapped: Vec<Mapped> = rows.into_iter().map(|row| Mapped::of(mapping, row, images)).collect();
+        let wants: Vec<_> = mapped.iter().map(Mapped::want).collect();
+        let weighed = self.state.weigh(&self.pipeline.name, &wants, true, true).await?;
+        let candidates =
+            mapped.into_iter().zip(weighed).map(|(mapped, weighed)| Candidate::of(mapped, weighed));
+        let changes = look(self.pipeline, &mut self.view, candidates.collect()).await?;
+        Ok(keys.into_iter().zip(changes).collect())
+    }
+
+    async fn rows(&mut self, rows: Vec<SourceRow>, lost: bool, take: Take<'_>) -> Result<(), Failure> {
+        self.totals.read += rows.len() as u64;
+        let (mapping, images) = (self.source.mapping(), self.pipeline.takes_images());
+        let mapped: Vec<Mapped> = rows.into_iter().map(|row| Mapped::of(mapping, row, images)).collect();
+        let wants: Vec<_> = mapped.iter().map(Mapped::want).collect();
+        let weighed = self.state.weigh(&self.pipeline.name, &wants, self.due.force, lost).await?;
+        let mut candidates = Vec::new();
+        for (mapped, weighed) in mapped.into_iter().zip(weighed) {
+            match weighed.weight {
+                Weight::Unchanged => self.totals.unchanged += 1,
+                Weight::Dead => self.totals.dead += 1,
+                // It was looked at with the backlog; in a fleet, its job is with the workers.
+                Weight::Outstanding => {}
+                Weight::Enqueue => candidates.push(Candidate::of(mapped, weighed)),
+            }
+        }
+        for change in look(self.pipeline, &mut self.view, candidates).await? {
+            match change {
+                Some(change) => {
+                    self.totals.add(&change);
+                    take(change)?;
+                }
+                None => self.totals.unchanged += 1,
+            }
+        }
+        Ok(())
+    }
+
+    /// Images that are outstanding from earlier runs and due.
+    async fn images(&mut self, take: Take<'_>) -> Result<(), Failure> {
+        let mut after = None;
+        loop {
+            let images = self.state.outstanding_images(&self.pipeline.name, after, TOGETHER).await?;
+            let Some(last) = images.last() else { return Ok(()) };
+            after = Some(last.version);
+            for image in images {
+                let change = Change {
+                    record: image.key,
+                    action: Action::Download,
+                    sink_id: image.sink_id,
+                    source: None,
+                    fields: Vec::new(),
+                    image: Some(ImageChange { old: None, new: image.reference }),
+                    why: None,
+                };
+                self.totals.add(&change);
+                take(change)?;
+            }
+        }
+    }
+}
+
+/// A record that a sync would enqueue.
+struct Candidate {
+    mapped: Mapped,
+    /// The image that it has in the source, and the one that the sink has.
+    image: Option<ImageChange>,
+    /// They are not the same.
+    is_new_image: bool,
+}
+
+impl Candidate {
+    fn of(mapped: Mapped, weighed: Weighed) -> Self {
+        let image = mapped.image.clone().map(|new| ImageChange { old: weighed.image, new });
+        Self { mapped, image, is_new_image: weighed.brings_image }
+    }
+}
+
+/// What a sync would do with records that it enqueues; `None`: nothing, the sink has them as they are.
+async fn look(
+    pipeline: &Pipeline,
+    view: &mut SinkView,
+    candidates: Vec<Candidate>,
+) -> Result<Vec<Option<Change>>, Failure> {
+    let mut changes = Vec::with_capacity(candidates.len());
+    let mut looking: Vec<(Change, Option<ImageReference>, Job)> = Vec::new();
+    let mut places = Vec::new();
+    for Candidate { mapped, image, is_new_image } in candidates {
+        let blank = Change {
+            record: mapped.row.key.clone(),
+            action: Action::Fail,
+            sink_id: None,
+            source: Some(mapped.checksum),
+            fields: Vec::new(),
+            image: image.clone().filter(|_| is_new_image),
+            why: None,
+        };
+        match mapped.for_looking(&pipeline.name) {
+            Ok(job) => {
+                places.push(changes.len());
+                changes.push(None);
+                looking.push((blank, image.map(|image| image.new), job));
+            }
+            Err(failure) => changes.push(Some(failed(blank, &failure))),
+        }
+    }
+    let jobs: Vec<&Job> = looking.iter().map(|(.., job)| job).collect();
+    let answers = view.look(&jobs).await?;
+    for ((place, (blank, image, _)), answer) in places.into_iter().zip(looking).zip(answers) {
+        if let Some(change) = changes.get_mut(place) {
+            *change = match answer {
+                Ok(looked) => changed(blank, image, looked),
+                Err(failure) => Some(failed(blank, &failure)),
+            };
+        }
+    }
+    Ok(changes)
+}
+
+fn failed(blank: Change, failure: &Failure) -> Change {
+    Change { action: Action::Fail, image: None, why: Some(format!("{failure:#}")), ..blank }
+}
+
+fn changed(blank: Change, image: Option<ImageReference>, looked: Looked) -> Option<Change> {
+    match looked {
+        // Its image is brought whatever an earlier record of the sink had.
+        Looked::Missing { fields } => {
+            let image = image.map(|new| ImageChange { old: None, new });
+            Some(Change { action: Action::Create, fields, image, ..blank })
+        }
+        Looked::Different { sink_id, binds, fields } => {
+            let archives = fields
+                .iter()
+                .any(|change| change.field == "active" && change.new == Some(serde_json::Value::Bool(false)));
+            let action = match (fields.is_empty(), archives) {
+                (true, _) if binds => Action::Bind,
+                (_, true) => Action::Archive,
+                _ => Action::Update,
+            };
+            Some(Change { action, sink_id, fields, ..blank })
+        }
+        Looked::Same { sink_id } if blank.image.is_some() => {
+            Some(Change { action: Action::Download, sink_id, ..blank })
+        }
+        Looked::Same { .. } => None,
+    }
+}
