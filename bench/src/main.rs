@@ -18,6 +18,7 @@ mod machine;
 mod main_job;
 mod odoo;
 mod overhead;
+mod page;
 mod peer;
 mod pictures;
 mod process;
@@ -61,6 +62,8 @@ enum Part {
     Images,
     /// Pictures made as large as Odoo keeps them; with `--python` beside Pillow.
     Pictures,
+    /// The operator's page and /metrics over a million records and 100,000 dead letters.
+    Page,
     /// Start-up times.
     Start,
 }
@@ -123,6 +126,10 @@ fn measure(arguments: &Arguments) {
     }
     if wants(Part::Sqlite) {
         runtime.block_on(sqlite::measure(&mut report, 1_000_000 / share as u64));
+    }
+    if wants(Part::Page) {
+        let (records, letters) = (1_000_000 / share as u64, 100_000 / share as u64);
+        runtime.block_on(page::measure(&mut report, records, letters));
     }
     if wants(Part::Redis) {
         runtime.block_on(redis::measure(&mut report, 1_000_000 / share as u64));

@@ -146,3 +146,45 @@ async fn it_fits_a_phone_works_without_scripts_and_is_walked_over_by_keyboard() 
     browser.go(&format!("{}/runs", daemon.url)).await;
     browser.until_text("h1", "Sign in").await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_pages_token_is_in_no_log_no_answer_and_no_file() {
+    let sandbox = sandbox_with(OdooVersion::V19, 60, 60).await;
+    sandbox.control().fault(FaultRule::once(Fault::AccessError).method("search_read").times(1_000));
+    let daemon =
+        Daemon::start(&sandbox, &[("CATALOG_SYNC_PAGE_TOKEN", TOKEN), ("CATALOG_SYNC_LOG", "trace")]).await;
+    let client =
+        reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+    let at = |path: &str| format!("{}{path}", daemon.url);
+    let form = |path: &str, body: String| {
+        let kind = ("Content-Type", "application/x-www-form-urlencoded");
+        client.post(at(path)).header(kind.0, kind.1).body(body)
+    };
+    let mut said = String::new();
+    let wrong = format!("{TOKEN}x");
+    for request in [
+        form("/sign-in", format!("token={wrong}")),
+        form("/pipelines/customers/pause", format!("form_token={TOKEN}")),
+        client.get(at("/api/v1/status")).bearer_auth(&wrong),
+        client.get(at("/api/v1/status")).bearer_auth(TOKEN),
+        client.get(at("/api/v1/nowhere")).bearer_auth(TOKEN),
+        client.get(at("/sign-in")),
+    ] {
+        let answer = request.send().await.unwrap();
+        said += &format!("{:?}\n", answer.headers());
+        said += &answer.text().await.unwrap();
+    }
+    let signed_in = form("/sign-in", format!("token={TOKEN}")).send().await.unwrap();
+    let cookie = signed_in.headers()["set-cookie"].to_str().unwrap().split(';').next().unwrap().to_owned();
+    for path in ["/", "/pipelines/customers", "/runs", "/records?pipeline=customers&key=1", "/nowhere"] {
+        said += &client.get(at(path)).header("Cookie", &cookie).send().await.unwrap().text().await.unwrap();
+    }
+    assert!(said.contains("Sign out") && said.contains("\"pipelines\":["), "{said}");
+    assert!(!said.contains(TOKEN), "{said}");
+    let id = cookie.split_once('=').unwrap().1;
+    for (path, bytes) in crate::secrets::files_below(&daemon.place.path("")) {
+        for secret in [TOKEN, id] {
+            assert!(!crate::secrets::contains(&bytes, secret), "{} holds it", path.display());
+        }
+    }
+}

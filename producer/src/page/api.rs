@@ -12,10 +12,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use shared::fleet::Scope;
 use shared::record::RunId;
+use shared::state::Sight;
 
 use super::app::App;
 use super::change::{span, span_or_never, why};
 use super::form::Fields;
+use super::record::key_of;
 use super::refusal::Refusal;
 use crate::history;
 use crate::operate::change::Change;
@@ -65,6 +67,7 @@ pub(super) fn routes() -> Router<App> {
         .route("/status", get(status))
         .route("/pipelines/{pipeline}", get(pipeline))
         .route("/pipelines/{pipeline}/{change}", post(change))
+        .route("/pipelines/{pipeline}/records/{key}", get(record))
         .route("/runs", get(runs))
         .route("/runs/{run}", get(run))
 }
@@ -96,6 +99,15 @@ async fn run(State(app): State<App>, Path(id): Path<String>) -> Result<Response,
     let run = app.state.run(id).await?.ok_or_else(|| Refusal::unknown("run"))?;
     let spent = history::of(&app.state, id).await?;
     Ok(Json(json!({ "run": run, "spent": spent })).into_response())
+}
+
+async fn record(
+    State(app): State<App>,
+    Path((name, key)): Path<(String, String)>,
+) -> Result<Json<Sight>, Refused> {
+    let pipeline = app.pipeline(&name)?;
+    let sight = app.state.look(&pipeline.name, &key_of(&key)?).await?;
+    Ok(Json(sight.ok_or_else(|| Refusal::unknown("record"))?))
 }
 
 #[derive(Deserialize, Default)]

@@ -11,6 +11,7 @@ mod form;
 mod guard;
 mod html;
 mod live;
+mod record;
 mod refusal;
 mod session;
 mod view;
@@ -65,6 +66,7 @@ fn routes(app: &App) -> Router {
         .route("/pipelines/{pipeline}/{change}", post(change::change))
         .route("/runs", get(html::runs))
         .route("/runs/{run}", get(html::run))
+        .route("/records", get(record::record))
         .route("/sign-in", get(session::sign_in_form).post(session::sign_in))
         .route("/sign-out", post(session::sign_out))
         .route("/events", get(live::events))

@@ -457,3 +457,65 @@ async fn a_browser_hears_at_once_that_something_changed() {
     stand.submit("/pipelines/customers/pause", &[]).await;
     next(&mut events).await;
 }
+
+/// Wants a record and gives it up.
+async fn bury(stand: &Stand, key: &str, values: Value, message: &str) {
+    let name = &stand.pipeline().name;
+    let run = begin(stand).await;
+    let checksum = shared::checksum::Checksum::of_value(&json!(key));
+    let want = shared::state::Want { key: key.parse().unwrap(), checksum, image: None };
+    let wanted = stand.state.want(&run, &[want], false).await.unwrap()[0];
+    let shared::state::Wanted::Enqueue { version, place } = wanted else { panic!("{key} is new") };
+    let failure = json!({"at": "2026-11-26T00:00:00Z", "class": "permanent", "reason": "bad_record", "message": message});
+    let letter = json!({"unmapped": false, "failure": failure, "job": {
+        "format": 1, "kind": "record", "pipeline": name, "key": key, "version": version, "checksum": checksum,
+        "run": run.id, "place": place, "attempt": 3, "values": values, "failures": [failure],
+    }});
+    stand.state.bury(&[serde_json::from_value(letter).unwrap()]).await.unwrap();
+}
+
+async fn begin(stand: &Stand) -> shared::state::Run {
+    let none = shared::checksum::Checksum::of_value(&Value::Null);
+    let binding = shared::state::Binding { source: "a".to_owned(), sink: "b".to_owned(), mapping: none };
+    let window = shared::state::Window { start: None, end: "2026-11-26T00:00:00Z".parse().unwrap() };
+    let new = shared::state::NewRun {
+        pipeline: stand.pipeline().name.clone(),
+        kind: shared::state::RunKind::Full,
+        window,
+        binding,
+        force: false,
+        reset: false,
+    };
+    stand.state.begin_run(&new).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_record_is_looked_up_with_what_failed_and_its_values_as_they_are() {
+    let stand = Stand::open().await;
+    let name = "<script>alert('x')</script>";
+    bury(&stand, "42", json!({"name": name, "list_price": 10.5}), &format!("{name} is refused")).await;
+    let page = stand.text("/records?pipeline=customers&key=42").await;
+    assert!(page.contains("It was given up, and the sink never had it."), "{page}");
+    assert!(page.contains("&#60;script&#62;alert(&#39;x&#39;)&#60;/script&#62; is refused"), "{page}");
+    assert!(
+        page.contains("after 3 attempts") && page.contains("10.5") && !page.contains("<script>"),
+        "{page}"
+    );
+    let (status, told) = stand.api(Method::GET, "/pipelines/customers/records/42", &Value::Null).await;
+    assert_eq!(
+        (status, &told["stage"], &told["letter"]["job"]["values"]["name"]),
+        (StatusCode::OK, &json!("dead"), &json!(name))
+    );
+    for (path, expected) in [
+        ("/records", 200),
+        ("/records?pipeline=customers&key=43", 404),
+        ("/records?pipeline=custmers&key=42", 404),
+        ("/records?pipeline=customers&key=a%20b", 400),
+    ] {
+        let answer = stand.get(path).await;
+        assert_eq!(answer.status().as_u16(), expected, "{path}");
+        assert!(!answer.text().await.unwrap().contains("is refused"), "{path}");
+    }
+    let (status, told) = stand.api(Method::GET, "/pipelines/customers/records/43", &Value::Null).await;
+    assert_eq!((status.as_u16(), &told["error"]["message"]), (404, &json!("There is no such record.")));
+}

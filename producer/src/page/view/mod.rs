@@ -3,6 +3,8 @@
 pub(super) mod card;
 mod chart;
 pub(super) mod frame;
+pub(super) mod letter;
 pub(super) mod people;
+pub(super) mod record;
 pub(super) mod run;
 pub(super) mod when;
