@@ -27,6 +27,7 @@ mod secrets;
 mod shop;
 mod shop_killed;
 mod stopped;
+mod sweep;
 mod truth;
 mod zoho_bad_input;
 mod zoho_client;

@@ -149,6 +149,12 @@ pub(crate) struct Sync {
     /// Do exactly what this file of `plan --out` says; refused where source or sink have moved since.
     #[arg(long, value_name = "FILE")]
     pub(crate) plan: Option<PathBuf>,
+    /// Read everything, and archive (or mark, or remove) what the source no longer has, as configured.
+    #[arg(long, conflicts_with = "plan")]
+    pub(crate) sweep: bool,
+    /// However many records are gone: after a look at what the sweep refused.
+    #[arg(long, requires = "sweep")]
+    pub(crate) allow_mass_archive: bool,
     /// Print one JSON object instead of text.
     #[arg(long)]
     pub(crate) json: bool,
@@ -250,7 +256,7 @@ pub(crate) enum ScheduleCommand {
     Status(Look),
     /// Set intervals in the state, over the configuration's. Elapsed time from the begin of a run to that of the next.
     ///
-    /// Example: catalog-sync schedule set items --every 6h --full-every 7d --compare-every 1d
+    /// Example: catalog-sync schedule set items --every 6h --full-every 7d --compare-every 1d --sweep-every 7d
     Set(ScheduleSet),
     /// Let pipelines run by themselves again, whoever disabled them.
     ///
@@ -285,6 +291,9 @@ pub(crate) struct ScheduleSet {
     /// Runs that compare everything with what the sink really holds; or "never".
     #[arg(long, value_name = "SPAN", value_parser = interval_or_never, group = "what")]
     pub(crate) full_every: Option<Interval>,
+    /// Runs that also look for what the source no longer has; or "never".
+    #[arg(long, value_name = "SPAN", value_parser = interval_or_never, group = "what")]
+    pub(crate) sweep_every: Option<Interval>,
 }
 
 fn interval_or_never(text: &str) -> Result<Interval, String> {
@@ -307,11 +316,14 @@ pub(crate) struct ScheduleRunNow {
     #[arg(value_name = "PIPELINE")]
     pub(crate) pipelines: Vec<String>,
     /// Compare every record with what the sink really holds.
-    #[arg(long, conflicts_with = "compare")]
+    #[arg(long, conflicts_with_all = ["compare", "sweep"])]
     pub(crate) full: bool,
     /// Read everything, and bring what differs from what is wanted.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "sweep")]
     pub(crate) compare: bool,
+    /// Read everything, and look for what the source no longer has.
+    #[arg(long)]
+    pub(crate) sweep: bool,
 }
 
 #[derive(Debug, Args)]

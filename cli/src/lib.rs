@@ -19,6 +19,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::CommandFactory;
+use producer::start::Wish;
 use shared::config::{Config, EXAMPLE};
 use shared::failure::Failure;
 use shared::process::{start_log, stop_on_signal};
@@ -61,11 +62,18 @@ async fn synced(
     output: &Output,
     stop: &CancellationToken,
 ) -> Result<Vec<PipelineReport>, Failure> {
-    let asked = match &arguments.plan {
-        Some(path) => plan::asked(config, path, &arguments.pipelines, output).await?,
-        None => sync::asked(config, &arguments.pipelines, arguments.full)?,
+    let asked = if let Some(path) = &arguments.plan {
+        plan::asked(config, path, &arguments.pipelines, output).await?
+    } else {
+        let wish = Wish {
+            full: arguments.full,
+            sweep: arguments.sweep,
+            allow_mass_archive: arguments.allow_mass_archive,
+            ..Wish::default()
+        };
+        sync::asked(config, &arguments.pipelines, &wish)?
     };
-    sync::run(config, &asked, output, stop).await
+    Box::pin(sync::run(config, &asked, output, stop)).await
 }
 
 async fn command(arguments: &Arguments, stop: &CancellationToken) -> Result<Exit, Failure> {

@@ -81,11 +81,12 @@ async fn show(config: &Config, id: u64, output: Output) -> Result<Exit, Failure>
             ledger.seen, ledger.unchanged_at_source, ledger.enqueued, ledger.dead_at_source
         ),
         format!(
-            "  enqueued {} = created {} + updated {} + unchanged in the sink {} + superseded {} + failed {} + outstanding {}",
+            "  enqueued {} = created {} + updated {} + unchanged in the sink {} + gone {} + superseded {} + failed {} + outstanding {}",
             ledger.enqueued,
             ledger.created,
             ledger.updated,
             ledger.unchanged,
+            ledger.gone,
             ledger.superseded,
             ledger.dead,
             ledger.outstanding()

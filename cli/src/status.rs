@@ -9,11 +9,12 @@ use shared::config::Config;
 use shared::failure::Failure;
 use shared::fleet::Scope;
 use shared::job::JobKind;
-use shared::state::{Counts, ImageCounts, RunEnd, RunSummary};
+use shared::state::{Counts, ImageCounts, RunEnd, RunKind, RunSummary};
 
 use crate::exit::Exit;
 use crate::output::Output;
 use crate::state::open_state;
+use crate::sync::summary::swept_text;
 
 #[derive(Serialize)]
 struct StatusJson {
@@ -68,6 +69,10 @@ fn text(status: &PipelineStatus) -> String {
     }
     if let Some(start) = status.next_start {
         lines.push(format!("  next run reads what changed after {}", time(start)));
+    }
+    if let Some(swept) = &status.sweep {
+        let at = swept.at.map_or_else(String::new, |at| format!(" at {}", time(at)));
+        lines.push(format!("  last sweep{at}: {}", swept_text(swept)));
     }
     let Counts { wanted, applied, outstanding, dead, images } = status.records;
     lines.push(format!(
@@ -126,17 +131,19 @@ fn run_lines(run: &RunSummary) -> Vec<String> {
         _ => "under way, or killed; the next run goes on with it".to_owned(),
     };
     let kind = match run.window.start {
+        None if run.kind == RunKind::Sweep => "sweep".to_owned(),
         None => "full".to_owned(),
         Some(start) => format!("changes since {}", time(start)),
     };
     vec![
         format!("  last run #{} at {} ({kind}): {ended}", run.id, time(run.started)),
         format!(
-            "  {} read: {} created, {} updated, {} unchanged, {} superseded, {} failed, {} outstanding",
+            "  {} read: {} created, {} updated, {} unchanged, {} gone, {} superseded, {} failed, {} outstanding",
             ledger.seen,
             ledger.created,
             ledger.updated,
             ledger.unchanged + ledger.unchanged_at_source,
+            ledger.gone,
             ledger.superseded,
             ledger.dead + ledger.dead_at_source,
             ledger.outstanding()

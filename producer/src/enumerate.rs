@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::only::{ByKey, Only};
 use crate::source::{Source, SourcePage, SourceRow};
+use crate::sweep::{Seen, Sweeping};
 
 /// Pages whose jobs are on their way while the next ones are read.
 const PAGES_IN_FLIGHT: usize = 4;
@@ -50,6 +51,8 @@ pub struct Enumeration<'a> {
     pub lost: LostWork,
     /// These records alone, and no other work.
     pub only: Option<Arc<Only>>,
+    /// What a sweep does about what is gone.
+    pub sweeping: Sweeping,
     /// Counts for whoever watches.
     pub progress: Arc<Progress>,
     /// Cancelled when the run is to stop: after the page at hand.
@@ -92,7 +95,8 @@ impl Enumeration<'_> {
     async fn walk(&self, run: &Run) -> Result<(), Failure> {
         let lost = self.requeue_lost(run).await?;
         let mut in_flight = VecDeque::new();
-        let read = self.read_pages(run, &mut in_flight).await;
+        let mut seen = (run.kind == RunKind::Sweep).then(Seen::default);
+        let read = self.read_pages(run, &mut in_flight, seen.as_mut()).await;
         // Where the source failed, what it had given is brought to its end all the same, so that the next run goes on
         // behind it. Where we were stopped, it is not waited for.
         while let Some(page) = in_flight.pop_front() {
@@ -104,7 +108,11 @@ impl Enumeration<'_> {
         for receipt in lost {
             receipt.durable().await?;
         }
-        Ok(())
+        match seen {
+            // A run that goes on from somewhere has not seen what came before.
+            Some(seen) if run.position.is_none() => self.find_gone(run, &seen).await,
+            _ => Ok(()),
+        }
     }
 
     /// Enqueues chosen records as the source has them, whatever is remembered of them.
@@ -137,17 +145,12 @@ impl Enumeration<'_> {
         Ok(())
     }
 
-    async fn durable(&self, receipts: Vec<Receipt>) -> Result<(), Failure> {
-        for receipt in receipts {
-            tokio::select! {
-                () = self.stop.cancelled() => return Err(Failure::interrupted("stopped before the end")),
-                durable = receipt.durable() => durable?,
-            }
-        }
-        Ok(())
-    }
-
-    async fn read_pages(&self, run: &Run, in_flight: &mut VecDeque<PageInFlight>) -> Result<(), Failure> {
+    async fn read_pages(
+        &self,
+        run: &Run,
+        in_flight: &mut VecDeque<PageInFlight>,
+        mut seen: Option<&mut Seen>,
+    ) -> Result<(), Failure> {
         let mut number = run.pages;
         let mut reading = Some(self.read(run, run.position.clone()));
         while let Some(task) = reading.take() {
@@ -155,6 +158,9 @@ impl Enumeration<'_> {
             reading = page.next.clone().map(|position| self.read(run, Some(position)));
             number += 1;
             let position = page.after;
+            if let Some(seen) = &mut seen {
+                page.rows.iter().for_each(|row| seen.insert(&row.key));
+            }
             let noted = self.note(run, page.rows, false).await?;
             if let Some(position) = position {
                 let page = Page { number, position, unchanged: noted.unchanged, dead: noted.dead };
@@ -192,7 +198,7 @@ impl Enumeration<'_> {
     }
 
     /// Outstanding work whose jobs died with an earlier process, or whose doubts have run out: read again by key and
-    /// enqueued anew. What the source no longer has is withdrawn.
+    /// enqueued anew. What the source no longer has is withdrawn, unless it is wanted as gone.
     async fn requeue_lost(&self, run: &Run) -> Result<Vec<Receipt>, Failure> {
         let before = Version { epoch: run.epoch, sequence: 0 };
         let mut receipts = Vec::new();
@@ -218,7 +224,7 @@ impl Enumeration<'_> {
         Ok(receipts)
     }
 
-    /// Reads records again by key and enqueues them anew; what the source no longer has is withdrawn.
+    /// Reads records again by key and enqueues them anew; what the source no longer has is withdrawn, or gone.
     async fn enqueue_again(&self, run: &Run, keys: Vec<RecordKey>) -> Result<Vec<Receipt>, Failure> {
         tracing::info!(pipeline = %run.pipeline, records = keys.len(), "enqueueing outstanding work again");
         let mut receipts = Vec::new();
@@ -226,14 +232,15 @@ impl Enumeration<'_> {
             let rows = self.source.by_key(keys).await?;
             let found: std::collections::HashSet<&RecordKey> = rows.iter().map(|row| &row.key).collect();
             let gone: Vec<RecordKey> = keys.iter().filter(|key| !found.contains(key)).cloned().collect();
-            self.state.withdraw(&run.pipeline, &gone).await?;
+            let gone = self.state.withdraw(&run.pipeline, &gone).await?;
+            receipts.extend(self.want_gone(run, gone, true).await?);
             receipts.extend(self.note(run, rows, true).await?.receipts);
             self.stopped()?;
         }
         Ok(receipts)
     }
 
-    fn stopped(&self) -> Result<(), Failure> {
+    pub(crate) fn stopped(&self) -> Result<(), Failure> {
         if self.stop.is_cancelled() { Err(Failure::interrupted("stopped before the end")) } else { Ok(()) }
     }
 
@@ -267,7 +274,7 @@ impl Enumeration<'_> {
         Ok(noted)
     }
 
-    async fn enqueue(&self, job: Job) -> Result<Receipt, Failure> {
+    pub(crate) async fn enqueue(&self, job: Job) -> Result<Receipt, Failure> {
         self.progress.add_enqueued(1);
         let _step = self.progress.meter().stage(Stage::Publish);
         tokio::select! {
@@ -278,6 +285,16 @@ impl Enumeration<'_> {
                 receipt
             }
         }
+    }
+
+    pub(crate) async fn durable(&self, receipts: Vec<Receipt>) -> Result<(), Failure> {
+        for receipt in receipts {
+            tokio::select! {
+                () = self.stop.cancelled() => return Err(Failure::interrupted("stopped before the end")),
+                durable = receipt.durable() => durable?,
+            }
+        }
+        Ok(())
     }
 
     /// The cursor passes a page once all of its jobs are durable.

@@ -1,7 +1,8 @@
 //! The producer: reads what changed in a source and enqueues one job per record.
 //!
 //! In the order in which a record passes: [`source`] reads pages, [`start`] decides what a run enumerates,
-//! [`enumerate`] maps, compares with what is wanted, enqueues and moves the cursor.
+//! [`enumerate`] maps, compares with what is wanted, enqueues and moves the cursor; [`sweep`] looks for what the source no
+//! longer has.
 
 pub mod enumerate;
 pub mod history;
@@ -16,4 +17,5 @@ pub mod run;
 pub mod schedule;
 pub mod source;
 pub mod start;
+pub mod sweep;
 mod tend;

@@ -39,7 +39,7 @@ impl Only {
     ) -> Result<NewRun, Failure> {
         let (mut binding, mut end) = (new.binding.clone(), now);
         if let Some(known) = known {
-            if known.open.is_some_and(|open| open.kind != RunKind::Chosen) {
+            if known.open.is_some_and(|open| open.kind.can_go_on()) {
                 let what =
                     format!("a run of {} was broken off and is to be gone on with first", new.pipeline);
                 let advice = format!("run `catalog-sync sync {}`, then this again", new.pipeline);

@@ -17,6 +17,7 @@ use crate::history;
 use crate::keep::Keeper;
 use crate::open::{KnownSink, known_sink, source};
 use crate::start::{Started, Wish, start};
+use crate::sweep::Sweeping;
 
 /// How long an enumeration's lease outlives a producer that died.
 const TERM: Duration = Duration::from_secs(5);
@@ -120,6 +121,7 @@ impl FleetRun {
                     SignedDuration::try_from(self.lost_after).unwrap_or(SignedDuration::MAX),
                 ),
                 only: wish.only.clone(),
+                sweeping: Sweeping { rules: self.pipeline.sweep, allow_mass: wish.allow_mass_archive },
                 progress: Arc::clone(&self.progress),
                 stop: stop.clone(),
             };

@@ -17,6 +17,10 @@ pub struct Wish {
     pub full: bool,
     /// Read everything, and bring what differs from what is wanted: finds what no window shows.
     pub compare: bool,
+    /// Read everything, and look for what the source no longer has.
+    pub sweep: bool,
+    /// However much is gone: a person has looked at it.
+    pub allow_mass_archive: bool,
     /// Why the sink needs a full run (its marker of the last sync is gone), in words.
     pub sink_asks: Option<String>,
     /// These records alone, whatever else is due.
@@ -91,8 +95,9 @@ pub fn due(
     wish: &Wish,
     now: Timestamp,
 ) -> Due {
-    // A run over some records alone is not gone on with: what it enqueued is outstanding, whoever brings it.
-    let open = known.and_then(|known| known.open.as_ref()).filter(|open| open.kind != RunKind::Chosen);
+    // A run over some records alone is not gone on with: what it enqueued is outstanding, whoever brings it. Nor is a
+    // sweep: it has to have seen everything.
+    let open = known.and_then(|known| known.open.as_ref()).filter(|open| open.kind.can_go_on());
     let goes_on = |open: &OpenRun, why: &str| Due {
         kind: open.kind,
         window: open.window,
@@ -103,13 +108,15 @@ pub fn due(
     };
     if let Some((why, reset, force)) = full_run_because(known, binding, wish, now, pipeline) {
         // A full run that was broken off is gone on with, unless a person asks for a new one.
+        let asks_anew = wish.full || wish.sweep;
         let same =
-            known.is_some_and(|known| known.binding == *binding) && !wish.full && wish.sink_asks.is_none();
+            known.is_some_and(|known| known.binding == *binding) && !asks_anew && wish.sink_asks.is_none();
         if let Some(open) = open.filter(|open| same && open.kind == RunKind::Full) {
             return goes_on(open, "going on with a full run that was broken off");
         }
         let window = Window { start: None, end: now };
-        return Due { kind: RunKind::Full, window, why, reset, force, resumes: false };
+        let kind = if wish.sweep { RunKind::Sweep } else { RunKind::Full };
+        return Due { kind, window, why, reset, force, resumes: false };
     }
     if let Some(open) = open {
         return goes_on(open, "going on with a run that was broken off");
@@ -151,6 +158,9 @@ fn full_run_because(
     let Some(cursor) = known.cursor else {
         return Some(("no run has been completed yet".to_owned(), false, false));
     };
+    if wish.sweep {
+        return Some(("what is gone from the source is looked for".to_owned(), false, false));
+    }
     if wish.compare {
         return Some(("everything is compared now and then".to_owned(), false, false));
     }

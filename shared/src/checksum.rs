@@ -21,6 +21,10 @@ pub struct Checksum([u8; 32]);
 pub struct InvalidChecksum;
 
 impl Checksum {
+    /// What is wanted of a record that its source no longer has, in place of the checksum of its values. No sha256 of
+    /// anything that is known.
+    pub const GONE: Self = Self(*b"gone from the source, all of it.");
+
     /// The checksum of mapped values. `mapping` is the checksum of the mapping itself, so that a changed mapping makes
     /// every record new.
     pub fn of_values(mapping: &Self, values: &Values) -> Self {

@@ -7,8 +7,12 @@ use crate::checksum::Checksum;
 use crate::failure::{Class, Failure, Reason, one_line};
 use crate::record::{ImageReference, PipelineName, RecordKey, RunId, Values, Version};
 
-/// The format that this version writes, and the newest that it reads.
+/// The format of jobs that carry values or name an image.
 pub const FORMAT: u32 = 1;
+
+/// The format of jobs about records that are gone, and the newest that this version reads: one that knows nothing of
+/// them would take them for records without values.
+pub const GONE_FORMAT: u32 = 2;
 
 /// What kind of work a job is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -33,7 +37,7 @@ impl JobKind {
 /// One unit of work: one change of one record, or its image.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Job {
-    /// See [`FORMAT`].
+    /// [`FORMAT`] or [`GONE_FORMAT`].
     pub format: u32,
     /// What kind of work it is.
     pub kind: JobKind,
@@ -43,7 +47,8 @@ pub struct Job {
     pub key: RecordKey,
     /// Which change of the record this is.
     pub version: Version,
-    /// The checksum of `values` under the pipeline's mapping; of an image job, that of its reference.
+    /// The checksum of `values` under the pipeline's mapping; of an image job, that of its reference;
+    /// [`Checksum::GONE`] where the source no longer has the record.
     pub checksum: Checksum,
     /// The run that made it.
     pub run: RunId,
@@ -52,7 +57,7 @@ pub struct Job {
     pub place: u64,
     /// Which try this is, from 1.
     pub attempt: u32,
-    /// The mapped values; empty in an image job.
+    /// The mapped values; empty in an image job and where the record is gone.
     pub values: Values,
     /// Record job: the image that the record has in the source, if any. Image job: the image to bring.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -97,7 +102,7 @@ impl Attempt {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {
     /// Written by a newer version: to be kept for newer workers.
-    #[error("job format {0} is newer than {FORMAT}, the newest that this version reads")]
+    #[error("job format {0} is newer than {GONE_FORMAT}, the newest that this version reads")]
     Newer(u32),
     /// Not a job at all.
     #[error("not a job: {0}")]
@@ -110,6 +115,11 @@ struct FormatOnly {
 }
 
 impl Job {
+    /// Whether it says that the source no longer has the record.
+    pub fn is_gone(&self) -> bool {
+        self.kind == JobKind::Record && self.checksum == Checksum::GONE
+    }
+
     /// As JSON.
     pub fn encode(&self) -> Vec<u8> {
         serde_json::to_vec(self).expect("a job has only text keys")
@@ -120,7 +130,7 @@ impl Job {
         // The words of the parser repeat what it found.
         let undecodable = |error: serde_json::Error| DecodeError::Undecodable(one_line(error.to_string()));
         let FormatOnly { format } = serde_json::from_slice(bytes).map_err(undecodable)?;
-        if format > FORMAT {
+        if format > GONE_FORMAT {
             return Err(DecodeError::Newer(format));
         }
         let job: Self = serde_json::from_slice(bytes).map_err(undecodable)?;
@@ -129,6 +139,11 @@ impl Job {
         }
         if job.kind == JobKind::Image && job.image.is_none() {
             return Err(DecodeError::Undecodable("an image job that names no image".to_owned()));
+        }
+        if (job.format == GONE_FORMAT) != job.is_gone() {
+            return Err(DecodeError::Undecodable(
+                "a job whose format is not that of its checksum".to_owned(),
+            ));
         }
         Ok(job)
     }
@@ -194,9 +209,35 @@ mod tests {
         insta::assert_snapshot!(String::from_utf8(image_sample().encode()).unwrap(), @r#"{"format":1,"kind":"image","pipeline":"products","key":"42","version":{"epoch":1763769600000,"sequence":7},"checksum":"abababababababababababababababababababababababababababababababab","run":3,"place":0,"attempt":1,"values":{},"image":"4600000012001/front.jpg","sink_id":"57"}"#);
     }
 
+    /// The job by which [`sample`]'s record is gone.
+    fn gone_sample() -> Job {
+        Job {
+            format: GONE_FORMAT,
+            checksum: Checksum::GONE,
+            attempt: 1,
+            values: Values::new(),
+            source_time: None,
+            failures: Vec::new(),
+            ..sample()
+        }
+    }
+
+    #[test]
+    fn the_envelope_of_a_record_that_is_gone_is_this_json() {
+        insta::assert_snapshot!(String::from_utf8(gone_sample().encode()).unwrap(), @r#"{"format":2,"kind":"record","pipeline":"products","key":"42","version":{"epoch":1763769600000,"sequence":7},"checksum":"676f6e652066726f6d2074686520736f757263652c20616c6c206f662069742e","run":3,"place":6,"attempt":1,"values":{}}"#);
+    }
+
+    #[test]
+    fn only_the_job_of_a_record_that_is_gone_has_its_format() {
+        for job in [Job { format: GONE_FORMAT, ..sample() }, Job { format: FORMAT, ..gone_sample() }] {
+            assert!(matches!(Job::decode(&job.encode()), Err(DecodeError::Undecodable(_))), "{job:?}");
+        }
+    }
+
     #[test]
     fn a_job_comes_back_with_its_decimals() {
         assert_eq!(Job::decode(&sample().encode()), Ok(sample()));
+        assert_eq!(Job::decode(&gone_sample().encode()), Ok(gone_sample()));
         assert_eq!(Job::decode(&image_sample().encode()), Ok(image_sample()));
     }
 
@@ -225,7 +266,7 @@ mod tests {
 
     #[test]
     fn a_newer_format_is_not_called_broken() {
-        assert_eq!(Job::decode(br#"{"format":2,"shape":"unheard of"}"#), Err(DecodeError::Newer(2)));
+        assert_eq!(Job::decode(br#"{"format":3,"shape":"unheard of"}"#), Err(DecodeError::Newer(3)));
     }
 
     proptest! {

@@ -210,6 +210,8 @@ pub enum Outcome {
     Updated,
     /// The sink had the same already; nothing was written.
     Unchanged,
+    /// Its source no longer has it, and the sink did with it what is configured: archived, marked, removed.
+    Gone,
     /// A newer version is wanted; nothing was written.
     Superseded,
     /// Given up, with a reason in the dead letters.
@@ -217,12 +219,18 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// Whether the sink was changed for it, not only looked at.
+    pub fn is_written(self) -> bool {
+        matches!(self, Self::Created | Self::Updated | Self::Gone)
+    }
+
     /// The label in metrics.
     pub fn label(self) -> &'static str {
         match self {
             Self::Created => "created",
             Self::Updated => "updated",
             Self::Unchanged => "unchanged",
+            Self::Gone => "gone",
             Self::Superseded => "superseded",
             Self::Dead => "dead",
         }

@@ -10,6 +10,7 @@ mod processes;
 mod redis;
 mod remote;
 mod strays;
+mod sweep;
 mod visible;
 
 /// The port at which a process tells its metrics, by its log in JSON.

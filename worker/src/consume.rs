@@ -6,7 +6,7 @@ use std::time::Duration;
 use shared::crash::{self, Point};
 use shared::failure::{Class, Failure, Reason};
 use shared::fleet::Heart;
-use shared::job::{Job, JobKind};
+use shared::job::JobKind;
 use shared::progress::Progress;
 use shared::queue::{Delivery, Queue};
 use shared::record::{Outcome, PipelineName, WorkerId};
@@ -19,7 +19,7 @@ use crate::breaker::Breaker;
 use crate::file_keeper::FileKeeper;
 use crate::retry;
 use crate::settle::{Settler, Work, ended_as, is_unsure};
-use crate::sink::Sink;
+use crate::sink::{Asked, Sink};
 use crate::unpack::unpack;
 
 /// A job whose unreleased started marks reach this number is not tried again: that many workers died over it, the last
@@ -136,7 +136,7 @@ impl Worker {
         for delivery in batch {
             let Settler { state, pipeline, .. } = &self.settler;
             let unpacked = unpack(state, pipeline, JobKind::Record, delivery).await?;
-            works.extend(unpacked.map(|(job, delivery)| Work { job, delivery }));
+            works.extend(unpacked.map(|(job, delivery)| Work { job, delivery, was_gone: false }));
         }
         let mut batches = vec![works];
         while let Some(works) = batches.pop() {
@@ -166,7 +166,7 @@ impl Worker {
         for (work, answer) in works.into_iter().zip(answers) {
             match answer {
                 Claimed::Go { marks, .. } if marks >= MARKS_MAX => poison.push(work),
-                Claimed::Go { .. } => go.push(work),
+                Claimed::Go { was_gone, .. } => go.push(Work { was_gone, ..work }),
                 Claimed::Suspect { at_most } => suspects.push(Suspect { at_most, work }),
                 Claimed::Held => held.push(work),
                 Claimed::Superseded => ended.push((work, ended_as(Outcome::Superseded))),
@@ -197,9 +197,10 @@ impl Worker {
             self.settler.give_back(works, false).await?;
             return Err(Failure::transient(Reason::Timeout, "the state has not heard this worker in time"));
         }
-        let jobs: Vec<&Job> = works.iter().map(|work| &work.job).collect();
+        let asked: Vec<Asked<'_>> =
+            works.iter().map(|work| Asked { job: &work.job, was_gone: work.was_gone }).collect();
         let step = self.settler.progress.meter().stage(Stage::Upsert);
-        let answers = self.sink.upsert(&jobs).await;
+        let answers = self.sink.bring(&asked).await;
         drop(step);
         let answers = match answers {
             Ok(answers) => answers,

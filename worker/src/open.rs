@@ -120,7 +120,8 @@ fn open_json(pipeline: &Pipeline, file: &JsonFile) -> Result<Opened, Failure> {
     };
     let identity = sink.identity().to_owned();
     let marker = Some(LastSync::new(marker_of(file)));
-    Ok(Opened { sink: Sink::Json(Box::new(JsonWriter::new(settings, sink))), identity, marker, notice })
+    let writer = JsonWriter::new(settings, pipeline.sweep.gone, sink);
+    Ok(Opened { sink: Sink::Json(Box::new(writer)), identity, marker, notice })
 }
 
 fn json_settings(file: &JsonFile) -> JsonSettings {

@@ -27,6 +27,8 @@ const IMAGE_HELD: SignedDuration = SignedDuration::from_mins(10);
 pub(crate) struct Work {
     pub(crate) job: Job,
     pub(crate) delivery: Delivery,
+    /// The record may be archived because it was gone: see [`shared::state::Claimed::Go`].
+    pub(crate) was_gone: bool,
 }
 
 /// Settles the record jobs of one pipeline.
@@ -53,7 +55,7 @@ impl Settler {
 
     /// Another worker has these records in hand: a moment later it has not.
     pub(crate) async fn wait_for_holder(&self, works: Vec<Work>) -> Result<(), Failure> {
-        for Work { job, delivery } in works {
+        for Work { job, delivery, .. } in works {
             delivery.retry(job, TIERS[0]).await?;
         }
         Ok(())
@@ -66,7 +68,7 @@ impl Settler {
         delay: Duration,
         spends: bool,
     ) -> Result<(), Failure> {
-        let Work { mut job, delivery } = work;
+        let Work { mut job, delivery, .. } = work;
         let (record, attempt) = (job.key.clone(), job.attempt);
         tracing::warn!(
             pipeline = %self.pipeline, run = %job.run, %record, attempt, delay_s = delay.as_secs(),
@@ -80,7 +82,7 @@ impl Settler {
     }
 
     pub(crate) async fn bury(&self, work: Work, failure: &Failure) -> Result<(), Failure> {
-        let Work { job, delivery } = work;
+        let Work { job, delivery, .. } = work;
         tracing::error!(
             pipeline = %self.pipeline, run = %job.run, record = %job.key, attempt = job.attempt,
             reason = failure.reason.label(), "{failure:#}"

@@ -73,7 +73,7 @@ impl Bench {
     async fn work(&self, jobs: Vec<Job>) -> Result<(), shared::failure::Failure> {
         let settings = JsonSettings::new(self.folder.path().join("products.json"));
         let (sink, _) = JsonSink::open(settings.clone()).unwrap();
-        let sink = Sink::Json(Box::new(JsonWriter::new(settings, sink)));
+        let sink = Sink::Json(Box::new(JsonWriter::new(settings, shared::config::Gone::Remove, sink)));
         let worker = Worker::new(
             pipeline(),
             self.state.clone(),

@@ -9,6 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
+use producer::start::Wish;
 use shared::config::{Config, SinkConfig};
 use shared::failure::Failure;
 use tokio_util::sync::CancellationToken;
@@ -86,8 +87,8 @@ impl Showing<'_> {
         zoho.control().reset_counts();
         shop.control().reset_counts();
         let began = Instant::now();
-        let asked = sync::asked(self.config, &[], false)?;
-        let reports = sync::run(self.config, &asked, &self.output, self.stop).await?;
+        let asked = sync::asked(self.config, &[], &Wish::default())?;
+        let reports = Box::pin(sync::run(self.config, &asked, &self.output, self.stop)).await?;
         let seconds = began.elapsed().as_secs_f64();
         self.output.text(&sync::summary::text(&reports));
         let written: usize =

@@ -128,7 +128,7 @@ impl Daemon<'_> {
             let ledger = &report.ledger;
             tracing::info!(
                 pipeline = %pipeline.name, read = ledger.seen, created = ledger.created, updated = ledger.updated,
-                failed = ledger.dead + ledger.dead_at_source, "{} run: {}", kind.label(), report.why
+                gone = ledger.gone, failed = ledger.dead + ledger.dead_at_source, "{} run: {}", kind.label(), report.why
             );
         }
         Ok(())

@@ -30,6 +30,7 @@ struct PipelineJson {
     every_s: u64,
     compare_every_s: Option<u64>,
     full_every_s: Option<u64>,
+    sweep_every_s: Option<u64>,
     next: Option<Timestamp>,
     next_kind: Option<Kind>,
     paused: Option<Pause>,
@@ -84,6 +85,7 @@ async fn status(config: &Config, output: Output) -> Result<Exit, Failure> {
             every_s: rhythm.every.as_secs(),
             compare_every_s: rhythm.compare_every.map(|span| span.as_secs()),
             full_every_s: rhythm.full_every.map(|span| span.as_secs()),
+            sweep_every_s: rhythm.sweep_every.map(|span| span.as_secs()),
             next: next.map(|next| next.at),
             next_kind: next.map(|next| next.kind),
             paused,
@@ -100,10 +102,11 @@ fn text(name: &str, note: &Note, rhythm: Rhythm, next: Option<Next>, paused: Opt
     let mut lines = vec![
         format!("{name}:"),
         format!(
-            "  every {}, compares everything: {}, full: {}",
+            "  every {}, compares everything: {}, full: {}, sweep: {}",
             span(Some(rhythm.every)),
             span(rhythm.compare_every),
-            span(rhythm.full_every)
+            span(rhythm.full_every),
+            span(rhythm.sweep_every)
         ),
     ];
     if let Some(disabled) = &note.disabled {
@@ -135,6 +138,7 @@ async fn set(config: &Config, set: &ScheduleSet) -> Result<Exit, Failure> {
         every: set.every.map(|span| Interval::from(Some(span))),
         compare_every: set.compare_every,
         full_every: set.full_every,
+        sweep_every: set.sweep_every,
     };
     let chosen = config.choose(&set.pipelines)?;
     let state = open_state(config).await?;
@@ -148,10 +152,11 @@ async fn set(config: &Config, set: &ScheduleSet) -> Result<Exit, Failure> {
 }
 
 async fn run_now(config: &Config, run_now: &ScheduleRunNow) -> Result<Exit, Failure> {
-    let kind = match (run_now.full, run_now.compare) {
-        (true, _) => Kind::Full,
-        (false, true) => Kind::Compare,
-        (false, false) => Kind::Incremental,
+    let kind = match (run_now.full, run_now.sweep, run_now.compare) {
+        (true, ..) => Kind::Full,
+        (false, true, _) => Kind::Sweep,
+        (false, false, true) => Kind::Compare,
+        (false, false, false) => Kind::Incremental,
     };
     let chosen = config.choose(&run_now.pipelines)?;
     let state = open_state(config).await?;

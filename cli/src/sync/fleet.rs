@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use jiff::{SignedDuration, Timestamp};
 use producer::run::{Enumerated, FleetRun};
 use producer::start::Wish;
+use producer::sweep::Swept;
 use shared::config::{Config, Fleet, Pipeline, SinkConfig};
 use shared::failure::{Class, Failure, Reason};
 use shared::fleet::{Meeting, Pause, Scope, SinkNote};
@@ -96,6 +97,7 @@ impl<'a> FleetSync<'a> {
         let summary = result?;
         report.kind = Some(summary.kind);
         report.ledger = summary.ledger;
+        report.sweep = Swept::by(&self.meeting.state, &pipeline.name, summary.id).await?;
         let overlap = SignedDuration::try_from(pipeline.source.overlap()).unwrap_or(SignedDuration::MAX);
         if summary.kind != RunKind::Chosen {
             report.next_start = summary.window.end.checked_sub(overlap).ok();

@@ -36,8 +36,11 @@ pub(crate) struct Asked<'a> {
 }
 
 /// The named pipelines (none named: all).
-pub(crate) fn asked<'a>(config: &'a Config, names: &[String], full: bool) -> Result<Vec<Asked<'a>>, Failure> {
-    let wish = Wish { full, ..Wish::default() };
+pub(crate) fn asked<'a>(
+    config: &'a Config,
+    names: &[String],
+    wish: &Wish,
+) -> Result<Vec<Asked<'a>>, Failure> {
     let asked = |pipeline| Asked { pipeline, wish: wish.clone() };
     Ok(config.choose(names)?.into_iter().map(asked).collect())
 }

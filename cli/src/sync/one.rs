@@ -5,6 +5,7 @@ use std::sync::Arc;
 use producer::enumerate::{Enumeration, LostWork};
 use producer::only::Only;
 use producer::source::Source;
+use producer::sweep::Sweeping;
 use shared::failure::{Failure, Reason};
 use shared::progress::Progress;
 use shared::queue::Queue;
@@ -22,6 +23,7 @@ pub(super) struct OneRun<'a> {
     pub(super) run: &'a Run,
     pub(super) images: bool,
     pub(super) only: Option<Arc<Only>>,
+    pub(super) sweeping: Sweeping,
     pub(super) progress: Arc<Progress>,
     pub(super) stop: &'a CancellationToken,
 }
@@ -46,6 +48,7 @@ impl OneRun<'_> {
             images: self.images,
             lost: LostWork::All,
             only: self.only.clone(),
+            sweeping: self.sweeping,
             progress: Arc::clone(&self.progress),
             stop: stop.clone(),
         };

@@ -7,6 +7,7 @@ use jiff::SignedDuration;
 use producer::history;
 use producer::source::Source;
 use producer::start::{Started, Wish, start};
+use producer::sweep::{Sweeping, Swept};
 use shared::config::Pipeline;
 use shared::failure::{Failure, Reason};
 use shared::fleet::{Pause, PausedBy, Scope};
@@ -116,6 +117,7 @@ impl Sync<'_> {
             run: &started.run,
             images: self.pipeline.takes_images(),
             only: self.wish.only.clone(),
+            sweeping: Sweeping { rules: self.pipeline.sweep, allow_mass: self.wish.allow_mass_archive },
             progress,
             stop: &stop,
         };
@@ -143,7 +145,11 @@ impl Sync<'_> {
         };
         // A state that is sick itself cannot note that; the first failure is the one to tell.
         match self.state.finish_run(&started.run, &end).await {
-            Ok(summary) => self.add(report, started, &summary),
+            Ok(summary) => {
+                self.add(report, started, &summary);
+                report.sweep =
+                    Swept::by(self.state, &self.pipeline.name, started.run.id).await?.or(report.sweep.take());
+            }
             Err(failure) => return result.and(Err(failure)),
         }
         result
@@ -163,6 +169,7 @@ impl Sync<'_> {
 fn announcement(started: &Started) -> String {
     match started.run.window.start {
         _ if started.run.kind == RunKind::Chosen => started.why.clone(),
+        None if started.run.kind == RunKind::Sweep => format!("sweep ({})", started.why),
         None => format!("full run ({})", started.why),
         Some(_) => format!("incremental run ({})", started.why),
     }

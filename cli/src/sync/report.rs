@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use producer::sweep::Swept;
 use serde::Serialize;
 use shared::failure::Failure;
 use shared::record::PipelineName;
@@ -32,6 +33,8 @@ pub(crate) struct PipelineReport {
     pub(crate) failure: Option<Failure>,
     /// Its images, where it has any.
     pub(crate) images: Option<ImagesReport>,
+    /// What a sweep found.
+    pub(crate) sweep: Option<Swept>,
 }
 
 /// What became of a pipeline's images in this sync.
@@ -67,6 +70,8 @@ pub(crate) struct PipelineJson<'a> {
     error: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     images: Option<&'a ImagesReport>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sweep: Option<&'a Swept>,
 }
 
 impl PipelineReport {
@@ -83,6 +88,7 @@ impl PipelineReport {
             paused: None,
             failure: None,
             images: None,
+            sweep: None,
         }
     }
 
@@ -94,6 +100,8 @@ impl PipelineReport {
     fn exit_of_records(&self) -> Exit {
         match &self.failure {
             Some(failure) => Exit::after(failure),
+            // A person is to decide.
+            None if self.sweep.as_ref().is_some_and(|swept| swept.refused.is_some()) => Exit::Configuration,
             None if self.ledger.dead + self.ledger.dead_at_source > 0 => Exit::RecordsFailed,
             None => Exit::Done,
         }
@@ -113,6 +121,7 @@ impl PipelineReport {
             paused: self.paused.as_deref(),
             error: self.failure.as_ref().map(|failure| format!("{failure:#}")),
             images: self.images.as_ref(),
+            sweep: self.sweep.as_ref(),
         }
     }
 }

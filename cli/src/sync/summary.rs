@@ -1,5 +1,6 @@
 //! The summary at the end of a sync.
 
+use producer::sweep::Swept;
 use serde::Serialize;
 
 use super::report::{PipelineJson, PipelineReport};
@@ -49,7 +50,7 @@ fn sentence(report: &PipelineReport) -> String {
         return format!("{name} NOT synced: it is paused ({why}); {resume}\n");
     }
     let ledger = &report.ledger;
-    let mut lines = format!("{name} synced: {}.", ledger.created + ledger.updated);
+    let mut lines = format!("{name} synced: {}.", ledger.created + ledger.updated + ledger.gone);
     if let Some(total) = report.records_total {
         lines += &format!(" Total {} after merge: {total}.", report.pipeline);
     }
@@ -57,6 +58,9 @@ fn sentence(report: &PipelineReport) -> String {
     let failed = ledger.dead + ledger.dead_at_source;
     if failed > 0 {
         lines += &format!("{name} failed: {failed}; `catalog-sync status` says why.\n");
+    }
+    if let Some(swept) = &report.sweep {
+        lines += &format!("{name} {}.\n", swept_text(swept));
     }
     if let Some(images) = &report.images {
         lines += &format!(
@@ -74,6 +78,21 @@ fn sentence(report: &PipelineReport) -> String {
         );
     }
     lines
+}
+
+/// What a sweep found, in words.
+pub(crate) fn swept_text(swept: &Swept) -> String {
+    if let Some(why) = &swept.refused {
+        return format!("swept, and nothing was archived or removed: {why}");
+    }
+    let mut text = format!("swept: {} of {} known records are gone", swept.gone, swept.known);
+    if swept.left > 0 {
+        text += &format!(", {} left the selection", swept.left);
+    }
+    if swept.there > 0 {
+        text += &format!(", {} are there although the list lacks them", swept.there);
+    }
+    text
 }
 
 fn capitalised(name: &str) -> String {

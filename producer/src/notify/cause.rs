@@ -7,6 +7,7 @@ use shared::fleet::{Pause, Scope};
 use shared::state::State;
 
 use crate::schedule::Schedule;
+use crate::sweep::Swept;
 
 /// A cause that a person is told of, once while it lasts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,11 +23,19 @@ pub enum Cause {
     ImagesPaused,
     /// There are more dead letters than allowed.
     DeadLetters,
+    /// The last sweep found more gone than may be at once, and did nothing about it.
+    MassArchive,
 }
 
 impl Cause {
-    pub(super) const ALL: [Self; 5] =
-        [Self::RunFailed, Self::ScheduleDisabled, Self::Paused, Self::ImagesPaused, Self::DeadLetters];
+    pub(super) const ALL: [Self; 6] = [
+        Self::RunFailed,
+        Self::ScheduleDisabled,
+        Self::Paused,
+        Self::ImagesPaused,
+        Self::DeadLetters,
+        Self::MassArchive,
+    ];
 
     /// As text, the same as in JSON.
     pub fn label(self) -> &'static str {
@@ -36,6 +45,7 @@ impl Cause {
             Self::Paused => "paused",
             Self::ImagesPaused => "images_paused",
             Self::DeadLetters => "dead_letters",
+            Self::MassArchive => "mass_archive",
         }
     }
 
@@ -57,6 +67,7 @@ impl Cause {
             }
             Self::Paused => paused(Scope::Pipeline).await,
             Self::ImagesPaused => paused(Scope::Images).await,
+            Self::MassArchive => Ok(Swept::of(state, name).await?.and_then(|swept| swept.refused)),
             Self::DeadLetters => {
                 let Some(above) = dead_letters_above else { return Ok(None) };
                 let counts = state.counts(name).await?;

@@ -72,6 +72,8 @@ pub struct ScheduleView {
     pub compare_every_s: Option<u64>,
     /// Runs that compare everything with the sink, in seconds; `None`: never.
     pub full_every_s: Option<u64>,
+    /// Runs that look for what the source no longer has, in seconds; `None`: never.
+    pub sweep_every_s: Option<u64>,
     /// When the next run is due; `None`: nothing runs by itself.
     pub next: Option<Timestamp>,
     /// What it reads.
@@ -151,7 +153,7 @@ impl Running {
             (true, ..) => Some(seen),
             (false, Some(told), _) => Some(told.max(seen)),
             // Everything that is known will be read, and perhaps more.
-            (false, None, RunKind::Full) if known > seen => Some(known),
+            (false, None, RunKind::Full | RunKind::Sweep) if known > seen => Some(known),
             _ => None,
         };
         Ok(Some(Self { finished: seen.saturating_sub(left), expected, is_enumerated }))
@@ -179,6 +181,7 @@ impl ScheduleView {
             every_s: rhythm.every.as_secs(),
             compare_every_s: rhythm.compare_every.map(|span| span.as_secs()),
             full_every_s: rhythm.full_every.map(|span| span.as_secs()),
+            sweep_every_s: rhythm.sweep_every.map(|span| span.as_secs()),
             next: next.map(|next| next.at),
             next_kind: next.map(|next| next.kind),
             note,

@@ -9,6 +9,8 @@ use shared::job::{Attempt, JobKind};
 use shared::record::RecordKey;
 use shared::state::{Counts, DeadLetter, RunSummary, State, Stray};
 
+use crate::sweep::Swept;
+
 /// Dead letters shown of each pipeline.
 const LETTERS_SHOWN: usize = 5;
 
@@ -30,6 +32,8 @@ pub struct PipelineStatus {
     pub records: Counts,
     /// The newest of its dead letters.
     pub dead_letters: Vec<Dead>,
+    /// What its last sweep found; `None`: there was none.
+    pub sweep: Option<Swept>,
 }
 
 /// What stands still, and why.
@@ -105,6 +109,7 @@ pub async fn look(state: &State, pipeline: &Pipeline) -> Result<PipelineStatus, 
         next_start: known.and_then(|known| known.cursor).and_then(|cursor| cursor.checked_sub(overlap).ok()),
         records: state.counts(&pipeline.name).await?,
         dead_letters: letters.into_iter().map(Dead::from).collect(),
+        sweep: Swept::of(state, &pipeline.name).await?,
     })
 }
 

@@ -135,6 +135,7 @@ struct RhythmBody {
     every: Option<String>,
     compare_every: Option<String>,
     full_every: Option<String>,
+    sweep_every: Option<String>,
 }
 
 #[derive(Deserialize, Default)]
@@ -168,11 +169,12 @@ async fn change(
         }
         "run" => Change::Run(body.parse::<RunBody>()?.kind.unwrap_or(Kind::Incremental)),
         "rhythm" => {
-            let RhythmBody { every, compare_every, full_every } = body.parse()?;
+            let RhythmBody { every, compare_every, full_every, sweep_every } = body.parse()?;
             Change::Rhythm(Overrides {
                 every: every.as_deref().map(span).transpose()?,
                 compare_every: compare_every.as_deref().map(span_or_never).transpose()?,
                 full_every: full_every.as_deref().map(span_or_never).transpose()?,
+                sweep_every: sweep_every.as_deref().map(span_or_never).transpose()?,
             })
         }
         _ => return Err(Refusal::unknown("page").into()),

@@ -59,6 +59,7 @@ fn of_form(change: &str, fields: &Fields) -> Result<(Change, &'static str), Refu
                 every,
                 compare_every: or_never("compare_every")?,
                 full_every: or_never("full_every")?,
+                sweep_every: or_never("sweep_every")?,
             };
             (Change::Rhythm(overrides), "set")
         }

@@ -215,13 +215,13 @@ async fn what_a_form_changes_the_api_shows_and_the_other_way_round() {
     stand
         .submit(
             "/pipelines/customers/rhythm",
-            &[("every", "2h"), ("compare_every", "never"), ("full_every", "7d")],
+            &[("every", "2h"), ("compare_every", "never"), ("full_every", "7d"), ("sweep_every", "30d")],
         )
         .await;
     let schedule = shown().await["schedule"].clone();
     assert_eq!(
-        (&schedule["every_s"], &schedule["compare_every_s"], &schedule["full_every_s"]),
-        (&json!(7_200), &Value::Null, &json!(604_800))
+        ["every_s", "compare_every_s", "full_every_s", "sweep_every_s"].map(|key| &schedule[key]),
+        [&json!(7_200), &Value::Null, &json!(604_800), &json!(2_592_000)]
     );
 
     stand.submit("/pipelines/customers/run", &[("kind", "full")]).await;

@@ -54,10 +54,12 @@ impl<'a> Schedule<'a> {
         let note = self.note().await?;
         let known = self.state.pipeline(&self.pipeline.name).await?;
         let runs = self.state.runs(Some(&self.pipeline.name), LOOK_BACK).await?;
+        let open = known.as_ref().and_then(|known| known.open.as_ref());
         let past = Past {
             last_run: runs.iter().find(|run| run.kind != RunKind::Chosen).map(|run| run.started),
             last_full: known.as_ref().and_then(|known| known.last_full),
-            broken_off: known.is_some_and(|known| known.open.is_some()) && note.retry.is_none(),
+            broken_off: open.is_some() && note.retry.is_none(),
+            sweep_broken_off: open.is_some_and(|open| open.kind == RunKind::Sweep) && note.retry.is_none(),
         };
         Ok(note.next(self.pipeline.rhythm, past, self.state.now().await?))
     }

@@ -38,11 +38,13 @@ pub enum Kind {
     Compare,
     /// Everything, compared with what the sink really holds.
     Full,
+    /// Everything, compared with what is wanted; and what the source no longer has is looked for.
+    Sweep,
 }
 
 impl Kind {
-    /// From the weakest to the strongest; each does what the ones before it do.
-    pub const ALL: [Self; 3] = [Self::Incremental, Self::Compare, Self::Full];
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Incremental, Self::Compare, Self::Full, Self::Sweep];
 
     /// As text.
     pub fn label(self) -> &'static str {
@@ -50,12 +52,27 @@ impl Kind {
             Self::Incremental => "incremental",
             Self::Compare => "compare",
             Self::Full => "full",
+            Self::Sweep => "sweep",
+        }
+    }
+
+    /// Whether a run of this kind does what one of the `other` does.
+    pub(super) fn does(self, other: Self) -> bool {
+        match other {
+            Self::Incremental => true,
+            Self::Compare => self != Self::Incremental,
+            Self::Full | Self::Sweep => self == other,
         }
     }
 
     /// What the run is asked for.
     pub fn wish(self) -> Wish {
-        Wish { full: self == Self::Full, compare: self == Self::Compare, ..Wish::default() }
+        Wish {
+            full: self == Self::Full,
+            compare: self == Self::Compare,
+            sweep: self == Self::Sweep,
+            ..Wish::default()
+        }
     }
 }
 
@@ -101,6 +118,8 @@ pub struct Note {
     pub disabled: Option<Disabled>,
     /// A run that an operator asked for and that has not begun.
     pub asked: Option<Kind>,
+    /// When the first run began.
+    pub first: Option<Timestamp>,
     /// When the last run of a kind began.
     pub began: BTreeMap<Kind, Timestamp>,
     /// Failed runs since the last one that did not fail.
@@ -126,6 +145,8 @@ pub struct Past {
     pub last_full: Option<Timestamp>,
     /// A run was broken off: going on with it is due at once.
     pub broken_off: bool,
+    /// That was a sweep: it is begun anew.
+    pub sweep_broken_off: bool,
 }
 
 /// The next run.
@@ -158,13 +179,16 @@ impl Note {
         };
         // Before everything was read once, the next run reads everything anyway.
         let whole = |kind, interval: Option<Duration>| {
-            let last = self.began_at(kind).or(past.last_full)?;
+            // By what was last read as a whole, a daily compare would put the rarer kinds off for ever.
+            let since = self.first.filter(|_| kind != Kind::Compare).or(past.last_full);
+            let last = self.began_at(kind).or(since)?;
             interval.map(|interval| after(last, interval))
         };
         let compare = whole(Kind::Compare, rhythm.compare_every);
         let full = whole(Kind::Full, rhythm.full_every);
-        let at = [Some(first), compare, full].into_iter().flatten().min()?;
-        let strongest = [(full, Kind::Full), (compare, Kind::Compare)];
+        let sweep = if past.sweep_broken_off { Some(now) } else { whole(Kind::Sweep, rhythm.sweep_every) };
+        let at = [Some(first), compare, full, sweep].into_iter().flatten().min()?;
+        let strongest = [(full, Kind::Full), (sweep, Kind::Sweep), (compare, Kind::Compare)];
         let due = |time: Option<Timestamp>| time.is_some_and(|time| time <= at.max(now));
         let kind =
             strongest.into_iter().find(|(time, _)| due(*time)).map_or(Kind::Incremental, |(_, kind)| kind);
@@ -173,11 +197,12 @@ impl Note {
 
     /// When a run last began that did what this kind does.
     fn began_at(&self, kind: Kind) -> Option<Timestamp> {
-        self.began.iter().filter(|(known, _)| **known >= kind).map(|(_, at)| *at).max()
+        self.began.iter().filter(|(known, _)| known.does(kind)).map(|(_, at)| *at).max()
     }
 
     /// A run begins.
     pub fn begin(&mut self, kind: Kind, now: Timestamp) {
+        self.first.get_or_insert(now);
         self.began.insert(kind, now);
         self.asked = None;
         self.retry = None;

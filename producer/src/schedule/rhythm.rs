@@ -15,6 +15,8 @@ pub struct Overrides {
     pub compare_every: Option<Interval>,
     /// Runs that compare everything with the sink.
     pub full_every: Option<Interval>,
+    /// Runs that look for what is gone.
+    pub sweep_every: Option<Interval>,
 }
 
 /// An interval in whole seconds, or never.
@@ -51,6 +53,7 @@ impl Overrides {
             every: newer.every.or(self.every),
             compare_every: newer.compare_every.or(self.compare_every),
             full_every: newer.full_every.or(self.full_every),
+            sweep_every: newer.sweep_every.or(self.sweep_every),
         }
     }
 
@@ -61,6 +64,7 @@ impl Overrides {
             every: of(self.every, Some(configured.every)).unwrap_or(configured.every),
             compare_every: of(self.compare_every, configured.compare_every),
             full_every: of(self.full_every, configured.full_every),
+            sweep_every: of(self.sweep_every, configured.sweep_every),
         }
     }
 }

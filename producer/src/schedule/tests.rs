@@ -13,6 +13,7 @@ fn rhythm() -> Rhythm {
         every: Duration::from_hours(6),
         compare_every: Some(Duration::from_hours(24)),
         full_every: Some(Duration::from_hours(7 * 24)),
+        sweep_every: None,
     }
 }
 
@@ -43,7 +44,7 @@ fn fails(note: &mut Note, failure: &Failure, now: Timestamp) -> bool {
 #[test]
 fn a_pipeline_that_never_ran_or_was_broken_off_is_due_at_once() {
     assert_eq!(next(&Note::default(), noon()), Some(Next { at: noon(), kind: Kind::Incremental }));
-    let past = Past { broken_off: true, last_run: Some(noon()), last_full: None };
+    let past = Past { broken_off: true, last_run: Some(noon()), ..Past::default() };
     assert_eq!(Note::default().next(rhythm(), past, noon()).unwrap().at, noon());
     let past = Past { broken_off: false, ..past };
     assert_eq!(
@@ -85,12 +86,42 @@ fn the_strongest_run_that_is_due_does_the_work_of_the_others() {
 }
 
 #[test]
+fn a_sweep_is_due_a_week_after_the_first_run_although_everything_is_compared_daily() {
+    let rhythm = Rhythm { full_every: None, sweep_every: Some(Duration::from_hours(7 * 24)), ..rhythm() };
+    let mut note = began(Kind::Incremental, noon());
+    let mut swept = Vec::new();
+    let mut now = noon();
+    while now < noon() + HOUR * 24 * 15 {
+        // The newest run over everything is never more than a day old.
+        let past = Past { last_full: Some(now), ..Past::default() };
+        let next = note.next(rhythm, past, now).unwrap();
+        now = next.at.max(now);
+        note.begin(next.kind, now);
+        if next.kind == Kind::Sweep {
+            swept.push(now.duration_since(noon()).as_hours() / 24);
+        }
+    }
+    assert_eq!(swept, [7, 14]);
+    // It compares everything, too; but it is no full run.
+    assert!(
+        Kind::Sweep.does(Kind::Compare) && !Kind::Sweep.does(Kind::Full) && !Kind::Full.does(Kind::Sweep)
+    );
+}
+
+#[test]
+fn a_sweep_that_was_broken_off_is_begun_anew() {
+    let note = began(Kind::Sweep, noon());
+    let past = Past { broken_off: true, sweep_broken_off: true, ..Past::default() };
+    let next = note.next(rhythm(), past, noon() + HOUR);
+    assert_eq!(next, Some(Next { at: noon() + HOUR, kind: Kind::Sweep }));
+}
+
+#[test]
 fn what_an_operator_set_stays_until_it_is_set_again() {
     let set = Overrides { every: Some(Interval::Seconds(60)), ..Overrides::default() };
     let more = Overrides { full_every: Some(Interval::Never), ..Overrides::default() };
     let holds = set.or_newer(more).over(rhythm());
-    let expected =
-        Rhythm { every: Duration::from_mins(1), full_every: None, compare_every: rhythm().compare_every };
+    let expected = Rhythm { every: Duration::from_mins(1), full_every: None, ..rhythm() };
     assert_eq!(holds, expected);
 }
 

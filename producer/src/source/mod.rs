@@ -4,7 +4,7 @@ pub mod odoo;
 pub mod zoho;
 
 use jiff::Timestamp;
-use shared::failure::Failure;
+use shared::failure::{Failure, Reason};
 use shared::mapping::Mapping;
 use shared::record::{RecordKey, Values};
 use shared::state::{Binding, Window};
@@ -43,6 +43,28 @@ pub struct SourcePage {
     pub next: Option<String>,
     /// Where a run that is broken off behind this page goes on; `None` where nothing was read.
     pub after: Option<String>,
+}
+
+/// A record that was listed a moment ago is said not to be there.
+fn distrusted(example: &RecordKey) -> Failure {
+    Failure::transient(
+        Reason::Protocol,
+        format!("the source lists record {example} and has none of that key: nothing counts as gone"),
+    )
+    .advise(
+        "it is tried again later; look whether something between here and the source answers in its place",
+    )
+}
+
+/// What became of records that a list did not have.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Absent {
+    /// There are none of these keys.
+    pub gone: Vec<RecordKey>,
+    /// They are there, but no longer among the records that the pipeline reads.
+    pub left: Vec<RecordKey>,
+    /// How many are there all the same, or are hidden from this user.
+    pub there: u64,
 }
 
 impl Source {
@@ -91,6 +113,19 @@ impl Source {
         match self {
             Self::Odoo(source) => source.page(window, position).await,
             Self::Zoho(source) => source.page(window, position).await,
+        }
+    }
+
+    /// Asks for records one by one that a list did not have: only a plain no counts. `example` is one that the list had:
+    /// where even that is not found, no answer is trusted.
+    pub(crate) async fn confirm(
+        &self,
+        keys: &[RecordKey],
+        example: Option<&RecordKey>,
+    ) -> Result<Absent, Failure> {
+        match self {
+            Self::Odoo(source) => source.confirm(keys, example).await,
+            Self::Zoho(source) => source.confirm(keys, example).await,
         }
     }
 

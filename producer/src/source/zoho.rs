@@ -15,7 +15,7 @@ use shared::record::RecordKey;
 use shared::state::{Binding, Window};
 use shared::zoho::{Kind, Position, Row, ZohoClient, ZohoEntity};
 
-use super::{SourcePage, SourceRow};
+use super::{Absent, SourcePage, SourceRow};
 
 /// A walk ends with the page that reaches this far behind the beginning of its run: an organisation that is edited faster
 /// than it is read would keep it going for ever, and what is newer belongs to the next run.
@@ -146,6 +146,40 @@ impl ZohoSource {
             );
         }
         self.source_rows(found)
+    }
+
+    /// A hundred items are asked for in one call first: what it lacks is asked for alone.
+    pub(super) async fn confirm(
+        &self,
+        keys: &[RecordKey],
+        example: Option<&RecordKey>,
+    ) -> Result<Absent, Failure> {
+        let mut absent = Absent::default();
+        let mut wanted: HashSet<String> = keys.iter().map(ToString::to_string).collect();
+        if self.entity.kind == Kind::Items {
+            let ids: Vec<String> = keys.iter().map(ToString::to_string).collect();
+            let details = self.client.item_details(self.entity.api, &ids).await?;
+            wanted = details.missing.into_iter().collect();
+            absent.there = (keys.len() - wanted.len()) as u64;
+        }
+        if let (false, Some(example)) = (wanted.is_empty(), example) {
+            self.exists(example).await?.ok_or_else(|| super::distrusted(example))?;
+        }
+        for key in keys.iter().filter(|key| wanted.contains(key.as_str())) {
+            match self.exists(key).await? {
+                None => absent.gone.push(key.clone()),
+                Some(row) if self.is_wanted(&row) => absent.there += 1,
+                Some(_) => absent.left.push(key.clone()),
+            }
+        }
+        Ok(absent)
+    }
+
+    async fn exists(&self, key: &RecordKey) -> Result<Option<Row>, Failure> {
+        match self.client.record(self.entity.api, self.entity.kind, key.as_str()).await {
+            Err(failure) if failure.reason == Reason::Missing => Ok(None),
+            other => other.map(Some),
+        }
     }
 
     /// Walks the list from its start until nothing is wanted any more; what is found is no longer wanted.

@@ -38,6 +38,13 @@ pub enum ZohoChange {
         /// Id of the item.
         item: String,
     },
+    /// Brings an item back that was deleted, under its old id and with these fields.
+    RestoreItem {
+        /// Its id.
+        item: String,
+        /// Fields by their API names.
+        fields: Map<String, Json>,
+    },
     /// Gives an item another image, or none; the answer is the new document id.
     ReplaceImage {
         /// Id of the item.
@@ -113,6 +120,16 @@ impl World {
             ZohoChange::DeleteItem { item } => {
                 let number = self.item(&item)?.number;
                 self.items.remove(number);
+            }
+            ZohoChange::RestoreItem { item, fields } => {
+                let number =
+                    number(Space::Item, &item).ok_or_else(|| format!("'{item}' is no id of an item"))?;
+                if self.items.get(number).is_some() {
+                    return Err(format!("item {item} was not deleted"));
+                }
+                let mut item = Item::blank(number, self.clock.now());
+                item.edit(&fields)?;
+                self.items.put(item);
             }
             ZohoChange::ReplaceImage { item, kind, touch, keep_document } => {
                 return self.replace_image(&item, kind, touch, keep_document);

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::zoho::route::ZohoEndpoint;
 
-/// One way to go wrong. Except for [`ZohoFault::Cut`] and [`ZohoFault::Delay`] the call is not looked at.
+/// One way to go wrong. Except for [`ZohoFault::Cut`], [`ZohoFault::Delay`] and [`ZohoFault::EndEarly`] the call is not
+/// looked at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ZohoFault {
@@ -16,6 +17,8 @@ pub enum ZohoFault {
     InternalError,
     /// HTTP 400 with code 4.
     BadRequest,
+    /// HTTP 404 with code 1002.
+    NotFound,
     /// HTTP 401 with code 57.
     Unauthorized,
     /// HTTP 400 with `Access Denied`, the throttle of the token endpoint.
@@ -46,6 +49,11 @@ pub enum ZohoFault {
     },
     /// No answer at all; the connection stays open.
     Hang,
+    /// A list ends early, as if there were no more: so many of its rows and no word of the others.
+    EndEarly {
+        /// Rows that are left of the page.
+        rows: usize,
+    },
 }
 
 /// A fault, and the calls it befalls.

@@ -107,6 +107,7 @@ impl Server {
             ZohoFault::BadGateway => Response::html(502, "502 Bad Gateway"),
             ZohoFault::InternalError => ApiError::new(500, 1000, "Internal error").response(),
             ZohoFault::BadRequest => ApiError::invalid_value("organization_id").response(),
+            ZohoFault::NotFound => ApiError::new(404, 1002, "Resource does not exist.").response(),
             ZohoFault::Unauthorized => ApiError::unauthorized().response(),
             ZohoFault::AccessDenied => accounts::throttled(),
             ZohoFault::Throttled { code, retry_after } => {
@@ -122,7 +123,7 @@ impl Server {
                 tokio::time::sleep(Duration::from_millis(*millis)).await;
                 return None;
             }
-            ZohoFault::Cut => return None,
+            ZohoFault::Cut | ZohoFault::EndEarly { .. } => return None,
         };
         Some(Reply::Answer(answer))
     }
@@ -158,6 +159,9 @@ impl Server {
         if fault == Some(ZohoFault::Cut) {
             response.pace = Pace::Cut;
         }
+        if let Some(ZohoFault::EndEarly { rows }) = fault {
+            end_early(&mut response, rows);
+        }
         Reply::Answer(response)
     }
 
@@ -170,6 +174,20 @@ impl Server {
             _ => {}
         }
     }
+}
+
+/// Takes the rows of a list away behind the first few.
+fn end_early(response: &mut Response, rows: usize) {
+    let Ok(mut body) = serde_json::from_slice::<serde_json::Value>(&response.body) else { return };
+    for list in ["items", "contacts"] {
+        if let Some(list) = body.get_mut(list).and_then(serde_json::Value::as_array_mut) {
+            list.truncate(rows);
+        }
+    }
+    if let Some(has_more) = body.pointer_mut("/page_context/has_more_page") {
+        *has_more = false.into();
+    }
+    response.body = body.to_string().into_bytes();
 }
 
 impl Handler for Server {

@@ -12,7 +12,7 @@ use super::metrics::Metrics;
 use super::notify::Notify;
 use super::page::Page;
 use super::pipeline::{
-    JsonFile, JsonFormat, OdooEntity, OdooTarget, Pipeline, Rhythm, SinkConfig, SourceConfig,
+    Gone, JsonFile, JsonFormat, OdooEntity, OdooTarget, Pipeline, Rhythm, SinkConfig, SourceConfig, Sweep,
 };
 use super::system::{OdooServer, ZohoAccount};
 use super::{Config, secret, suggest};
@@ -200,13 +200,47 @@ impl<'a> Draft<'a> {
                 .wrong(format!("{} is 0", self.at("every")))
                 .advise("use \"15m\", or 1s at least"));
         }
+        let sweep = self.sweep(to, &source)?;
         let of = |interval: Option<Interval>, usual| interval.map_or(usual, |Interval(interval)| interval);
         let rhythm = Rhythm {
             every,
             compare_every: of(self.keys.compare_every, Some(Duration::from_hours(24))),
             full_every: of(self.keys.full_every, None),
+            // Where what is gone is kept, there is no need to look for it.
+            sweep_every: of(
+                self.keys.sweep_every,
+                Some(Duration::from_hours(7 * 24)).filter(|_| sweep.gone != Gone::Keep),
+            ),
         };
-        Ok(Pipeline { name, source, sink, rhythm })
+        Ok(Pipeline { name, source, sink, rhythm, sweep })
+    }
+
+    fn sweep(&self, to: System, source: &SourceConfig) -> Result<Sweep, Failure> {
+        let (usual, fitting): (_, &[Gone]) = match to {
+            System::Odoo => (Gone::Archive, &[Gone::Archive, Gone::Keep]),
+            System::Json | System::Zoho => (Gone::Keep, &[Gone::Keep, Gone::Mark, Gone::Remove]),
+        };
+        let gone = self.keys.gone.unwrap_or(usual);
+        if !fitting.contains(&gone) {
+            let advice = match to {
+                System::Odoo => "use \"archive\" or \"keep\": nothing is ever deleted in Odoo",
+                System::Json | System::Zoho => "use \"keep\", \"mark\" or \"remove\"",
+            };
+            return Err(self.wrong(format!("{} does not fit its sink", self.at("gone"))).advise(advice));
+        }
+        let at_most_percent = self.keys.gone_at_most_percent.unwrap_or(10);
+        if at_most_percent > 100 {
+            return Err(self
+                .wrong(format!("{} is {at_most_percent}", self.at("gone_at_most_percent")))
+                .advise("use 0 to 100; 10 is usual"));
+        }
+        let left_is_gone = self.keys.left_is_gone.unwrap_or(false);
+        if left_is_gone && !source.is_selection() {
+            return Err(self
+                .wrong(format!("{} is set, but the pipeline reads all records", self.at("left_is_gone")))
+                .advise("take it out, or set a `domain` (Odoo) or a `contact_type` (Zoho)"));
+        }
+        Ok(Sweep { gone, at_most_percent, left_is_gone })
     }
 
     /// Resolves "odoo.erp" to the table of that name.

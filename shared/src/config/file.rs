@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::pipeline::JsonFormat;
+use super::pipeline::{Gone, JsonFormat};
 use super::suggest;
 use crate::failure::Failure;
 use crate::odoo::Transport;
@@ -133,6 +133,10 @@ pub(super) struct Pipeline {
     pub(super) every: Option<Span>,
     pub(super) compare_every: Option<Interval>,
     pub(super) full_every: Option<Interval>,
+    pub(super) sweep_every: Option<Interval>,
+    pub(super) gone: Option<Gone>,
+    pub(super) gone_at_most_percent: Option<u8>,
+    pub(super) left_is_gone: Option<bool>,
     pub(super) page_size: Option<usize>,
     /// The Odoo model that is written.
     pub(super) target: Option<String>,

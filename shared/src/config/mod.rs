@@ -30,7 +30,7 @@ pub use metrics::Metrics;
 pub use notify::{LogFile, Notify, Webhook};
 pub use page::Page;
 pub use pipeline::{
-    JsonFile, JsonFormat, OdooEntity, OdooTarget, Pipeline, Rhythm, SinkConfig, SourceConfig,
+    Gone, JsonFile, JsonFormat, OdooEntity, OdooTarget, Pipeline, Rhythm, SinkConfig, SourceConfig, Sweep,
 };
 pub use system::{OdooServer, ZohoAccount};
 

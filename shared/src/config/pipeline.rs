@@ -21,6 +21,44 @@ pub struct Pipeline {
     pub sink: SinkConfig,
     /// When runs are due, unless an operator has set something else in the state.
     pub rhythm: Rhythm,
+    /// What becomes of records that the source no longer has.
+    pub sweep: Sweep,
+}
+
+/// What becomes of records that the source no longer has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sweep {
+    /// What the sink does with them.
+    pub gone: Gone,
+    /// So many percent of the known records may be gone at once; of more, nothing is done. See [`Sweep::limit`].
+    pub at_most_percent: u8,
+    /// A record that is there and is no longer among those that are read counts as gone, too.
+    pub left_is_gone: bool,
+}
+
+/// What the sink does with records that the source no longer has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Gone {
+    /// Nothing.
+    Keep,
+    /// Odoo archives them.
+    Archive,
+    /// They stay in the file with `"_deleted": true`.
+    Mark,
+    /// They are taken out of the file.
+    Remove,
+}
+
+impl Sweep {
+    /// How many of so many known records may be gone at once: the percentage, rounded down, and one at least, so that a
+    /// shop of five products can lose one. None at 0 percent.
+    pub fn limit(&self, known: u64) -> u64 {
+        match self.at_most_percent {
+            0 => 0,
+            percent => (u128::from(known) * u128::from(percent) / 100).try_into().unwrap_or(u64::MAX).max(1),
+        }
+    }
 }
 
 /// How long after the begin of a run the next one of its kind is due. Elapsed time: neither time zones nor daylight
@@ -33,6 +71,8 @@ pub struct Rhythm {
     pub compare_every: Option<Duration>,
     /// Runs that compare every record with what the sink really holds; `None`: never by themselves.
     pub full_every: Option<Duration>,
+    /// Runs that also look for what the source no longer has; `None`: never by themselves.
+    pub sweep_every: Option<Duration>,
 }
 
 impl Pipeline {
@@ -57,6 +97,14 @@ pub enum SourceConfig {
 }
 
 impl SourceConfig {
+    /// Whether only some of the source's records are read.
+    pub fn is_selection(&self) -> bool {
+        match self {
+            Self::Odoo(entity) => !entity.domain.is_empty(),
+            Self::Zoho(entity) => entity.contact_type.is_some(),
+        }
+    }
+
     /// How far a window reaches back behind the cursor.
     pub fn overlap(&self) -> Duration {
         match self {
@@ -164,5 +212,23 @@ fn storable(major: u32) -> Vec<SourceColumn> {
         vec![constant("type", "product".into())]
     } else {
         vec![constant("type", "consu".into()), constant("is_storable", true.into())]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tenth_may_be_gone_at_once_and_one_of_a_few() {
+        let limit = |at_most_percent, known| {
+            Sweep { gone: Gone::Archive, at_most_percent, left_is_gone: false }.limit(known)
+        };
+        for (known, most) in
+            [(1, 1), (5, 1), (19, 1), (20, 2), (29, 2), (2_075, 207), (u64::MAX, u64::MAX / 10)]
+        {
+            assert_eq!(limit(10, known), most, "{known}");
+        }
+        assert_eq!((limit(0, 1_000), limit(100, 7), limit(1, 50)), (0, 7, 1));
     }
 }

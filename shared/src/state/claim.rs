@@ -33,6 +33,8 @@ pub enum Claimed {
         marks: u32,
         /// What the sink called the record when it was applied last.
         sink_id: Option<String>,
+        /// The record was gone, and may be archived in the sink for that: it is to be brought back.
+        was_gone: bool,
     },
     /// Workers died over it, or over a neighbour in its batch, and it is in too large a batch again: it was not marked. To
     /// be claimed again with fewer, so that it is found out, or shown to be innocent.
@@ -64,7 +66,7 @@ pub struct Settled {
     pub checksum: Checksum,
     /// Who brought it to its end, and has nothing else of this record in hand.
     pub worker: WorkerId,
-    /// Created, updated or unchanged (moves `applied`), or superseded (does not).
+    /// Created, updated, unchanged or gone (moves `applied`), or superseded (does not).
     pub outcome: Outcome,
     /// What the sink calls the record.
     pub sink_id: Option<String>,

@@ -18,6 +18,21 @@ pub enum RunKind {
     Incremental,
     /// Some records alone: neither the cursor nor the last full run moves.
     Chosen,
+    /// Every record, and what is known and was not among them is looked for. One that was broken off is not gone on
+    /// with: what it had seen is forgotten.
+    Sweep,
+}
+
+impl RunKind {
+    /// Whether every record is read.
+    pub fn is_whole(self) -> bool {
+        matches!(self, Self::Full | Self::Sweep)
+    }
+
+    /// Whether one that was broken off is gone on with from its position.
+    pub fn can_go_on(self) -> bool {
+        matches!(self, Self::Full | Self::Incremental)
+    }
 }
 
 /// The span of source time that a run reads.
@@ -47,7 +62,7 @@ pub struct PipelineState {
     pub binding: Binding,
     /// End of the newest complete window.
     pub cursor: Option<Timestamp>,
-    /// When the newest complete full run began, by the source's clock.
+    /// When the newest complete run over every record began, by the source's clock.
     pub last_full: Option<Timestamp>,
     /// The run that has not ended: running now, or broken off.
     pub open: Option<OpenRun>,
@@ -220,7 +235,7 @@ pub struct Counts {
 }
 
 /// The ledger of a run. It balances: `seen = unchanged_at_source + enqueued + dead_at_source` and `enqueued = created +
-/// updated + unchanged + superseded + dead + outstanding`. A record that is read again after a crash is counted once.
+/// updated + unchanged + gone + superseded + dead + outstanding`. A record that is read again after a crash is counted once.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Ledger {
     /// Records read from the source.
@@ -237,6 +252,8 @@ pub struct Ledger {
     pub updated: u64,
     /// The sink had them.
     pub unchanged: u64,
+    /// Gone from the source: archived, marked or removed in the sink.
+    pub gone: u64,
     /// A newer version is wanted.
     pub superseded: u64,
     /// Given up.
@@ -252,6 +269,7 @@ impl std::ops::AddAssign for Ledger {
         self.created += other.created;
         self.updated += other.updated;
         self.unchanged += other.unchanged;
+        self.gone += other.gone;
         self.superseded += other.superseded;
         self.dead += other.dead;
     }
@@ -260,8 +278,8 @@ impl std::ops::AddAssign for Ledger {
 impl Ledger {
     /// Jobs that have not ended.
     pub fn outstanding(&self) -> u64 {
-        self.enqueued
-            .saturating_sub(self.created + self.updated + self.unchanged + self.superseded + self.dead)
+        let written = self.created + self.updated + self.gone;
+        self.enqueued.saturating_sub(written + self.unchanged + self.superseded + self.dead)
     }
 }
 

@@ -171,7 +171,14 @@ impl State {
     /// Withdraws what is wanted of outstanding records that the source no longer has: they go back to what is applied,
     /// or are forgotten where nothing is. Their places count as superseded, their dead letters go. Of their images
     /// the sink keeps what it has; what it lacks is no longer wanted, until the source has the record again.
-    pub async fn withdraw(&self, pipeline: &PipelineName, keys: &[RecordKey]) -> Result<(), Failure> {
+    ///
+    /// The answer is those of them that are wanted as gone ([`Checksum::GONE`](crate::checksum::Checksum::GONE)): they stay outstanding, and are to be
+    /// enqueued again.
+    pub async fn withdraw(
+        &self,
+        pipeline: &PipelineName,
+        keys: &[RecordKey],
+    ) -> Result<Vec<RecordKey>, Failure> {
         forward!(self.withdraw(pipeline, keys))
     }
 
@@ -204,6 +211,9 @@ impl State {
     /// | the mark of another worker, which is alive, stands | [`Claimed::Held`], not marked |
     /// | its version is marked, once and it is in a batch of more than ten, or more often and it is not alone | [`Claimed::Suspect`], not marked |
     /// | else | [`Claimed::Go`], marked |
+    ///
+    /// [`Claimed::Go`] tells of a record that comes back: it was claimed as gone ([`Checksum::GONE`](crate::checksum::Checksum::GONE)) once, and no values
+    /// were applied since while no call was in doubt. So an archiving call that lands late is repaired, too.
     ///
     /// The same values wanted again under a new version keep their marks. Where the mark of another worker is taken
     /// over, which died in the middle of a call, the record is in doubt for as long as [`Claimant::late`]: see
@@ -251,7 +261,7 @@ impl State {
     /// letter. What was superseded has no mark of its own: those that stand are of somebody who works on the record, or
     /// died over it.
     ///
-    /// A job that wrote (created, updated) an older version than is applied may have overwritten the newer one: the
+    /// A job that wrote (created, updated, gone) an older version than is applied may have overwritten the newer one: the
     /// record is dirty, that is outstanding again, and its next [`State::want`] enqueues it.
     ///
     /// In the same transaction the image follows the record, where the job is the newest that the sink has:

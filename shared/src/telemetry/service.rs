@@ -200,6 +200,7 @@ impl Telemetry {
                 ("created", ledger.created),
                 ("updated", ledger.updated),
                 ("unchanged", ledger.unchanged),
+                ("gone", ledger.gone),
                 ("superseded", ledger.superseded),
                 ("dead", ledger.dead),
                 ("outstanding", ledger.outstanding()),

@@ -106,7 +106,7 @@ metrics! {
     enqueued: IntCounterVec, Process, "catalog_jobs_enqueued_total", ["pipeline", "kind"],
         "Jobs given to the queue. kind: record, image.";
     settled: IntCounterVec, Process, "catalog_jobs_settled_total", ["pipeline", "kind", "outcome"],
-        "Jobs that ended. outcome: created, updated, unchanged, superseded, dead.";
+        "Jobs that ended. outcome: created, updated, unchanged, gone, superseded, dead.";
     failures: IntCounterVec, Process, "catalog_failures_total", ["pipeline", "kind", "class", "reason"],
         "Attempts that failed, and failures that stopped a pipeline. class: transient, throttled, permanent, poison, systemic, newer; reason: the label in `status`.";
     in_flight: IntGaugeVec, Process, "catalog_jobs_in_flight", ["pipeline", "kind"],
@@ -155,7 +155,7 @@ metrics! {
     scheduled: IntGaugeVec, Service, "catalog_schedule_enabled", ["pipeline"],
         "0 while the pipeline's schedule is switched off.";
     run_records: IntGaugeVec, Service, "catalog_run_records", ["pipeline", "stage"],
-        "The ledger of the newest run. stage: seen, unchanged_at_source, dead_at_source, enqueued, created, updated, unchanged, superseded, dead, outstanding.";
+        "The ledger of the newest run. stage: seen, unchanged_at_source, dead_at_source, enqueued, created, updated, unchanged, gone, superseded, dead, outstanding.";
     run_started: GaugeVec, Service, "catalog_run_started_timestamp_seconds", ["pipeline"],
         "When the newest run began.";
     workers: IntGaugeVec, Service, "catalog_workers_alive", [], "Worker processes whose heart beats.";

@@ -28,28 +28,41 @@ pub enum Sink {
     Nowhere,
 }
 
+/// A job for a sink.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked<'a> {
+    /// It.
+    pub job: &'a Job,
+    /// The record may be archived because it was gone: where no column says whether it is, it is brought back.
+    pub was_gone: bool,
+}
+
 /// How one job ended in the sink.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Upserted {
-    /// Created, updated or unchanged.
+    /// Created, updated, unchanged or gone.
     pub outcome: Outcome,
     /// What the sink calls the record, where that differs from its key.
     pub sink_id: Option<String>,
 }
 
 impl Sink {
-    /// Writes a batch: one answer per job, in their order. When it returns, what it answers is durable.
+    /// Writes a batch, archives or removes what is gone: one answer per job, in their order. When it returns, what it
+    /// answers is durable.
     ///
     /// # Errors
     /// The outer failure is the sink's own (disk full, not reachable) and says nothing of any job.
-    pub async fn upsert(&mut self, jobs: &[&Job]) -> Result<Vec<Result<Upserted, Failure>>, Failure> {
+    pub async fn bring(&mut self, asked: &[Asked<'_>]) -> Result<Vec<Result<Upserted, Failure>>, Failure> {
         match self {
-            Self::Json(sink) => sink.upsert(jobs),
-            Self::Odoo(sink) => sink.upsert(jobs).await,
+            Self::Json(sink) => {
+                let jobs: Vec<&Job> = asked.iter().map(|asked| asked.job).collect();
+                sink.upsert(&jobs)
+            }
+            Self::Odoo(sink) => sink.bring(asked).await,
             #[cfg(feature = "bench")]
             Self::Nowhere => {
                 let created = Upserted { outcome: Outcome::Created, sink_id: None };
-                Ok(vec![Ok(created); jobs.len()])
+                Ok(vec![Ok(created); asked.len()])
             }
         }
     }

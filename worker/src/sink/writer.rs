@@ -3,8 +3,10 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use shared::config::Gone;
 use shared::failure::{Class, Failure, Reason};
 use shared::job::Job;
+use shared::record::RecordKey;
 
 use super::Upserted;
 use super::json::{Flushed, JsonRow, JsonSettings, JsonSink};
@@ -16,13 +18,15 @@ type Answers = Vec<Result<Upserted, Failure>>;
 #[derive(Debug)]
 pub struct JsonWriter {
     settings: JsonSettings,
+    gone: Gone,
     sink: Option<JsonSink>,
 }
 
 impl JsonWriter {
-    /// Takes an opened sink; `settings` are kept to open it again.
-    pub fn new(settings: JsonSettings, sink: JsonSink) -> Self {
-        Self { settings, sink: Some(sink) }
+    /// Takes an opened sink; `settings` are kept to open it again. `gone`: what becomes of records that their source no
+    /// longer has.
+    pub fn new(settings: JsonSettings, gone: Gone, sink: JsonSink) -> Self {
+        Self { settings, gone, sink: Some(sink) }
     }
 
     /// See [`super::Sink::upsert`]. A batch over which the code panics is taken apart: only the record that panics by
@@ -45,16 +49,26 @@ impl JsonWriter {
 
     /// `None`: the code panicked, and the sink was given up.
     fn try_upsert(&mut self, jobs: &[&Job]) -> Result<Option<Answers>, Failure> {
+        let how = self.gone;
         let sink = self.opened()?;
-        let rows: Vec<JsonRow<'_>> =
-            jobs.iter().map(|job| JsonRow { key: &job.key, values: &job.values }).collect();
+        let rows = jobs.iter().filter(|job| !job.is_gone());
+        let rows: Vec<JsonRow<'_>> = rows.map(|job| JsonRow { key: &job.key, values: &job.values }).collect();
+        let gone: Vec<&RecordKey> = jobs.iter().filter(|job| job.is_gone()).map(|job| &job.key).collect();
         // Nothing of the sink is looked at after a panic: it is dropped and opened anew from its files.
-        let Ok(outcomes) = catch_unwind(AssertUnwindSafe(|| sink.upsert(&rows))) else {
+        let write = || {
+            let upserted = if rows.is_empty() { Vec::new() } else { sink.upsert(&rows)? };
+            let gone = if gone.is_empty() { Vec::new() } else { sink.gone(&gone, how)? };
+            Ok::<_, Failure>((upserted, gone))
+        };
+        let Ok(outcomes) = catch_unwind(AssertUnwindSafe(write)) else {
             self.sink = None;
             return Ok(None);
         };
-        let upserted = |outcome| Upserted { outcome, sink_id: None };
-        Ok(Some(outcomes?.into_iter().map(|answer| answer.map(upserted)).collect()))
+        let (upserted, gone) = outcomes?;
+        let (mut upserted, mut gone) = (upserted.into_iter(), gone.into_iter().map(Ok));
+        let next = |job: &&Job| if job.is_gone() { gone.next() } else { upserted.next() };
+        let answers = jobs.iter().filter_map(next);
+        Ok(Some(answers.map(|answer| answer.map(|outcome| Upserted { outcome, sink_id: None })).collect()))
     }
 
     /// See [`super::Sink::flush`].

@@ -50,6 +50,7 @@ pub(in crate::page) struct Card {
     pub(in crate::page) every: String,
     pub(in crate::page) compare_every: String,
     pub(in crate::page) full_every: String,
+    pub(in crate::page) sweep_every: String,
     pub(in crate::page) chart: Chart,
     /// Where its forms lead back to.
     pub(in crate::page) back: &'static str,
@@ -85,6 +86,7 @@ impl Card {
             every: interval(schedule.every_s),
             compare_every: or_never(schedule.compare_every_s),
             full_every: or_never(schedule.full_every_s),
+            sweep_every: or_never(schedule.sweep_every_s),
             chart: Chart::of(runs),
             back,
         }

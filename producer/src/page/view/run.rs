@@ -59,7 +59,7 @@ impl RunRow {
             took: took(run),
             read: number(ledger.seen),
             created: number(ledger.created),
-            updated: number(ledger.updated),
+            updated: number(ledger.updated + ledger.gone),
             unchanged: number(ledger.unchanged + ledger.unchanged_at_source + ledger.superseded),
             failed: number(failed),
             has_failed: failed > 0,
@@ -111,6 +111,7 @@ impl RunPage {
                 ("created", number(ledger.created)),
                 ("updated", number(ledger.updated)),
                 ("unchanged in the sink", number(ledger.unchanged)),
+                ("gone", number(ledger.gone)),
                 ("superseded", number(ledger.superseded)),
                 ("failed", number(ledger.dead)),
                 ("outstanding", number(ledger.outstanding())),
@@ -125,6 +126,7 @@ impl RunPage {
 pub(in crate::page) fn kind(kind: RunKind) -> &'static str {
     match kind {
         RunKind::Full => "full",
+        RunKind::Sweep => "sweep",
         RunKind::Incremental => "incremental",
         RunKind::Chosen => "chosen",
     }

@@ -161,7 +161,10 @@ async fn what_is_settled_stands_in_buckets_and_what_is_under_way_beside_them() {
     // Under way again beside its bucket, where what was settled stays for whoever walks over all of them.
     let again = enqueue(&state, &run, 7, 2).await;
     assert_eq!(plain.keys("p:products:0:r").await.len(), buckets.len() + 2);
-    assert_eq!(again.claim(&state).await, Claimed::Go { marks: 0, sink_id: Some("7".to_owned()) });
+    assert_eq!(
+        again.claim(&state).await,
+        Claimed::Go { marks: 0, sink_id: Some("7".to_owned()), was_gone: false }
+    );
     again.settle(&state, Outcome::Updated).await;
     assert_eq!(plain.keys("p:products:0:r").await, buckets);
 }

@@ -479,7 +479,7 @@ pub(super) async fn a_withdrawn_record_wants_no_image_until_it_is_back(store: im
 }
 
 fn goes_on_with_the_record() -> Claimed {
-    Claimed::Go { marks: 0, sink_id: Some("sink-1".to_owned()) }
+    Claimed::Go { marks: 0, sink_id: Some("sink-1".to_owned()), was_gone: false }
 }
 
 pub(super) async fn a_reset_forgets_images_and_supersedes_their_jobs(store: impl Fixture) {

@@ -14,7 +14,7 @@ const LATE: Duration = Duration::from_millis(1);
 
 #[derive(Debug, Clone)]
 enum Step {
-    /// A record gets these values in the source.
+    /// A record gets these values in the source, or goes from it.
     Change(usize, u8),
     /// A worker takes the job with this number and brings it to its end.
     Work(usize),
@@ -36,6 +36,7 @@ enum Step {
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         5 => (0..RECORDS, 0..4_u8).prop_map(|(id, content)| Step::Change(id, content)),
+        2 => (0..RECORDS).prop_map(|id| Step::Change(id, GONE)),
         5 => any::<usize>().prop_map(Step::Work),
         3 => any::<usize>().prop_map(Step::Die),
         2 => any::<usize>().prop_map(Step::TimeOut),
@@ -47,11 +48,25 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
+/// A job that its worker may work on, and whether the record is to be brought back.
+#[derive(Debug, Clone)]
+struct Taken {
+    job: Made,
+    was_gone: bool,
+}
+
 /// A job in the hand of a worker that shows that it is alive.
 #[derive(Debug, Clone)]
 struct InHand {
-    job: Made,
+    taken: Taken,
     worker: Claimant,
+}
+
+/// A record in the sink. Only who is told to brings an archived one back.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Shown {
+    content: u8,
+    archived: bool,
 }
 
 /// A source, a sink, and what is between them.
@@ -59,12 +74,12 @@ struct World {
     state: State,
     run: Run,
     source: [Option<u8>; RECORDS],
-    sink: [Option<u8>; RECORDS],
+    sink: [Option<Shown>; RECORDS],
     /// Jobs that were not acked.
     queue: Vec<Made>,
     in_hand: Vec<InHand>,
     /// Calls whose work is still to come.
-    late: Vec<Made>,
+    late: Vec<Taken>,
     workers: u32,
 }
 
@@ -97,23 +112,37 @@ impl World {
         }
     }
 
-    fn write(&mut self, job: &Made) -> Outcome {
-        let record = &mut self.sink[usize::try_from(job.id).unwrap()];
-        let outcome = match *record {
-            None => Outcome::Created,
-            Some(content) if content == job.content => Outcome::Unchanged,
-            Some(_) => Outcome::Updated,
+    fn write(&mut self, taken: &Taken) -> Outcome {
+        let Made { id, content, .. } = taken.job;
+        let record = &mut self.sink[usize::try_from(id).unwrap()];
+        let before = *record;
+        *record = match before {
+            None if content == GONE => None,
+            None => Some(Shown { content, archived: false }),
+            Some(shown) if content == GONE => Some(Shown { archived: true, ..shown }),
+            Some(shown) => Some(Shown { content, archived: shown.archived && !taken.was_gone }),
         };
-        *record = Some(job.content);
-        outcome
+        match before {
+            same if same == *record => Outcome::Unchanged,
+            None => Outcome::Created,
+            Some(_) if content == GONE => Outcome::Gone,
+            Some(_) => Outcome::Updated,
+        }
+    }
+
+    fn is_in_step(&self) -> bool {
+        self.source.iter().zip(&self.sink).all(|(source, sink)| match source {
+            Some(GONE) => sink.is_none_or(|shown| shown.archived),
+            source => *sink == source.map(|content| Shown { content, archived: false }),
+        })
     }
 
     /// Claims a job of the queue; what needs no work is settled and acked. `false`: it is not to be worked on now.
-    async fn claim(&mut self, number: usize, worker: &Claimant) -> Option<Made> {
+    async fn claim(&mut self, number: usize, worker: &Claimant) -> Option<Taken> {
         let number = number.checked_rem(self.queue.len())?;
         let job = self.queue[number];
         let outcome = match job.claim_as(&self.state, worker).await {
-            Claimed::Go { .. } => return Some(job),
+            Claimed::Go { was_gone, .. } => return Some(Taken { job, was_gone }),
             Claimed::Held => return None,
             Claimed::Superseded => Outcome::Superseded,
             Claimed::Applied => Outcome::Unchanged,
@@ -125,8 +154,9 @@ impl World {
     }
 
     /// Writes, settles and acks.
-    async fn end(&mut self, job: &Made, worker: &Claimant) {
-        let outcome = self.write(job);
+    async fn end(&mut self, taken: &Taken, worker: &Claimant) {
+        let outcome = self.write(taken);
+        let job = taken.job;
         let settled = Settled { worker: worker.worker.clone(), ..job.settled(outcome) };
         self.state.settle(&products(), &[settled]).await.unwrap();
         self.queue.retain(|queued| queued.version != job.version);
@@ -155,15 +185,16 @@ impl World {
             Step::TimeOut(number) => {
                 let worker = self.new_worker();
                 if let Some(job) = self.claim(number, &worker).await {
+                    let key = job.job.id.into();
                     self.late.push(job);
-                    self.state.release(&products(), &[job.id.into()], &worker, true).await.unwrap();
+                    self.state.release(&products(), &[key], &worker, true).await.unwrap();
                 }
             }
             Step::Begin(number) => {
                 let worker = self.new_worker();
                 show(&self.state, worker.worker.as_str(), FAR_OFF).await;
-                if let Some(job) = self.claim(number, &worker).await {
-                    self.in_hand.push(InHand { job, worker });
+                if let Some(taken) = self.claim(number, &worker).await {
+                    self.in_hand.push(InHand { taken, worker });
                 }
             }
             Step::Lapse(number) => {
@@ -173,8 +204,8 @@ impl World {
             }
             Step::End(number) => {
                 if let Some(number) = number.checked_rem(self.in_hand.len()) {
-                    let InHand { job, worker } = self.in_hand.remove(number);
-                    self.end(&job, &worker).await;
+                    let InHand { taken, worker } = self.in_hand.remove(number);
+                    self.end(&taken, &worker).await;
                 }
             }
             Step::Land(number) => {
@@ -203,7 +234,7 @@ impl World {
                 assert!(std::time::Instant::now() < deadline, "nobody can take {:?}", self.queue);
                 self.take(&Step::Work(0)).await;
             }
-            if self.sink == self.source && outstanding(&self.state).await.is_empty() {
+            if self.is_in_step() && outstanding(&self.state).await.is_empty() {
                 return;
             }
             assert!(

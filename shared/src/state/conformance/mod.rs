@@ -6,6 +6,7 @@ mod dead_letter;
 mod feed;
 mod file;
 mod fleet;
+mod gone;
 mod image;
 mod late;
 mod lease;
@@ -174,6 +175,14 @@ macro_rules! conformance {
                 lease: a_worker_claims_again_what_it_has_marked_itself,
                 lease: a_worker_takes_back_its_own_marks_only,
                 lease: the_end_of_a_superseded_job_takes_nobodys_mark,
+                gone: a_record_that_is_gone_is_counted_so_and_comes_back,
+                gone: a_record_that_was_archived_in_vain_is_brought_back_all_the_same,
+                gone: an_archiving_call_that_lands_late_over_a_return_is_repaired,
+                gone: a_worker_that_archives_after_its_lease_is_repaired,
+                gone: values_that_land_late_over_a_record_that_is_gone_are_repaired,
+                gone: what_is_outstanding_as_gone_is_not_withdrawn,
+                gone: an_image_of_a_record_that_is_gone_is_not_wanted,
+                gone: a_complete_sweep_counts_as_a_run_over_everything,
                 lease: a_withdrawn_record_stays_in_the_hand_that_has_it,
                 lease: images_are_held_by_live_workers_too,
                 lease: a_late_write_of_a_dead_worker_is_repaired,
@@ -290,7 +299,13 @@ fn time(text: &str) -> Timestamp {
     text.parse().unwrap()
 }
 
+/// What is wanted of a record that is gone.
+const GONE: u8 = u8::MAX;
+
 fn sum(content: u8) -> Checksum {
+    if content == GONE {
+        return Checksum::GONE;
+    }
     Checksum::try_from([content; 32].as_slice()).unwrap()
 }
 

@@ -397,7 +397,7 @@ async fn a_value_of_a_newer_format_is_left_alone() {
     let job = enqueue(&state, &run, 1, 1).await;
     let mut plain = Plain::of(&store).await;
     let wide = plain.name("p:products:0:r");
-    plain.ask::<()>(&["HSET", &wide, "1", "\u{2}from the future"]).await;
+    plain.ask::<()>(&["HSET", &wide, "1", "\u{3}from the future"]).await;
     let claim = [Claim { key: 1.into(), version: job.version }];
     let all = Version { epoch: u64::MAX >> 1, sequence: 0 };
     for failure in [
@@ -408,5 +408,5 @@ async fn a_value_of_a_newer_format_is_left_alone() {
         assert_eq!((failure.class, failure.reason), (Class::Systemic, Reason::Configuration), "{failure:#}");
         assert!(failure.to_string().contains("newer"), "{failure}");
     }
-    assert_eq!(plain.ask::<String>(&["HGET", &wide, "1"]).await, "\u{2}from the future");
+    assert_eq!(plain.ask::<String>(&["HGET", &wide, "1"]).await, "\u{3}from the future");
 }

@@ -180,7 +180,9 @@ impl<F: Fixture> World<F> {
             Step::Release(id) => {
                 self.state.release(&products(), &[(*id).into()], &us(), false).await.unwrap();
             }
-            Step::Withdraw(id) => self.state.withdraw(&products(), &[(*id).into()]).await.unwrap(),
+            Step::Withdraw(id) => {
+                self.state.withdraw(&products(), &[(*id).into()]).await.unwrap();
+            }
             Step::Feed
             | Step::ClaimImage(_)
             | Step::SettleImage(..)
@@ -214,8 +216,8 @@ impl<F: Fixture> World<F> {
         assert!(counts.images.outstanding <= counts.images.wanted && counts.images.wanted <= counts.applied);
         assert!(counts.applied <= counts.wanted && counts.outstanding <= counts.wanted);
         for run in self.state.runs(None, 100).await.unwrap() {
-            let Ledger { enqueued, created, updated, unchanged, superseded, dead, .. } = run.ledger;
-            let ended = created + updated + unchanged + superseded + dead;
+            let Ledger { enqueued, created, updated, unchanged, gone, superseded, dead, .. } = run.ledger;
+            let ended = created + updated + unchanged + gone + superseded + dead;
             assert!(ended <= enqueued, "{:?}", run.ledger);
             assert_eq!(
                 run.ledger.seen,

@@ -6,10 +6,13 @@ pub(super) async fn a_claimed_job_goes_on_with_its_sink_id(store: impl Fixture) 
     let state = store.open().await;
     let run = begin(&state).await;
     let job = enqueue(&state, &run, 1, 1).await;
-    assert_eq!(job.claim(&state).await, Claimed::Go { marks: 0, sink_id: None });
+    assert_eq!(job.claim(&state).await, Claimed::Go { marks: 0, sink_id: None, was_gone: false });
     job.settle(&state, Outcome::Created).await;
     let next = enqueue(&state, &run, 1, 2).await;
-    assert_eq!(next.claim(&state).await, Claimed::Go { marks: 0, sink_id: Some("sink-1".to_owned()) });
+    assert_eq!(
+        next.claim(&state).await,
+        Claimed::Go { marks: 0, sink_id: Some("sink-1".to_owned()), was_gone: false }
+    );
 }
 
 pub(super) async fn an_older_version_is_superseded_and_an_applied_one_is_applied(store: impl Fixture) {
@@ -222,7 +225,10 @@ pub(super) async fn the_sink_id_outlives_an_update_that_does_not_name_it(store: 
     let nameless = Settled { sink_id: None, ..enqueue(&state, &run, 1, 2).await.settled(Outcome::Updated) };
     state.settle(&products(), &[nameless]).await.unwrap();
     let next = enqueue(&state, &run, 1, 3).await;
-    assert_eq!(next.claim(&state).await, Claimed::Go { marks: 0, sink_id: Some("sink-1".to_owned()) });
+    assert_eq!(
+        next.claim(&state).await,
+        Claimed::Go { marks: 0, sink_id: Some("sink-1".to_owned()), was_gone: false }
+    );
 }
 
 pub(super) async fn places_far_apart_are_counted_each(store: impl Fixture) {

@@ -38,7 +38,7 @@ if not layout then
     redis.call('SET', KEYS[1], ARGV[1])
 end
 
-local ENDS = { 'created', 'updated', 'unchanged', 'superseded', 'dead' }
+local ENDS = { 'created', 'updated', 'unchanged', 'gone', 'superseded', 'dead' }
 
 -- Runs whose places are counted here, by the number of their key: jobs enqueued, jobs ended. False where the run is
 -- no longer in the history.

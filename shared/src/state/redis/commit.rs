@@ -129,6 +129,7 @@ impl Commit {
             Outcome::Created => "created",
             Outcome::Updated => "updated",
             Outcome::Unchanged => "unchanged",
+            Outcome::Gone => "gone",
             Outcome::Superseded => "superseded",
             Outcome::Dead => "dead",
         };

@@ -114,7 +114,11 @@ impl RedisState {
             .await
     }
 
-    pub(super) async fn withdraw(&self, name: &PipelineName, keys: &[RecordKey]) -> Result<(), Failure> {
+    pub(super) async fn withdraw(
+        &self,
+        name: &PipelineName,
+        keys: &[RecordKey],
+    ) -> Result<Vec<RecordKey>, Failure> {
         self.apply(name, |head| Needs::withdraw(head, keys), |work| rules::withdraw(work, keys)).await
     }
 

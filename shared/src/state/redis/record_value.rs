@@ -2,8 +2,8 @@
 
 use super::bytes::Broken;
 use super::value::{
-    APPLIED, DEAD, Flags, SAME, SINCE, SINK_ID, STARTED, Unreadable, Value, WANTED, WORKER, begin, flag_mark,
-    open, read_mark, write_mark,
+    APPLIED, DEAD, Flags, SAME, SINCE, SINK_ID, STARTED, Unreadable, Value, WANTED, WORKER, begin, begin_as,
+    flag_mark, open, read_mark, write_mark,
 };
 use crate::record::RunId;
 use crate::state::rules::{Applied, Doubt, Noted, Record, Stage};
@@ -12,6 +12,8 @@ const IMAGE: u16 = 1 << 8;
 const DIRTY: u16 = 1 << 9;
 const SAME_CHECKSUM: u16 = 1 << 10;
 const DOUBT: u16 = 1 << 11;
+/// Since format 2.
+const ARCHIVED: u16 = 1 << 12;
 const KNOWN: u16 = WANTED
     | APPLIED
     | DEAD
@@ -23,7 +25,8 @@ const KNOWN: u16 = WANTED
     | IMAGE
     | DIRTY
     | SAME_CHECKSUM
-    | DOUBT;
+    | DOUBT
+    | ARCHIVED;
 
 impl Value for Record {
     fn is_empty(&self) -> bool {
@@ -35,7 +38,7 @@ impl Value for Record {
     }
 
     fn encode(&self) -> Vec<u8> {
-        let Self { wanted, applied, dead, dirty, started, doubt } = self;
+        let Self { wanted, applied, dead, dirty, started, doubt, archived } = self;
         let both = wanted.as_ref().zip(applied.as_ref());
         let same = both.is_some_and(|(wanted, applied)| wanted.version == applied.version);
         let same_checksum = both.is_some_and(|(wanted, applied)| wanted.checksum == applied.checksum);
@@ -46,12 +49,14 @@ impl Value for Record {
         flags.set(DIRTY, *dirty);
         flag_mark(&mut flags, started.as_ref());
         flags.set(DOUBT, doubt.is_some());
+        flags.set(ARCHIVED, *archived);
         flags.set(SAME, same);
         flags.set(SAME_CHECKSUM, same_checksum);
         flags.set(SINCE, wanted.as_ref().is_some_and(|wanted| wanted.since.is_some()));
         flags.set(IMAGE, wanted.as_ref().is_some_and(|wanted| wanted.image.is_some()));
         flags.set(SINK_ID, applied.as_ref().is_some_and(|applied| applied.sink_id.is_some()));
-        let mut writer = begin(flags);
+        // Processes that know nothing of records that are gone are to stop, not to forget it.
+        let mut writer = if *archived { begin_as(2, flags) } else { begin(flags) };
         if let Some(Noted { version, checksum, image, run, place, since }) = wanted {
             writer.version(*version);
             writer.checksum(checksum);
@@ -100,6 +105,14 @@ impl Value for Record {
         let started = read_mark(flags, reader)?;
         let doubt = flags.read(DOUBT, || Ok(Doubt { version: reader.version()?, until: reader.time()? }))?;
         reader.finish()?;
-        Ok(Self { wanted, applied, dead: flags.has(DEAD), dirty: flags.has(DIRTY), started, doubt })
+        Ok(Self {
+            wanted,
+            applied,
+            dead: flags.has(DEAD),
+            dirty: flags.has(DIRTY),
+            started,
+            doubt,
+            archived: flags.has(ARCHIVED),
+        })
     }
 }

@@ -277,7 +277,7 @@ impl RedisState {
             if run.kind != RunKind::Chosen {
                 commit.set(&head, "cursor", run.window.end.to_string());
             }
-            if run.kind == RunKind::Full {
+            if run.kind.is_whole() {
                 commit.set(&head, "last_full", run.window.end.to_string());
             }
             commit.set(&place, "over", "complete");
@@ -392,6 +392,7 @@ impl Fields {
             created: self.number("created")?,
             updated: self.number("updated")?,
             unchanged: self.number("unchanged")?,
+            gone: self.number("gone")?,
             superseded: self.number("superseded")?,
             dead: self.number("dead")?,
         })

@@ -4,8 +4,11 @@
 use super::bytes::{Broken, Reader, Writer};
 use crate::state::rules::Mark;
 
-/// The format that this version writes.
+/// The format of values that older versions read, too.
 const FORMAT: u8 = 1;
+
+/// The newest format that this version writes and reads: the same with more flags.
+const NEWEST: u8 = 2;
 
 /// A value that cannot be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -54,8 +57,13 @@ impl Flags {
 }
 
 pub(super) fn begin(flags: Flags) -> Writer {
+    begin_as(FORMAT, flags)
+}
+
+/// The same in another format.
+pub(super) fn begin_as(format: u8, flags: Flags) -> Writer {
     let mut writer = Writer::new();
-    writer.byte(FORMAT);
+    writer.byte(format);
     for byte in flags.0.to_be_bytes() {
         writer.byte(byte);
     }
@@ -66,8 +74,8 @@ pub(super) fn begin(flags: Flags) -> Writer {
 pub(super) fn open(bytes: &[u8], known: u16) -> Result<(Flags, Reader<'_>), Unreadable> {
     let mut reader = Reader::new(bytes);
     match reader.byte()? {
-        FORMAT => {}
-        newer if newer > FORMAT => return Err(Unreadable::Newer(newer)),
+        FORMAT | NEWEST => {}
+        newer if newer > NEWEST => return Err(Unreadable::Newer(newer)),
         _ => return Err(Broken.into()),
     }
     let flags = u16::from_be_bytes([reader.byte()?, reader.byte()?]);
@@ -172,14 +180,15 @@ mod tests {
             sink_id,
         });
         let doubt = (version(), time()).prop_map(|(version, until)| Doubt { version, until });
-        (of(wanted), of(applied), any::<[bool; 2]>(), mark(), of(doubt)).prop_map(
-            |(wanted, applied, [dead, dirty], started, doubt)| Record {
+        (of(wanted), of(applied), any::<[bool; 3]>(), mark(), of(doubt)).prop_map(
+            |(wanted, applied, [dead, dirty, archived], started, doubt)| Record {
                 wanted,
                 applied,
                 dead,
                 dirty,
                 started,
                 doubt,
+                archived,
             },
         )
     }
@@ -260,9 +269,9 @@ mod tests {
     #[test]
     fn a_value_of_a_newer_format_is_told_from_a_broken_one() {
         let mut bytes = Record::default().encode();
-        bytes[0] = 2;
-        assert_eq!(Record::decode(&bytes), Err(Unreadable::Newer(2)));
-        assert_eq!(Image::decode(&bytes), Err(Unreadable::Newer(2)));
+        bytes[0] = 3;
+        assert_eq!(Record::decode(&bytes), Err(Unreadable::Newer(3)));
+        assert_eq!(Image::decode(&bytes), Err(Unreadable::Newer(3)));
         bytes[0] = 0;
         assert_eq!(Record::decode(&bytes), Err(Unreadable::Broken(Broken)));
     }

@@ -27,6 +27,9 @@ pub(in crate::state) struct Record {
     pub(in crate::state) started: Option<Mark>,
     /// A write that may still come.
     pub(in crate::state) doubt: Option<Doubt>,
+    /// A worker was told that the record is gone: in the sink it may be archived, also by a call that comes late. Until
+    /// values were applied while nothing was in doubt, and again where an older worker archives it all the same.
+    pub(in crate::state) archived: bool,
 }
 
 /// What is wanted of a record.
@@ -115,8 +118,10 @@ impl Record {
             let sink_id = sink_id.or_else(|| self.applied.take().and_then(|before| before.sink_id));
             self.applied = Some(Applied { version, checksum, sink_id });
             self.dirty = false;
+            self.archived = checksum == Checksum::GONE || (self.archived && self.doubt.is_some());
         } else if wrote && newest.is_some_and(|newest| newest > version) {
             self.dirty = true;
+            self.archived |= checksum == Checksum::GONE;
             // So that whoever looks for doubts finds it at once.
             self.doubt_until(version, now);
         }
@@ -202,6 +207,11 @@ impl Record {
             self.keep_since(now);
         }
         self.dirty
+    }
+
+    /// Whether the source no longer has it, as far as is known.
+    pub(in crate::state) fn is_gone(&self) -> bool {
+        self.wanted.as_ref().is_some_and(|wanted| wanted.checksum == Checksum::GONE)
     }
 
     /// Whether nothing is known any more: then it is removed from the store.

@@ -34,8 +34,12 @@ fn claim_one(work: &mut Work, claim: &Claim, claimant: &Claimant, together: usiz
                 record.doubt(begun, claimant.late, work.now);
             }
             let sink_id = record.applied.as_ref().and_then(|applied| applied.sink_id.clone());
+            let is_gone =
+                record.is_gone() && record.wanted.as_ref().is_some_and(|noted| noted.version == *version);
+            let was_gone = record.archived && !is_gone;
+            record.archived |= is_gone;
             work.put_record(key, record);
-            Claimed::Go { marks, sink_id }
+            Claimed::Go { marks, sink_id, was_gone }
         }
     }
 }
@@ -85,7 +89,7 @@ pub(in crate::state) fn settle(work: &mut Work, settled: &[Settled]) -> Vec<Outs
 
 fn settle_one(work: &mut Work, job: &Settled) {
     let mut record = work.record(&job.key).clone();
-    let wrote = matches!(job.outcome, Outcome::Created | Outcome::Updated);
+    let wrote = job.outcome.is_written();
     let succeeded = wrote || job.outcome == Outcome::Unchanged;
     if succeeded {
         unmark_by(&mut record.started, job.version, &job.worker);

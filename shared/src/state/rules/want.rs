@@ -91,10 +91,15 @@ fn needless(record: &Record, run: &Run, want: &Want, lost: bool) -> Option<Wante
 }
 
 /// See [`crate::state::State::withdraw`].
-pub(in crate::state) fn withdraw(work: &mut Work, keys: &[RecordKey]) {
+pub(in crate::state) fn withdraw(work: &mut Work, keys: &[RecordKey]) -> Vec<RecordKey> {
+    let mut gone = Vec::new();
     for key in keys {
         let mut record = work.record(key).clone();
         if record.stage() != Stage::Outstanding {
+            continue;
+        }
+        if record.is_gone() {
+            gone.push(key.clone());
             continue;
         }
         let Some(Noted { version, run, place, .. }) = record.wanted else {
@@ -107,6 +112,7 @@ pub(in crate::state) fn withdraw(work: &mut Work, keys: &[RecordKey]) {
         work.count(run, place, Outcome::Superseded);
         work.put_record(key, record);
     }
+    gone
 }
 
 /// What the sink lacks of a withdrawn record's image is no longer wanted; the answer is the image that it has. The

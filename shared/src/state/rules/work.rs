@@ -125,8 +125,15 @@ pub(in crate::state) struct Work {
     pub(in crate::state) counted: Vec<Counted>,
 }
 
-static NO_RECORD: Record =
-    Record { wanted: None, applied: None, dead: false, dirty: false, started: None, doubt: None };
+static NO_RECORD: Record = Record {
+    wanted: None,
+    applied: None,
+    dead: false,
+    dirty: false,
+    started: None,
+    doubt: None,
+    archived: false,
+};
 static NO_IMAGE: Image = Image { wanted: None, applied: None, dead: false, started: None };
 
 impl Work {

@@ -56,7 +56,7 @@ impl SqliteState {
         &self,
         name: &PipelineName,
         keys: &[RecordKey],
-    ) -> Result<(), Failure> {
+    ) -> Result<Vec<RecordKey>, Failure> {
         let (name, keys) = (name.clone(), keys.to_vec());
         self.write(move |transaction| {
             let needs = |head: &_| Needs::withdraw(head, &keys);

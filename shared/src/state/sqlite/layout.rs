@@ -14,7 +14,8 @@ use crate::failure::{Failure, Reason};
 pub(super) const APPLICATION_ID: u32 = 0x6373_796e;
 
 /// One step per layout version; a step is never changed once it was released.
-const MIGRATIONS: &[&str] = &[include_str!("layout_1.sql"), include_str!("layout_2.sql")];
+const MIGRATIONS: &[&str] =
+    &[include_str!("layout_1.sql"), include_str!("layout_2.sql"), include_str!("layout_3.sql")];
 
 /// How long a call waits for another process's transaction.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -163,7 +164,7 @@ mod tests {
         let worker = Claimant { worker: "b".parse().unwrap(), late: Duration::from_millis(1) };
         let claim = Claim { key: 2.into(), version: Version { epoch: 70, sequence: 2 } };
         let answers = state.claim(&products, &[claim], &worker).await.unwrap();
-        assert_eq!(answers, [Claimed::Go { marks: 1, sink_id: None }]);
+        assert_eq!(answers, [Claimed::Go { marks: 1, sink_id: None, was_gone: false }]);
         let image = state.outstanding_images(&products, None, 10).await.unwrap().remove(0);
         let claim = ImageClaim { key: image.key, version: image.version, reference: image.reference };
         let answers = state.claim_images(&products, &[claim], &worker).await.unwrap();

@@ -13,12 +13,12 @@ macro_rules! columns {
         "dirty, stage, started, started_epoch, started_sequence, sink_id, \
          wanted_epoch, wanted_sequence, wanted_checksum, run, place, since, \
          applied_epoch, applied_sequence, coalesce(applied_checksum, wanted_checksum), wanted_image, \
-         started_by, doubt_until, doubt_epoch, doubt_sequence"
+         started_by, doubt_until, doubt_epoch, doubt_sequence, archived"
     };
 }
 
 /// Where the key stands behind these columns.
-const KEY: usize = 20;
+const KEY: usize = 21;
 
 impl Record {
     /// The row of a record, if any.
@@ -82,7 +82,7 @@ impl Record {
             None => None,
         };
         let dead = row.get::<_, i64>(1)? == Stage::Dead as i64;
-        Ok(Self { wanted, applied, dead, dirty: row.get(0)?, started, doubt })
+        Ok(Self { wanted, applied, dead, dirty: row.get(0)?, started, doubt, archived: row.get(20)? })
     }
 
     /// Writes the row, or removes it where nothing is known any more.
@@ -107,9 +107,9 @@ impl Record {
                 "REPLACE INTO record (pipeline, key, stage, dirty, wanted_epoch, wanted_sequence, \
                  wanted_checksum, run, place, since, applied_epoch, applied_sequence, applied_checksum, \
                  sink_id, started, started_epoch, started_sequence, wanted_image, started_by, \
-                 doubt_until, doubt_epoch, doubt_sequence) \
+                 doubt_until, doubt_epoch, doubt_sequence, archived) \
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, \
-                 ?19, ?20, ?21, ?22)",
+                 ?19, ?20, ?21, ?22, ?23)",
             )?
             .execute(params![
                 pipeline,
@@ -134,6 +134,7 @@ impl Record {
                 self.doubt.map(|doubt| doubt.until.as_millisecond()),
                 self.doubt.map(|doubt| doubt.version.epoch),
                 self.doubt.map(|doubt| doubt.version.sequence),
+                self.archived,
             ])?;
         Ok(())
     }

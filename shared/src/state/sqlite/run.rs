@@ -15,7 +15,7 @@ const HISTORY: u64 = 1_000;
 
 const SUMMARY: &str = "SELECT r.id, p.name, r.kind, r.window_start, r.window_end, r.started, r.ended, r.outcome, \
      r.unchanged_at_source, r.dead_at_source, r.enqueued, r.created, r.updated, r.unchanged, r.superseded, r.dead, \
-     r.settled \
+     r.gone, r.settled \
      FROM run r JOIN pipeline p ON p.id = r.pipeline";
 
 /// See [`crate::state::State::begin_run`].
@@ -120,7 +120,7 @@ pub(super) fn finish(
         pipeline.head.open = None;
         pipeline.save(transaction)?;
         if run.kind != RunKind::Chosen {
-            let full = run.kind == RunKind::Full;
+            let full = run.kind.is_whole();
             transaction.execute(
                 "UPDATE pipeline SET cursor = ?2, last_full = iif(?3, ?2, last_full) WHERE id = ?1",
                 params![pipeline.id, run.window.end, full],
@@ -177,7 +177,7 @@ fn summary_of(row: &Row<'_>) -> rusqlite::Result<RunSummary> {
         started: row.get(5)?,
         ended: row.get(6)?,
         end: row.get(7)?,
-        settled: row.get(16)?,
+        settled: row.get(17)?,
         ledger: ledger(row, 8)?,
     })
 }
@@ -199,7 +199,7 @@ fn reset(transaction: &Transaction<'_>, pipeline: &mut Pipeline, now: Timestamp)
         "DELETE FROM image WHERE pipeline = ?1",
         "DELETE FROM dead_letter WHERE pipeline = ?1",
         "DELETE FROM place WHERE run IN (SELECT id FROM run WHERE pipeline = ?1)",
-        "UPDATE run SET superseded = enqueued - (created + updated + unchanged + dead) WHERE pipeline = ?1",
+        "UPDATE run SET superseded = enqueued - (created + updated + unchanged + gone + dead) WHERE pipeline = ?1",
         "UPDATE pipeline SET cursor = NULL, last_full = NULL WHERE id = ?1",
     ] {
         transaction.execute(forget, [pipeline.id])?;

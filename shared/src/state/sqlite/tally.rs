@@ -36,7 +36,7 @@ impl RunTally {
         let found = connection
             .prepare_cached(
                 "SELECT ended IS NOT NULL AND id IS NOT (SELECT open_run FROM pipeline WHERE id = run.pipeline), \
-                 unchanged_at_source, dead_at_source, enqueued, created, updated, unchanged, superseded, dead \
+                 unchanged_at_source, dead_at_source, enqueued, created, updated, unchanged, superseded, dead, gone \
                  FROM run WHERE id = ?1",
             )?
             .query_row([run], |row| Ok(Self { ended: row.get(0)?, ledger: ledger(row, 1)? }))
@@ -91,6 +91,7 @@ impl Tally {
                 Outcome::Created => &mut ledger.created,
                 Outcome::Updated => &mut ledger.updated,
                 Outcome::Unchanged => &mut ledger.unchanged,
+                Outcome::Gone => &mut ledger.gone,
                 Outcome::Superseded => &mut ledger.superseded,
                 Outcome::Dead => &mut ledger.dead,
             } += 1;
@@ -107,8 +108,8 @@ impl Tally {
             };
             connection
                 .prepare_cached(
-                    "UPDATE run SET created = ?2, updated = ?3, unchanged = ?4, superseded = ?5, dead = ?6 \
-                     WHERE id = ?1",
+                    "UPDATE run SET created = ?2, updated = ?3, unchanged = ?4, superseded = ?5, dead = ?6, \
+                     gone = ?7 WHERE id = ?1",
                 )?
                 .execute(params![
                     run,
@@ -117,6 +118,7 @@ impl Tally {
                     ledger.unchanged,
                     ledger.superseded,
                     ledger.dead,
+                    ledger.gone,
                 ])?;
             if ended && ledger.outstanding() == 0 {
                 over(connection, run)?;
@@ -174,7 +176,7 @@ pub(super) fn over(connection: &Connection, run: RunId) -> Result<(), StoreError
     Ok(())
 }
 
-/// A ledger from eight columns, from `at` on.
+/// A ledger from nine columns, from `at` on.
 pub(super) fn ledger(row: &rusqlite::Row<'_>, at: usize) -> rusqlite::Result<Ledger> {
     let (unchanged_at_source, dead_at_source, enqueued) = (row.get(at)?, row.get(at + 1)?, row.get(at + 2)?);
     Ok(Ledger {
@@ -187,5 +189,6 @@ pub(super) fn ledger(row: &rusqlite::Row<'_>, at: usize) -> rusqlite::Result<Led
         unchanged: row.get(at + 5)?,
         superseded: row.get(at + 6)?,
         dead: row.get(at + 7)?,
+        gone: row.get(at + 8)?,
     })
 }

@@ -11,13 +11,16 @@ use super::meter::{Meter, MeteredFile};
 /// The first half of the canonical sha256 of a record.
 pub(super) type ContentHash = [u8; 16];
 
+/// In place of a hash, with an empty text: the record is not to be in the visible file any more.
+pub(super) const REMOVED: ContentHash = [0; 16];
+
 /// Where the text of one record stands in a file, and its hash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Entry {
     pub(super) id: u64,
     /// Byte position of the text.
     pub(super) offset: u64,
-    /// Bytes of the text.
+    /// Bytes of the text; 0 where the record was removed.
     pub(super) length: u32,
     pub(super) hash: ContentHash,
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use shared::platform;
 
-use super::entry::{ContentHash, EntryFile, EntryWriter};
+use super::entry::{ContentHash, Entry, EntryFile, EntryWriter, REMOVED};
 use super::merge::Input;
 use super::meta::HIGHEST_NUMBER;
 use super::meter::Meter;
@@ -128,7 +128,7 @@ impl Journal {
     fn write_entries<'a>(
         &self,
         segment: &Path,
-        entries: impl Iterator<Item = &'a super::entry::Entry>,
+        entries: impl Iterator<Item = &'a Entry>,
     ) -> io::Result<EntryFile> {
         let path = entries_path(segment);
         let mut writer = EntryWriter::create(&path, &self.meter)?;
@@ -158,14 +158,21 @@ impl Journal {
         self.sealed.len() >= MAX_SEGMENTS
     }
 
-    /// The hash of the newest acknowledged text of a record.
+    /// The hash of the newest acknowledged text of a record; [`REMOVED`] where it was removed.
     pub(super) fn find(&mut self, id: u64) -> io::Result<Option<ContentHash>> {
-        if let Some(entry) = self.open.as_ref().and_then(|open| open.entries.get(&id)) {
-            return Ok(Some(entry.hash));
+        Ok(self.locate(id)?.map(|(_, entry)| entry.hash))
+    }
+
+    /// The newest acknowledged entry of a record, and the file in which its text stands.
+    pub(super) fn locate(&mut self, id: u64) -> io::Result<Option<(&Path, Entry)>> {
+        if let Some(open) = &self.open
+            && let Some(entry) = open.entries.get(&id)
+        {
+            return Ok(Some((&open.path, *entry)));
         }
         for sealed in self.sealed.iter_mut().rev() {
             if let Some(entry) = sealed.entries.find(id)? {
-                return Ok(Some(entry.hash));
+                return Ok(Some((&sealed.path, entry)));
             }
         }
         Ok(None)
@@ -240,22 +247,23 @@ impl Journal {
             .collect()
     }
 
-    /// How many sealed records are in no older segment and not in `base`.
-    pub(super) fn count_added(&mut self, mut base: Option<&mut EntryFile>) -> io::Result<u64> {
+    /// How many sealed records are not in `base`, less those of `base` that are removed.
+    pub(super) fn count_added(&mut self, mut base: Option<&mut EntryFile>) -> io::Result<i64> {
         let mut added = 0;
         for place in 0..self.sealed.len() {
             let (older, rest) = self.sealed.split_at_mut(place);
             let Some(sealed) = rest.first() else { break };
             let mut cursor = sealed.entries.cursor(&entries_path(&sealed.path))?;
             while let Some(entry) = cursor.next()? {
-                let mut known = match &mut base {
-                    Some(base) => base.find(entry.id)?.is_some(),
-                    None => false,
+                let mut before = match &mut base {
+                    Some(base) => base.find(entry.id)?,
+                    None => None,
                 };
                 for sealed in older.iter_mut() {
-                    known = known || sealed.entries.find(entry.id)?.is_some();
+                    before = sealed.entries.find(entry.id)?.or(before);
                 }
-                added += u64::from(!known);
+                let was_there = before.is_some_and(|before| before.hash != REMOVED);
+                added += i64::from(entry.hash != REMOVED) - i64::from(was_there);
             }
         }
         Ok(added)

@@ -6,7 +6,7 @@ use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::path::Path;
 
-use super::entry::{Entry, EntryCursor};
+use super::entry::{Entry, EntryCursor, REMOVED};
 use super::visible::VisibleWriter;
 
 /// Bytes read at once from a file whose records are read in the order in which they stand.
@@ -56,7 +56,8 @@ impl Input {
     }
 }
 
-/// Writes the records of all `inputs` (oldest first) in ascending order of ids; of one id, the newest.
+/// Writes the records of all `inputs` (oldest first) in ascending order of ids; of one id, the newest, unless that
+/// removes it.
 pub(super) fn merge(mut inputs: Vec<Input>, out: &mut VisibleWriter) -> io::Result<()> {
     // The smallest id first, and of equal ids the newest input.
     let mut heads = BinaryHeap::new();
@@ -72,7 +73,9 @@ pub(super) fn merge(mut inputs: Vec<Input>, out: &mut VisibleWriter) -> io::Resu
             continue;
         };
         if let Some(entry) = head.as_ref().filter(|_| written != Some(id)) {
-            out.push(entry, input.text(entry)?)?;
+            if entry.hash != REMOVED {
+                out.push(entry, input.text(entry)?)?;
+            }
             written = Some(id);
         }
         *head = input.entries.next()?;

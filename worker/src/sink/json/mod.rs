@@ -2,8 +2,8 @@
 //!
 //! * The **visible file** holds one record per line, sorted by id. It is only ever replaced as a whole, by a rename.
 //! * Rows are acknowledged once they are in a **journal** beside it and the journal is on disk.
-//! * A **flush** merges the journal into the visible file: records of the journal replace or join those of the file,
-//!   all others stay as they are, byte for byte.
+//! * A **flush** merges the journal into the visible file: records of the journal replace or join those of the file, or
+//!   take them out, all others stay as they are, byte for byte.
 //!
 //! The hidden folder `.<name>.sync` beside the file holds the lock, `meta.json` (what we last wrote), the journal and
 //! the index. Whoever removes the visible file starts anew; whoever edits it keeps the edits: the file is read as a
@@ -22,6 +22,7 @@ mod fault;
 mod foreign;
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;
+mod gone;
 mod journal;
 pub mod last_sync;
 mod lock;

@@ -7,13 +7,16 @@ use shared::checksum::Checksum;
 use shared::failure::{Failure, Reason};
 use shared::record::{RecordKey, Values};
 
-use super::entry::ContentHash;
+use super::entry::{ContentHash, REMOVED};
 
 /// The longest text of one record, in bytes: bounds the memory that a record can take.
 #[cfg(not(test))]
 pub(super) const MAX_RECORD_BYTES: usize = 64 * 1024 * 1024;
 #[cfg(test)]
 pub(super) const MAX_RECORD_BYTES: usize = 256 * 1024;
+
+/// The field of a record in the file that its source no longer has, where such records are marked.
+pub(super) const DELETED: &str = "_deleted";
 
 /// One row to write.
 #[derive(Debug, Clone, Copy)]
@@ -54,6 +57,27 @@ impl RecordText {
             .advise("leave the large field out of the mapping"));
         }
         Ok(Self { id, hash: content_hash(row.values), text })
+    }
+
+    /// In place of a record: it is not to be in the file any more.
+    pub(super) fn removed(id: u64) -> Self {
+        Self { id, hash: REMOVED, text: String::new() }
+    }
+
+    /// The record with the mark that its source no longer has it; `None` where it has the mark. The error says why it is
+    /// no record.
+    pub(super) fn marked(id: u64, text: &[u8]) -> Result<Option<Self>, String> {
+        let mut values: Values =
+            serde_json::from_slice(text).map_err(|error| format!("it is no record: {error}"))?;
+        let found = record_id(&values)?;
+        if found != id {
+            return Err(format!("it is record {found}"));
+        }
+        if values.insert(DELETED.to_owned(), Value::Bool(true)) == Some(Value::Bool(true)) {
+            return Ok(None);
+        }
+        let text = serde_json::to_string(&values).map_err(|error| error.to_string())?;
+        Ok(Some(Self { id, hash: content_hash(&values), text }))
     }
 
     /// A record of a file that is there already; the error says why it is none. The text is kept as it is, but for

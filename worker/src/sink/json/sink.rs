@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use shared::failure::{Failure, Reason};
 use shared::record::{Outcome, RecordKey};
 
-use super::entry::{ContentHash, EntryFile};
+use super::entry::{ContentHash, EntryFile, REMOVED};
 use super::fault::file_failure;
 use super::journal::Journal;
 use super::lock::SinkLock;
@@ -25,8 +25,8 @@ pub struct JsonSink {
     /// The index of the visible file; `None` before it was first written.
     pub(super) base: Option<EntryFile>,
     pub(super) journal: Journal,
-    /// Records that are in the journal alone.
-    pub(super) added: u64,
+    /// Records that are in the journal alone, less those of the visible file that it removes.
+    pub(super) added: i64,
     pub(super) meter: Meter,
 }
 
@@ -45,7 +45,7 @@ impl JsonSink {
 
     /// Records in the visible file and the journal together.
     pub fn records(&self) -> u64 {
-        self.base.as_ref().map_or(0, EntryFile::count) + self.added
+        self.base.as_ref().map_or(0, EntryFile::count).saturating_add_signed(self.added)
     }
 
     /// Bytes written since `open`, in all files: visible, index, journal, meta.
@@ -69,13 +69,13 @@ impl JsonSink {
         Meta::new(self.head.clone(), None).write(&self.place.sidecar, &self.meter)
     }
 
-    fn find(&mut self, id: u64) -> Result<Option<ContentHash>, Failure> {
+    pub(super) fn find(&mut self, id: u64) -> Result<Option<ContentHash>, Failure> {
         let found = match self.journal.find(id) {
             Ok(None) => match &mut self.base {
                 Some(base) => base.find(id).map(|entry| entry.map(|entry| entry.hash)),
                 None => Ok(None),
             },
-            found => found,
+            found => found.map(|hash| hash.filter(|hash| *hash != REMOVED)),
         };
         found.map_err(|error| file_failure("look up records in", &self.place.sidecar, error))
     }
@@ -102,7 +102,7 @@ impl JsonSink {
         }
     }
 
-    fn stage(&mut self, rows: &[JsonRow<'_>]) -> Result<(Vec<Result<Outcome, Failure>>, u64), Failure> {
+    fn stage(&mut self, rows: &[JsonRow<'_>]) -> Result<(Vec<Result<Outcome, Failure>>, i64), Failure> {
         let mut fresh: HashMap<u64, ContentHash> = HashMap::new();
         let mut added = 0;
         let mut outcomes = Vec::with_capacity(rows.len());
@@ -128,7 +128,7 @@ impl JsonSink {
                 staged
                     .and_then(|()| self.journal.stage(&record))
                     .map_err(|error| self.journal_failure(error))?;
-                added += u64::from(known.is_none());
+                added += i64::from(known.is_none());
                 fresh.insert(record.id, record.hash);
             }
         }
@@ -138,11 +138,11 @@ impl JsonSink {
         Ok((outcomes, added))
     }
 
-    fn journal_failure(&self, error: std::io::Error) -> Failure {
+    pub(super) fn journal_failure(&self, error: std::io::Error) -> Failure {
         file_failure("write the journal in", &self.place.sidecar, error)
     }
 
-    fn journal_outgrew_file(&self) -> bool {
+    pub(super) fn journal_outgrew_file(&self) -> bool {
         let file = self.head.file.as_ref().map_or(0, |written| written.stamp.size);
         let most = self.settings.merge_after_bytes.max(file.saturating_mul(4));
         self.journal.bytes() > most || self.journal.is_at_limit()

@@ -115,7 +115,7 @@ impl JsonSink {
                     .count_added(None)
                     .map_err(|error| file_failure("read", &self.place.sidecar, error))?;
                 self.replace(Base::Imported(Box::new(import)), over)?;
-                Ok(Found::TakenOver { records })
+                Ok(Found::TakenOver { records: records.unsigned_abs() })
             }
             Err(why) => {
                 let to = self.put_aside(&why)?;

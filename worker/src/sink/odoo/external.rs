@@ -58,6 +58,35 @@ impl ExternalIds {
         Ok(naming)
     }
 
+    /// Records of our model that somebody else names, too (another pipeline, a module of Odoo), with such a name. What
+    /// Odoo names by itself when somebody exports or imports says nothing.
+    pub(super) async fn named_by_others(
+        &self,
+        entity: &str,
+        ids: &[i64],
+    ) -> Result<HashMap<i64, String>, Failure> {
+        let mut named = HashMap::new();
+        for ids in ids.chunks(LOOK_UP) {
+            let mut search = SearchRead::new(DATA);
+            search.domain = json!([
+                ["model", "=", self.model],
+                ["res_id", "in", ids],
+                ["module", "not in", ["__export__", "__import__"]]
+            ]);
+            search.fields = ["module", "name", "res_id"].map(str::to_owned).to_vec();
+            for row in self.client.search_read(&search).await? {
+                let text = |key: &str| row.get(key).and_then(Value::as_str).unwrap_or_default();
+                let (module, name) = (text("module"), text("name"));
+                let ours = module == self.prefix
+                    && name.strip_prefix(entity).is_some_and(|rest| rest.starts_with('_'));
+                if let (false, Some(id)) = (ours, number(&row, "res_id")) {
+                    named.insert(id, format!("{module}.{name}"));
+                }
+            }
+        }
+        Ok(named)
+    }
+
     /// Gives records names, all or none, and tells the rows of `ir.model.data` in order. A record may get several names;
     /// one name twice is refused.
     pub(super) async fn bind(&self, named: &[(&str, i64)]) -> Result<Vec<i64>, Failure> {

@@ -10,6 +10,7 @@ mod cell;
 mod change;
 mod column;
 mod external;
+mod gone;
 mod html;
 mod image;
 mod look;

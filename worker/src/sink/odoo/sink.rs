@@ -41,7 +41,7 @@ pub struct OdooSink {
     /// Records that were found for one that has no external id of ours, while nothing was written: nobody else's either.
     pub(super) promised: HashSet<i64>,
     /// Whether records of the model can be archived.
-    can_archive: bool,
+    pub(super) can_archive: bool,
 }
 
 impl OdooSink {

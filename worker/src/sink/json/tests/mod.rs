@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use shared::config::Gone;
 use shared::record::{Outcome, RecordKey, Values};
 
 use super::{Found, JsonFormat, JsonRow, JsonSettings, JsonSink};
@@ -17,9 +18,15 @@ mod work;
 type Row = (u64, u32);
 type Model = BTreeMap<u64, u32>;
 
+/// Added to the content of a record that is marked as deleted.
+const MARKED: u32 = 1_000;
+
 fn values((id, content): Row) -> Values {
-    let text =
-        format!(r#"{{"id":{id},"name":"número \"{content}\"","list_price":{content}.50,"parent_id":null}}"#);
+    let (content, mark) =
+        if content < MARKED { (content, "") } else { (content - MARKED, r#","_deleted":true"#) };
+    let text = format!(
+        r#"{{"id":{id},"name":"número \"{content}\"","list_price":{content}.50,"parent_id":null{mark}}}"#
+    );
     serde_json::from_str(&text).unwrap()
 }
 
@@ -118,6 +125,13 @@ fn try_upsert(sink: &mut JsonSink, rows: &[Row]) -> Result<Vec<Outcome>, shared:
 
 fn upsert(sink: &mut JsonSink, rows: &[Row]) -> Vec<Outcome> {
     try_upsert(sink, rows).unwrap()
+}
+
+/// Whether something was done about each.
+fn gone(sink: &mut JsonSink, ids: &[u64], how: Gone) -> Vec<bool> {
+    let keys: Vec<RecordKey> = ids.iter().map(|id| (*id).into()).collect();
+    let outcomes = sink.gone(&keys.iter().collect::<Vec<_>>(), how).unwrap();
+    outcomes.into_iter().map(|outcome| outcome == Outcome::Gone).collect()
 }
 
 fn expected_outcomes(model: &mut Model, rows: &[Row]) -> Vec<Outcome> {

@@ -7,6 +7,8 @@ use super::*;
 #[derive(Debug, Clone)]
 enum Step {
     Upsert(Vec<Row>),
+    Remove(Vec<u64>),
+    Mark(Vec<u64>),
     Flush,
     Restart,
     /// The process dies here; goes on with a copy of the folder.
@@ -17,6 +19,8 @@ fn step() -> impl Strategy<Value = Step> {
     let row = (0..40_u64, 0..4_u32);
     prop_oneof![
         6 => proptest::collection::vec(row, 0..12).prop_map(Step::Upsert),
+        2 => proptest::collection::vec(0..40_u64, 0..8).prop_map(Step::Remove),
+        2 => proptest::collection::vec(0..40_u64, 0..8).prop_map(Step::Mark),
         2 => Just(Step::Flush),
         1 => Just(Step::Restart),
         1 => Just(Step::Crash),
@@ -35,6 +39,19 @@ fn run(format: JsonFormat, merge_after_bytes: u64, steps: Vec<Step>) {
             Step::Upsert(rows) => {
                 let expected = expected_outcomes(&mut model, &rows);
                 assert_eq!(upsert(&mut sink, &rows), expected);
+            }
+            Step::Remove(ids) => {
+                let was_there = |id: &u64| model.remove(id).is_some();
+                let expected: Vec<_> = ids.iter().map(was_there).collect();
+                assert_eq!(gone(&mut sink, &ids, Gone::Remove), expected);
+            }
+            Step::Mark(ids) => {
+                let mark = |id: &u64| {
+                    let unmarked = model.get_mut(id).filter(|content| **content < MARKED);
+                    unmarked.map(|content| *content += MARKED).is_some()
+                };
+                let expected: Vec<_> = ids.iter().map(mark).collect();
+                assert_eq!(gone(&mut sink, &ids, Gone::Mark), expected);
             }
             Step::Flush => {
                 let flushed = sink.flush().unwrap();
