@@ -51,8 +51,8 @@ impl ZohoClient {
         Self::connect_governed(config, &state, CallMeter::default()).await
     }
 
-    /// A client that has a token. All that are connected with one state keep the organisation's limits together. Its calls
-    /// are counted.
+    /// A client that has a token. All that are connected with one state keep the organisation's limits together and share
+    /// the token. Its calls are counted.
     ///
     /// # Errors
     /// A configuration failure for an address that is none; what the accounts server says when it makes no token in three
@@ -85,16 +85,21 @@ impl ZohoClient {
         clock: Clock,
     ) -> Result<Self, Failure> {
         let place = Place::new(&config)?;
+        let clock = Arc::new(clock);
         let client = Self {
             inner: Arc::new(Inner {
                 http: Http::new(&config)?,
-                governor: Governor::new(state.clone(), &place.identity(), &config, clock),
-                session: Session::new(place, config.secret),
+                governor: Governor::new(state.clone(), &place.identity(), &config, Arc::clone(&clock)),
+                session: Session::new(place, config.secret, state.clone(), clock)?,
                 image_routes: config.image_routes,
                 meter,
             }),
         };
         repeated(SYSTEM, || client.ticket()).await?;
+        // A token that another process made tells no time.
+        if client.server_clock().is_none() {
+            client.inner.http.ask_time(client.place()).await;
+        }
         Ok(client)
     }
 

@@ -1,7 +1,7 @@
 //! Who may call Zoho now: one budget of the organisation in the state, changed by compare-and-swap, so that all processes of a
 //! fleet together keep Zoho's limits. On one machine it is the same over the file.
 
-use std::sync::{Mutex as StdMutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex as StdMutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -25,7 +25,7 @@ pub(super) struct Governor {
     /// Name of the memo.
     name: String,
     allowed: Allowed,
-    clock: Clock,
+    clock: Arc<Clock>,
     /// One change of this process at a time: it does not compete with itself.
     line: Mutex<()>,
     known: StdMutex<Known>,
@@ -58,7 +58,7 @@ impl Drop for Admission<'_> {
 
 impl Governor {
     /// Of the organisation that `identity` names.
-    pub(super) fn new(state: State, identity: &str, config: &ZohoConfig, clock: Clock) -> Self {
+    pub(super) fn new(state: State, identity: &str, config: &ZohoConfig, clock: Arc<Clock>) -> Self {
         let many = |number: usize| number.max(1) as u64;
         Self {
             state,

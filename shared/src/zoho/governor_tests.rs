@@ -1,7 +1,5 @@
 //! Several processes over one state: each governor is one.
 
-use std::sync::Arc;
-
 use super::*;
 use crate::zoho::SimulatedTime;
 use crate::zoho::client_tests::config;
@@ -13,7 +11,7 @@ fn time() -> Arc<SimulatedTime> {
 }
 
 fn process(state: &State, time: &Arc<SimulatedTime>) -> Arc<Governor> {
-    let clock = Clock::simulated(Arc::clone(time));
+    let clock = Arc::new(Clock::simulated(Arc::clone(time)));
     Arc::new(Governor::new(state.clone(), NAME, &config("https://zoho.example"), clock))
 }
 

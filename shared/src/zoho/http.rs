@@ -25,6 +25,9 @@ use crate::http::peer::Peer;
 /// Connections are dropped before usual servers drop theirs.
 const IDLE: Duration = Duration::from_secs(15);
 
+/// Nobody waits longer for a clock.
+const TIME: Duration = Duration::from_secs(5);
+
 #[derive(Debug)]
 pub(super) struct Http {
     /// For the configured hosts.
@@ -98,6 +101,15 @@ impl Http {
         let response = self.send(request, &url, &bounds).await?;
         self.see_clock(&response);
         self.read(response, &url, &bounds, false).await
+    }
+
+    /// Asks the accounts server for nothing but the time that each of its answers tells. What does not answer tells none.
+    pub(super) async fn ask_time(&self, place: &Place) {
+        let request = self.client.get(place.server_info_url()).timeout(TIME);
+        match request.send().await {
+            Ok(response) => self.see_clock(&response),
+            Err(error) => tracing::debug!("Zoho's clock is not known yet: {error}"),
+        }
     }
 
     /// Gets `url`, following redirects as the guard allows. The token goes to the host of `url` alone.

@@ -33,11 +33,13 @@ mod redirect;
 mod refusal;
 mod request;
 mod row;
+mod seal;
 mod session;
 #[cfg(any(test, feature = "simulation"))]
 mod simulation;
 pub mod time;
 mod token;
+mod token_note;
 #[cfg(test)]
 mod token_tests;
 

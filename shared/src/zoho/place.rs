@@ -71,6 +71,11 @@ impl Place {
         below(&self.accounts, &["oauth", "v2", "token"])
     }
 
+    /// A page that needs no token and is no call of any organisation.
+    pub(super) fn server_info_url(&self) -> Url {
+        below(&self.accounts, &["oauth", "serverinfo"])
+    }
+
     /// The API address to use with a token: the one that came with it where that is one of Zoho's own over https, unless an
     /// address was set by hand. A token is never sent to a host because an answer says so.
     pub(super) fn api_for(&self, api_domain: Option<&str>) -> Url {
