@@ -273,7 +273,7 @@ async fn a_throttled_zoho_ends_the_sync_soon_and_the_first_one_after_the_wait_go
     // What holds for the process that was told, holds for all after it.
     shop.reset_counts();
     shop.place.run(&["sync"]).await.expect(3, &["Zoho refuses calls of this organisation until"]);
-    assert_eq!(shop.zoho.control().counts().api_calls(), 0);
+    assert_eq!(shop.zoho.control().counts().list, 0);
     an_hour_passes(&shop);
     let next = shop.place.sync().await;
     let images = &next.of("items")["images"];

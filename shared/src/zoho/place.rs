@@ -59,10 +59,6 @@ impl Place {
         host(&self.api)
     }
 
-    pub(super) fn api(&self) -> &Url {
-        &self.api
-    }
-
     pub(super) fn accounts_host(&self) -> String {
         host(&self.accounts)
     }

@@ -40,7 +40,7 @@ async fn put_aging_token(session: &Session) {
         expires_at: now + SignedDuration::from_mins(1),
         renew_at: now - SignedDuration::from_secs(1),
     };
-    session.known.lock().await.token = Some((token, session.place.api().clone()));
+    session.known.lock().await.token = Some((token, session.place.api_for(None)));
 }
 
 #[tokio::test]
