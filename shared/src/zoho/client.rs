@@ -155,31 +155,35 @@ impl ZohoClient {
         request: &Request,
         judge: &impl Fn(&Expected<'_>, Answer) -> Result<T, Refusal>,
     ) -> Result<T, Failure> {
-        let ticket = self.ticket().await?;
-        let refusal = match self.send(&ticket, request, judge).await? {
+        // Who has no token takes no place in the line.
+        self.ticket().await?;
+        let (ticket, answered) = self.send(request, judge).await?;
+        let refusal = match answered {
             Ok(result) => return Ok(result),
             Err(refusal) if !refusal.may_be_the_token() => return Err(refusal.failure),
             Err(refusal) => refusal,
         };
         match self.inner.session.replace(&ticket, &self.inner.http).await? {
             None => Err(refusal.failure),
-            Some(ticket) => {
-                let result = self.send(&ticket, request, judge).await?;
-                result.map_err(|refusal| refusal.failure)
+            Some(_) => {
+                let (_, answered) = self.send(request, judge).await?;
+                answered.map_err(|refusal| refusal.failure)
             }
         }
     }
 
+    /// The answer, and the token that it was had with.
     async fn send<T>(
         &self,
-        ticket: &Ticket,
         request: &Request,
         judge: &impl Fn(&Expected<'_>, Answer) -> Result<T, Refusal>,
-    ) -> Result<Result<T, Refusal>, Failure> {
+    ) -> Result<(Ticket, Result<T, Refusal>), Failure> {
         let Inner { http, governor, meter, .. } = &*self.inner;
         let organization = self.place().organization();
-        let url = request.url(&ticket.api, organization);
         let admission = governor.admit(request.class).await?;
+        // The wait for a place may be longer than a token lasts.
+        let ticket = self.ticket().await?;
+        let url = request.url(&ticket.api, organization);
         let began = Instant::now();
         let answer = governor.during(&admission, http.get(&url, &ticket.access, request.kind)).await;
         let answer = match answer {
@@ -196,7 +200,7 @@ impl ZohoClient {
         meter.called(began, result.as_ref().err().map(|refusal| &refusal.failure));
         let told = result.as_ref().err().map_or(Told::Well, |refusal| told(refusal, quota.is_some()));
         governor.end(admission, quota, told).await;
-        Ok(result.map_err(|refusal| self.heed(refusal)))
+        Ok((ticket, result.map_err(|refusal| self.heed(refusal))))
     }
 
     /// Every further call would be refused as well while Zoho refuses calls, and may lengthen the block: the governor makes

@@ -48,10 +48,10 @@ impl Seal {
             material.extend(part.as_bytes());
         }
         let derived = Salt::new(HKDF_SHA256, SALT).extract(&material);
-        let name: [u8; 8] = expand(&derived, b"name")?;
+        let name = u64::from_be_bytes(expand(&derived, b"name")?);
         let key: [u8; 32] = expand(&derived, b"key")?;
         Ok(Self {
-            name: name.iter().map(|byte| format!("{byte:02x}")).collect(),
+            name: format!("{name:016x}"),
             key: RandomizedNonceKey::new(&AES_256_GCM, &key).map_err(|_| broken())?,
         })
     }
@@ -131,11 +131,9 @@ mod tests {
     fn what_was_changed_or_cut_is_not_opened() {
         let seal = Seal::new(&secret("r"), "accounts.zoho.eu").unwrap();
         let sealed = seal.seal("1000.t0ken").unwrap();
-        for end in 0..sealed.len() {
-            assert!(seal.open(&sealed[..end]).is_none());
-        }
         let mut bytes = BASE64_STANDARD.decode(&sealed).unwrap();
         for at in 0..bytes.len() {
+            assert!(seal.open(&BASE64_STANDARD.encode(&bytes[..at])).is_none());
             bytes[at] ^= 1;
             assert!(seal.open(&BASE64_STANDARD.encode(&bytes)).is_none());
             bytes[at] ^= 1;
