@@ -9,6 +9,7 @@ use shared::failure::{Class, Failure};
 use shared::state::{RedisSettings, State};
 use shared::zoho::{Api, CallClass, Kind, Page, Position, SimulatedTime, ZohoClient, ZohoConfig};
 
+use crate::shop::Shop;
 use crate::zoho_source::config;
 
 /// An organisation with the limits that Zoho documents, whose clock goes on when somebody waits.
@@ -180,4 +181,54 @@ async fn others_who_use_the_same_calls_are_left_their_reserve() {
     time.advance_to(time.now() + Duration::from_secs(603));
     image(&client, items[1].clone()).await.unwrap();
     assert_eq!(sandbox.control().counts().throttled, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn images_that_a_day_does_not_suffice_for_go_on_after_midnight_by_themselves() {
+    let shop = Shop::new(30).await;
+    let control = shop.zoho.control();
+    shop.place.reconfigure("[json.files]", "[notify]\nlog = \"told.log\"\n[json.files]");
+    // Half a minute before midnight in New York, on a plan of 20 calls a day.
+    control.set_limits(1_000_000, 10, 20);
+    control.set_clock("2027-01-05T04:59:30Z".parse().unwrap());
+    let daemon = shop.place.start(&["schedule", "start"]);
+    let status = async || shop.place.run(&["status", "--json"]).await.json();
+    let until = async |what: &str, holds: fn(&serde_json::Value) -> bool| {
+        let began = std::time::Instant::now();
+        loop {
+            let status = status().await;
+            if holds(&status) {
+                return status;
+            }
+            assert!(began.elapsed() < Duration::from_mins(2), "in vain: {what}: {status:#}");
+        }
+    };
+    let spent =
+        until("the day's calls for images are used up", |status| status["zoho"][0]["left"] == 1).await;
+    let images = spent["zoho"][0]["forecast"]["images"].as_u64().unwrap();
+    assert!(images > 0 && spent["zoho"][0]["forecast"]["days"] == 2, "{spent:#}");
+    let left = format!("{images} images left, about 2 days at this plan");
+    shop.place.run(&["status"]).await.expect(0, &["zoho.shop: 1 of 20 calls left until 2", &left]);
+    // A sync by hand says so, and makes no call.
+    let calls = control.counts().api_calls();
+    shop.place.run(&["sync"]).await.expect(3, &["NOT synced", "they come back at"]);
+    assert_eq!(control.counts().list, 1, "{calls} calls before");
+    until("the others arrive", |status| status["pipelines"][0]["records"]["images"]["outstanding"] == 0)
+        .await;
+    let counts = control.counts();
+    assert_eq!((counts.throttled, counts.token), (0, 1));
+    assert!(counts.images_served.values().all(|times| *times == 1), "{counts:?}");
+    let schedule = shop.place.run(&["schedule", "status", "--json"]).await.json();
+    let known = &schedule["pipelines"][0];
+    assert_eq!((&known["failed"], &known["failure"]), (&serde_json::json!(0), &serde_json::Value::Null));
+    let told = async || std::fs::read_to_string(shop.place.path("told.log")).unwrap_or_default();
+    let began = std::time::Instant::now();
+    while !told().await.contains("RECOVERED items quota") {
+        assert!(began.elapsed() < Duration::from_mins(1), "{}", told().await);
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let lines = told().await;
+    assert!(lines.contains("BEGUN items quota: zoho.shop: ") && lines.lines().count() == 2, "{lines}");
+    drop(daemon);
+    shop.assert_in_step();
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use producer::operate::quota::QuotaStatus;
 use producer::operate::status::{self, Paused, PipelineStatus, StrayStatus, Strays};
 use serde::Serialize;
 use shared::config::Config;
@@ -20,16 +21,18 @@ use crate::sync::summary::swept_text;
 struct StatusJson {
     state: std::path::PathBuf,
     pipelines: Vec<PipelineStatus>,
+    zoho: Vec<QuotaStatus>,
     strays: Strays,
 }
 
 pub(crate) async fn run(config: &Arc<Config>, output: &Output) -> Result<Exit, Failure> {
-    let (mut pipelines, mut strays) = (Vec::new(), Strays::default());
+    let (mut pipelines, mut zoho, mut strays) = (Vec::new(), Vec::new(), Strays::default());
     if config.fleet.is_some() || config.state.exists() {
         let state = open_state(config).await?;
         for pipeline in &config.pipelines {
             pipelines.push(status::look(&state, pipeline).await?);
         }
+        zoho = QuotaStatus::all(&state, config).await?;
         strays = status::strays(&state).await?;
     } else {
         output.line(format!("no sync has been run yet: there is no {}", config.state.display()));
@@ -37,8 +40,11 @@ pub(crate) async fn run(config: &Arc<Config>, output: &Output) -> Result<Exit, F
     for status in &pipelines {
         output.text(&text(status));
     }
+    for quota in &zoho {
+        output.text(&format!("zoho.{}: {}\n", quota.account, quota.text));
+    }
     output.text(&strays_text(&strays));
-    output.object(&StatusJson { state: config.state.clone(), pipelines, strays });
+    output.object(&StatusJson { state: config.state.clone(), pipelines, zoho, strays });
     Ok(Exit::Done)
 }
 

@@ -55,7 +55,7 @@ pub async fn run(config: Arc<Config>, stop: CancellationToken) -> Result<(), Fai
             };
             tended.spawn(Tending { runs, disable_after: config.disable_after }.tend(active.clone()));
         }
-        let notifier = Notifier::new(&meeting.state, &config.pipelines, &config.notify);
+        let notifier = Notifier::new(&meeting.state, &config);
         tended.spawn(notifier.watch(active.clone()));
         tended.spawn(sweep(meeting.clone(), active.clone()));
         let service = Service {

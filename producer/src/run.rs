@@ -147,7 +147,10 @@ impl FleetRun {
     async fn end(&self, run: &Run, result: Result<(), Failure>) -> Result<RunSummary, Failure> {
         let end = match &result {
             Ok(()) => RunEnd::Complete,
-            Err(failure) if failure.class == Class::Interrupted => RunEnd::Interrupted,
+            // A remote system that asks for a long wait breaks a run off; the next one goes on with it.
+            Err(failure) if failure.class == Class::Interrupted || failure.is_throttle() => {
+                RunEnd::Interrupted
+            }
             Err(failure) => RunEnd::Failed(format!("{failure:#}")),
         };
         let finished = self.meeting.state.finish_run(run, &end).await;

@@ -101,6 +101,9 @@ impl Tending {
         let name = &self.runs.pipeline.name;
         if failure.class == Class::Interrupted || matches!(failure.reason, Reason::Locked | Reason::Missing) {
             tracing::info!(pipeline = %name, "{failure:#}");
+        } else if failure.is_throttle() {
+            self.runs.progress.meter().failed(JobKind::Record, failure, 1);
+            tracing::warn!(pipeline = %name, wait_s = failure.retry_after.map(|wait| wait.as_secs()), "{failure:#}");
         } else {
             self.runs.progress.meter().failed(JobKind::Record, failure, 1);
             tracing::error!(pipeline = %name, reason = failure.reason.label(), "{failure:#}");

@@ -224,6 +224,11 @@ impl Failure {
         self
     }
 
+    /// A remote system asks us to wait: nothing is sick, and nothing failed.
+    pub fn is_throttle(&self) -> bool {
+        self.class == Class::Throttled || self.reason == Reason::Throttled
+    }
+
     /// What happened, without advice and causes.
     pub fn what(&self) -> &str {
         &self.what

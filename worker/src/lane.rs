@@ -226,6 +226,7 @@ impl Lane {
                 tracing::warn!(lane, "{failure:#}");
                 return;
             }
+            _ if failure.is_throttle() => tracing::warn!(lane, "waits: {failure:#}"),
             _ => tracing::error!(lane, reason = failure.reason.label(), "paused: {failure:#}"),
         }
         let paused =

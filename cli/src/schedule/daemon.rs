@@ -42,7 +42,7 @@ pub(super) async fn run(config: &Arc<Config>, stop: &CancellationToken) -> Resul
     tracing::info!("the schedule runs: {} pipelines", config.pipelines.len());
     let more_images = Notify::new();
     let daemon = Daemon { machine, stop, more_images };
-    let notifier = Notifier::new(&daemon.machine.state, &config.pipelines, &config.notify);
+    let notifier = Notifier::new(&daemon.machine.state, config);
     tokio::join!(daemon.fields(), daemon.images(), notifier.watch(stop.clone()));
     Ok(Exit::Done)
 }
@@ -73,10 +73,13 @@ impl Daemon<'_> {
     /// Beside the fields: a backlog of days keeps no run waiting.
     async fn images(&self) {
         while !self.stop.is_cancelled() {
+            let mut wait = IMAGES;
             let all: Vec<&Pipeline> = self.machine.config.pipelines.iter().collect();
             match Box::pin(self.machine.images(&all, self.stop)).await {
                 Ok(reports) => {
                     for (pipeline, report) in reports {
+                        // As soon as Zoho takes calls again.
+                        wait = report.retry_after.map_or(wait, |told| wait.min(told));
                         if let Some(why) = report.stopped {
                             tracing::warn!(pipeline = %pipeline, waiting = report.outstanding, "images wait: {why}");
                         }
@@ -86,7 +89,7 @@ impl Daemon<'_> {
             }
             tokio::select! {
                 () = self.more_images.notified() => {}
-                () = self.rest(IMAGES) => {}
+                () = self.rest(wait) => {}
             }
         }
     }
@@ -105,7 +108,9 @@ impl Daemon<'_> {
         schedule.begin(next.kind).await?;
         let failure = self.run(pipeline, next.kind).await.err();
         self.more_images.notify_one();
-        if let Some(failure) = &failure {
+        if let Some(failure) = failure.as_ref().filter(|failure| failure.is_throttle()) {
+            tracing::warn!(pipeline = %pipeline.name, "{failure:#}");
+        } else if let Some(failure) = &failure {
             tracing::error!(pipeline = %pipeline.name, reason = failure.reason.label(), "{failure:#}");
         }
         let disable_after = Some(self.machine.config.disable_after);

@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use jiff::SignedDuration;
 use shared::config::{OdooTarget, Pipeline, SourceConfig};
-use shared::failure::{Class, Failure, Reason};
+use shared::failure::{Class, Failure};
 use shared::queue::Queue;
 use shared::state::{ImageCounts, State};
+use shared::zoho::CallClass;
 use tokio_util::sync::CancellationToken;
 use worker::image::{ImageCache, ImageSettings, ImageSource, ImageWorker};
 use worker::sink::odoo::OdooImages;
@@ -44,6 +45,7 @@ impl Images<'_> {
             Ok(report) => report,
             Err(failure) => ImagesReport {
                 exit: Some(exit_after(&failure)),
+                retry_after: failure.retry_after,
                 stopped: Some(format!("{failure:#}")),
                 ..ImagesReport::default()
             },
@@ -54,7 +56,7 @@ impl Images<'_> {
     pub(super) async fn elsewhere(&self, held: &Failure) -> Result<ImagesReport, Failure> {
         let ImageCounts { applied, dead, outstanding, .. } = self.counts().await?;
         let stopped = (outstanding > 0).then(|| held.to_string());
-        Ok(ImagesReport { applied, dead, outstanding, stopped, exit: None })
+        Ok(ImagesReport { applied, dead, outstanding, stopped, retry_after: None, exit: None })
     }
 
     async fn try_bring(&self) -> Result<ImagesReport, Failure> {
@@ -71,6 +73,7 @@ impl Images<'_> {
             applied: after.applied,
             dead: after.dead,
             outstanding: after.outstanding,
+            retry_after: stopped.as_ref().and_then(|failure| failure.retry_after),
             stopped: stopped.map(|failure| format!("{failure:#}")),
             exit: Some(exit),
         })
@@ -85,7 +88,12 @@ impl Images<'_> {
         let SourceConfig::Zoho(entity) = &self.pipeline.source else {
             return Ok(Ok(()));
         };
-        let source = ImageSource::Zoho(self.systems.zoho(&entity.server).await?);
+        let client = self.systems.zoho(&entity.server).await?;
+        // No image is taken in hand for calls that are not made.
+        if let Err(failure) = client.allows(CallClass::Changed).await {
+            return Ok(Err(failure));
+        }
+        let source = ImageSource::Zoho(client);
         let sink = OdooImages::new(&self.systems.odoo(&self.target.server).await?, &self.target.model);
         let cache = Arc::new(ImageCache::open(&self.folder, CACHE_BYTES)?);
         self.output.line(format!("{}: {outstanding} images", self.pipeline.name));
@@ -158,8 +166,5 @@ impl Images<'_> {
 
 /// A source that asks for a long wait is no failure of this sync: its images go on with the next one.
 fn exit_after(failure: &Failure) -> Exit {
-    match (failure.class, failure.reason) {
-        (Class::Throttled, _) | (_, Reason::Throttled) => Exit::Done,
-        _ => Exit::after(failure),
-    }
+    if failure.is_throttle() { Exit::Done } else { Exit::after(failure) }
 }

@@ -65,7 +65,7 @@ pub(crate) async fn run(
         // A state that is sick has been told already.
         drop(Schedule::of(&machine.state, pipeline).saw(report.failure.as_ref()).await);
     }
-    Notifier::new(&machine.state, &config.pipelines, &config.notify).look().await;
+    Notifier::new(&machine.state, config).look().await;
     // Fields first, of all pipelines, and without their lock: a backlog of images keeps neither them nor the next sync
     // waiting.
     let due: Vec<&Pipeline> = (reports.iter().zip(&chosen))
@@ -78,7 +78,7 @@ pub(crate) async fn run(
             report.images = Some(images);
         }
     }
-    Notifier::new(&machine.state, &config.pipelines, &config.notify).look().await;
+    Notifier::new(&machine.state, config).look().await;
     Ok(reports)
 }
 

@@ -140,7 +140,8 @@ impl Sync<'_> {
     ) -> Result<(), Failure> {
         let end = match &result {
             Ok(()) => RunEnd::Complete,
-            Err(failure) if failure.reason == Reason::Stopped => RunEnd::Interrupted,
+            // A remote system that asks for a long wait breaks a run off; the next one goes on with it.
+            Err(failure) if failure.reason == Reason::Stopped || failure.is_throttle() => RunEnd::Interrupted,
             Err(failure) => RunEnd::Failed(format!("{failure:#}")),
         };
         // A state that is sick itself cannot note that; the first failure is the one to tell.

@@ -48,6 +48,9 @@ pub(crate) struct ImagesReport {
     pub(crate) outstanding: u64,
     /// What stopped them early, in words.
     pub(crate) stopped: Option<String>,
+    /// When Zoho takes calls again, where that stopped them.
+    #[serde(skip)]
+    pub(crate) retry_after: Option<std::time::Duration>,
     /// What that means for the exit code.
     #[serde(skip)]
     pub(crate) exit: Option<Exit>,

@@ -9,11 +9,12 @@ mod webhook;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
-use shared::config::{Notify, Pipeline};
+use shared::config::{Config, Notify, Pipeline, ZohoAccount};
 use shared::failure::Failure;
 use shared::record::PipelineName;
 use shared::state::State;
@@ -64,13 +65,19 @@ struct Told {
 pub struct Notifier {
     state: State,
     pipelines: Vec<Pipeline>,
+    accounts: BTreeMap<String, ZohoAccount>,
     notify: Notify,
 }
 
 impl Notifier {
-    /// Of these pipelines.
-    pub fn new(state: &State, pipelines: &[Pipeline], notify: &Notify) -> Self {
-        Self { state: state.clone(), pipelines: pipelines.to_vec(), notify: notify.clone() }
+    /// Of all pipelines of a configuration.
+    pub fn new(state: &State, config: &Config) -> Self {
+        Self {
+            state: state.clone(),
+            pipelines: config.pipelines.clone(),
+            accounts: config.zoho.clone(),
+            notify: config.notify.clone(),
+        }
     }
 
     /// Looks now and then, until told to stop.
@@ -100,7 +107,7 @@ impl Notifier {
     }
 
     async fn look_at(&self, pipeline: &Pipeline, cause: Cause) -> Result<(), Failure> {
-        let holds = cause.holds(&self.state, pipeline, self.notify.dead_letters_above).await?;
+        let holds = cause.holds(self, pipeline).await?;
         let name = format!("notified/{}/{}", pipeline.name, cause.label());
         let before = self.state.memo(&name).await?;
         let known: Option<Told> = before.as_deref().and_then(|text| serde_json::from_str(text).ok());

@@ -1,7 +1,7 @@
 use std::path::Path;
 
 use shared::config::{Config, LogFile, Webhook};
-use shared::failure::{Failure, Reason};
+use shared::failure::{Class, Failure, Reason};
 use shared::fleet::{Pause, Scope};
 use wiremock::matchers::{body_partial_json, header, method};
 use wiremock::{Mock, MockServer, ResponseTemplate};
@@ -37,7 +37,7 @@ impl Stand {
         let url = format!("{}/geheim", self.server.uri()).into();
         let webhook = Some(Webhook { url, authorization: Some("Bearer geheim".to_owned().into()) });
         let notify = Notify { log: Some(self.log()), webhook, dead_letters_above: Some(0) };
-        Notifier::new(&self.state, &self.config.pipelines, &notify)
+        Notifier::new(&self.state, &Config { notify, ..self.config.clone() })
     }
 
     fn pipeline(&self) -> &Pipeline {
@@ -179,4 +179,34 @@ async fn an_address_that_leads_nowhere_is_in_no_failure() {
     };
     let failure = webhook::post(&webhook, &message).await.unwrap_err();
     assert!(!format!("{failure:#} {webhook:?}").contains("geheim"), "{failure:#}");
+}
+
+#[tokio::test]
+async fn calls_that_are_used_up_are_told_once_and_the_pause_that_follows_is_not_told_beside_them() {
+    let mut stand = Stand::new().await;
+    let path = stand.folder.path().join("zoho.toml");
+    let text = "[zoho.shop]\ndata_center = \"eu\"\norganization_id = \"7\"\nclient_id = \"1000.A\"\n\
+                [odoo.erp]\nurl = \"https://erp.example\"\ndatabase = \"prod\"\n\
+                [pipeline.items]\nsource = \"zoho.shop\"\nsink = \"odoo.erp\"\n";
+    std::fs::write(&path, text).unwrap();
+    stand.config = Config::load_with(&path, &|_| None).unwrap();
+    stand.answers(200, 100).await;
+    let now = stand.state.now().await.unwrap();
+    let until = now + SignedDuration::from_hours(3);
+    let budget = format!("{{\"spent\":{{\"since\":\"{now}\",\"until\":\"{until}\"}}}}");
+    stand.state.set_memo("zoho-budget/https://www.zohoapis.eu#7", Some(&budget)).await.unwrap();
+    let throttled = Failure::new(Class::Throttled, Reason::Throttled, "used up");
+    Pause::by_system(&stand.state, &stand.pipeline().name, Scope::Images, &throttled).await.unwrap();
+    for _ in 0..3 {
+        stand.notifier().look().await;
+    }
+    let lines = stand.lines();
+    assert_eq!((lines.len(), stand.posted().await), (1, 1), "{lines:?}");
+    assert!(
+        lines[0].contains("BEGUN items quota: zoho.shop: the calls of the day are used up until"),
+        "{lines:?}"
+    );
+    stand.state.set_memo("zoho-budget/https://www.zohoapis.eu#7", None).await.unwrap();
+    stand.notifier().look().await;
+    assert!(stand.lines()[1].contains("RECOVERED items quota"), "{:?}", stand.lines());
 }

@@ -3,4 +3,5 @@
 
 pub mod change;
 pub mod overview;
+pub mod quota;
 pub mod status;

@@ -10,6 +10,7 @@ use shared::fleet::Presence;
 use shared::record::Version;
 use shared::state::{RunEnd, RunKind, RunSummary, State};
 
+use super::quota::QuotaStatus;
 use super::status::{self, PipelineStatus, Strays};
 use crate::history;
 use crate::schedule::{Kind, Note, Schedule};
@@ -28,6 +29,8 @@ pub struct Overview {
     pub pipelines: Vec<PipelineView>,
     /// Processes of a fleet that have said something in the last hour.
     pub workers: Vec<WorkerView>,
+    /// Calls of Zoho accounts, and what they suffice for.
+    pub zoho: Vec<QuotaStatus>,
     /// Messages that were no jobs.
     pub strays: Strays,
 }
@@ -106,8 +109,9 @@ impl Overview {
         }
         let workers = Presence::all(state).await?.into_iter();
         let workers = workers.map(|says| WorkerView { is_alive: says.until > at, says }).collect();
+        let zoho = QuotaStatus::all(state, config).await?;
         let strays = status::strays(state).await?;
-        Ok(Self { version: env!("CARGO_PKG_VERSION"), at, pipelines, workers, strays })
+        Ok(Self { version: env!("CARGO_PKG_VERSION"), at, pipelines, workers, zoho, strays })
     }
 }
 

@@ -22,8 +22,8 @@ const RETRIES: [Duration; 6] = [
     Duration::from_mins(10),
 ];
 
-/// No system asks for a longer wait: a time further away is left of a clock that went back.
-const LONGEST: Duration = Duration::from_hours(24);
+/// No system asks for a longer wait (a day of Zoho has up to 25 hours): a time further away is left of a clock that went back.
+const LONGEST: Duration = Duration::from_hours(25);
 
 /// Retries within this time of a counted failure are the same failed run, where `every` is not longer.
 const COUNT_APART: Duration = Duration::from_mins(1);
@@ -236,7 +236,7 @@ impl Note {
         self.tries = self.tries.saturating_add(1);
         self.retry = Some((later(now, wait), kind));
         self.failure = Some(Failed { at: now, reason: failure.reason, why: failure.to_string() });
-        let Some(disable_after) = disable_after.filter(|_| !is_throttled(failure)) else {
+        let Some(disable_after) = disable_after.filter(|_| !failure.is_throttle()) else {
             self.failure = None;
             return false;
         };
@@ -261,7 +261,7 @@ impl Note {
         match failure {
             None => self.succeed(now),
             Some(failure)
-                if failure.class == Class::Interrupted || is_others(failure) || is_throttled(failure) => {}
+                if failure.class == Class::Interrupted || is_others(failure) || failure.is_throttle() => {}
             Some(failure) => {
                 self.failure = Some(Failed { at: now, reason: failure.reason, why: failure.to_string() });
             }
@@ -278,10 +278,6 @@ impl Note {
 
 fn is_others(failure: &Failure) -> bool {
     matches!(failure.reason, Reason::Locked | Reason::Missing)
-}
-
-fn is_throttled(failure: &Failure) -> bool {
-    failure.class == Class::Throttled || failure.reason == Reason::Throttled
 }
 
 fn later(time: Timestamp, span: Duration) -> Timestamp {

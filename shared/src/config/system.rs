@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::failure::Failure;
 use crate::odoo::{OdooConfig, OdooSecret, Transport};
 use crate::record::Values;
-use crate::zoho::{DataCenter, ZohoConfig, ZohoSecret};
+use crate::zoho::{DataCenter, Place, ZohoConfig, ZohoSecret};
 
 use super::secret;
 
@@ -80,6 +80,30 @@ pub struct ZohoAccount {
 }
 
 impl ZohoAccount {
+    /// Where the organisation is; nobody has to sign in to know that.
+    ///
+    /// # Errors
+    /// An address that is none.
+    pub fn place(&self) -> Result<Place, Failure> {
+        let nothing = String::new;
+        let nobody = ZohoSecret {
+            client_id: nothing(),
+            client_secret: nothing().into(),
+            refresh_token: nothing().into(),
+        };
+        Place::new(&self.with(nobody))
+    }
+
+    /// Calls of all processes in a minute.
+    pub fn calls_per_minute(&self) -> usize {
+        self.calls_per_minute.unwrap_or(ZohoConfig::CALLS_PER_MINUTE)
+    }
+
+    /// Part of a day's calls, in percent, that is left to others.
+    pub fn reserve_percent(&self) -> u8 {
+        self.reserve_percent.unwrap_or(ZohoConfig::RESERVE_PERCENT)
+    }
+
     /// What the client needs.
     ///
     /// # Errors
@@ -89,14 +113,18 @@ impl ZohoAccount {
             Failure::configuration(format!("the secrets of [zoho.{}] are not all set", self.name))
                 .advise(format!("set {} in the environment", secret::zoho_variables(&self.name)))
         })?;
+        Ok(self.with(secret))
+    }
+
+    fn with(&self, secret: ZohoSecret) -> ZohoConfig {
         let mut config = ZohoConfig::new(self.data_center, &self.organization_id, secret);
         config.accounts_url.clone_from(&self.accounts_url);
         config.api_url.clone_from(&self.api_url);
-        config.calls_per_minute = self.calls_per_minute.unwrap_or(config.calls_per_minute);
+        config.calls_per_minute = self.calls_per_minute();
         config.concurrent_calls = self.concurrent_calls.unwrap_or(config.concurrent_calls);
-        config.reserve_percent = self.reserve_percent.unwrap_or(config.reserve_percent);
+        config.reserve_percent = self.reserve_percent();
         config.redirect_hosts.clone_from(&self.redirect_hosts);
         config.private_hosts.clone_from(&self.private_hosts);
-        Ok(config)
+        config
     }
 }

@@ -151,15 +151,8 @@ impl Budget {
     /// Whether a call of this class may be made now. Where it may, it is counted.
     pub(super) fn admit(&mut self, class: CallClass, allowed: Allowed, now: Timestamp) -> Verdict {
         let now = self.settle(now);
-        for (block, why) in [(self.spent, Why::Spent), (self.minute, Why::Minute)] {
-            if let Some(Block { until, .. }) = block {
-                return wait_for(until, now, why);
-            }
-        }
-        if let Some(day) = self.day
-            && day.left <= class.floor(day.limit, allowed.reserve_percent)
-        {
-            return wait_for(later(day.resets_at, MARGIN), now, Why::Kept);
+        if let Some(closed) = self.closed(class, allowed, now) {
+            return closed;
         }
         let most = self.narrow.map_or(allowed.at_once, |narrow| narrow.most.min(allowed.at_once));
         let free_at = self.free_at(allowed.per_minute);
@@ -185,6 +178,18 @@ impl Budget {
             day.left = day.left.saturating_sub(1);
         }
         Verdict::Go(self.admitted)
+    }
+
+    /// Until when no call of this class is made, if so.
+    pub(super) fn closed(&self, class: CallClass, allowed: Allowed, now: Timestamp) -> Option<Verdict> {
+        for (block, why) in [(self.spent, Why::Spent), (self.minute, Why::Minute)] {
+            if let Some(Block { until, .. }) = block {
+                return Some(wait_for(until, now, why));
+            }
+        }
+        let day = self.day?;
+        let kept = class.floor(day.limit, allowed.reserve_percent);
+        (day.left <= kept).then(|| wait_for(later(day.resets_at, MARGIN), now, Why::Kept))
     }
 
     /// A call ended, and told something perhaps.

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::answer::{Answer, Expected};
 use super::budget::Told;
+use super::class::CallClass;
 use super::clock::Clock;
 use super::config::{ImageRoute, ZohoConfig};
 use super::counts::CallCounts;
@@ -128,6 +129,14 @@ impl ZohoClient {
         self.inner.governor.limits()
     }
 
+    /// Whether calls of this class are made at present; nothing is called.
+    ///
+    /// # Errors
+    /// `Throttled` with the time that is left: Zoho refuses calls, or what is left of the day is not for these. The state's.
+    pub async fn allows(&self, class: CallClass) -> Result<(), Failure> {
+        self.inner.governor.allows(class).await
+    }
+
     pub(super) fn image_routes(&self) -> &[ImageRoute] {
         &self.inner.image_routes
     }
@@ -163,13 +172,11 @@ impl ZohoClient {
             Err(refusal) if !refusal.may_be_the_token() => return Err(refusal.failure),
             Err(refusal) => refusal,
         };
-        match self.inner.session.replace(&ticket, &self.inner.http).await? {
-            None => Err(refusal.failure),
-            Some(_) => {
-                let (_, answered) = self.send(request, judge).await?;
-                answered.map_err(|refusal| refusal.failure)
-            }
+        if self.inner.session.replace(&ticket, &self.inner.http).await?.is_none() {
+            return Err(refusal.failure);
         }
+        let (_, answered) = self.send(request, judge).await?;
+        answered.map_err(|refusal| refusal.failure)
     }
 
     /// The answer, and the token that it was had with.

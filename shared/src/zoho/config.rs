@@ -80,6 +80,12 @@ pub struct ZohoConfig {
 }
 
 impl ZohoConfig {
+    /// Usual calls in a minute.
+    pub const CALLS_PER_MINUTE: usize = 80;
+
+    /// Usual part of a day that is left to others, in percent.
+    pub const RESERVE_PERCENT: u8 = 5;
+
     /// Usual limits: 10 s to connect, 60 s per call, 120 s per image, answers up to 64 MiB, images up to 10 MiB, 80 calls a
     /// minute, 5 at a time, 5 % of a day left to others, images from Inventory.
     pub fn new(data_center: DataCenter, organization_id: impl Into<String>, secret: ZohoSecret) -> Self {
@@ -94,9 +100,9 @@ impl ZohoConfig {
             image_timeout: Duration::from_mins(2),
             max_answer_bytes: 64 << 20,
             max_image_bytes: 10 << 20,
-            calls_per_minute: 80,
+            calls_per_minute: Self::CALLS_PER_MINUTE,
             concurrent_calls: 5,
-            reserve_percent: 5,
+            reserve_percent: Self::RESERVE_PERCENT,
             image_routes: vec![ImageRoute::Inventory, ImageRoute::InventoryDocument],
             redirect_hosts: Vec::new(),
             private_hosts: Vec::new(),

@@ -11,6 +11,7 @@ use super::budget::{Allowed, Budget, Ended, Told, Verdict, Why};
 use super::class::CallClass;
 use super::clock::{Clock, jittered};
 use super::config::ZohoConfig;
+use super::place::Place;
 use super::quota::{Limits, Quota};
 use crate::failure::{Class, Failure, Reason};
 use crate::state::State;
@@ -97,6 +98,17 @@ impl Governor {
         }
     }
 
+    /// Whether calls of this class are made at present.
+    ///
+    /// # Errors
+    /// As [`Governor::admit`] refuses them.
+    pub(super) async fn allows(&self, class: CallClass) -> Result<(), Failure> {
+        match self.change(|budget, now| budget.closed(class, self.allowed, now)).await? {
+            Some(Verdict::Refused { until, left, why }) => Err(refused(until, why).after(left)),
+            _ => Ok(()),
+        }
+    }
+
     /// Keeps the seat of a call while it is under way.
     pub(super) async fn during<T>(&self, admission: &Admission<'_>, call: impl Future<Output = T>) -> T {
         let renewing = async {
@@ -171,6 +183,16 @@ impl Governor {
     fn locked(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What the state knows of an organisation's limits; nothing where it was never called.
+///
+/// # Errors
+/// The state's.
+pub async fn known_limits(state: &State, place: &Place) -> Result<Limits, Failure> {
+    let Some(text) = state.memo(&memo_name(&place.identity())).await? else { return Ok(Limits::default()) };
+    let budget: Budget = serde_json::from_str(&text).unwrap_or_default();
+    Ok(budget.limits(state.now().await?))
 }
 
 /// The memo of an organisation's budget.

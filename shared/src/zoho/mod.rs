@@ -19,6 +19,7 @@ mod data_center;
 #[cfg(test)]
 mod download_tests;
 mod entity;
+mod forecast;
 mod governor;
 mod http;
 mod image;
@@ -50,6 +51,8 @@ pub use config::{ImageRoute, ZohoConfig, ZohoSecret};
 pub use counts::CallCounts;
 pub use data_center::{DataCenter, UnknownDataCenter};
 pub use entity::{ContactType, ZohoEntity};
+pub use forecast::Forecast;
+pub use governor::known_limits;
 pub use image::{Image, ImageFormat};
 pub use kind::{Api, Kind};
 pub use operations::Details;
