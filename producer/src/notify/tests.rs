@@ -37,7 +37,7 @@ impl Stand {
         let url = format!("{}/geheim", self.server.uri()).into();
         let webhook = Some(Webhook { url, authorization: Some("Bearer geheim".to_owned().into()) });
         let notify = Notify { log: Some(self.log()), webhook, dead_letters_above: Some(0) };
-        Notifier::new(&self.state, &Config { notify, ..self.config.clone() })
+        Notifier { notify, ..Notifier::new(&self.state, &self.config) }
     }
 
     fn pipeline(&self) -> &Pipeline {
