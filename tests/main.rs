@@ -29,6 +29,7 @@ mod shop_killed;
 mod stopped;
 mod sweep;
 mod truth;
+mod verify;
 mod zoho_bad_input;
 mod zoho_client;
 mod zoho_quota;

@@ -10,14 +10,40 @@ use crate::place::Place;
 use crate::shop::{Shop, fields};
 use crate::truth::{assert_files_hold_the_source, records, sandbox_of};
 
-/// Every file of a place with its bytes, but for plans.
+/// Every row of the state, whatever of it stands in the file and what in its log; nothing where there is no state.
+fn state(place: &Place) -> Vec<String> {
+    let path = place.path("catalog-sync.db");
+    if !path.exists() {
+        return Vec::new();
+    }
+    let database = rusqlite::Connection::open(path).unwrap();
+    let mut names =
+        database.prepare("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name").unwrap();
+    let names: Vec<String> = names.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
+    let mut all = Vec::new();
+    for name in names {
+        let mut rows = database.prepare(&format!("SELECT * FROM {name}")).unwrap();
+        let columns = rows.column_count();
+        let row = |row: &rusqlite::Row<'_>| {
+            let cell = |at| row.get::<_, rusqlite::types::Value>(at).unwrap();
+            Ok(format!("{name} {:?}", (0..columns).map(cell).collect::<Vec<_>>()))
+        };
+        all.extend(rows.query_map([], row).unwrap().map(Result::unwrap));
+    }
+    all
+}
+
+/// Every file of a place with its bytes, but for plans and the state.
 fn files(place: &Place) -> BTreeMap<PathBuf, Vec<u8>> {
     fn walk(folder: &Path, found: &mut BTreeMap<PathBuf, Vec<u8>>) {
         for entry in std::fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
             if path.is_dir() {
                 walk(&path, found);
-            } else if !path.ends_with("plan.json") {
+            } else if !["plan.json", "catalog-sync.db"]
+                .iter()
+                .any(|name| path.to_string_lossy().contains(name))
+            {
                 found.insert(path.clone(), std::fs::read(&path).unwrap());
             }
         }
@@ -59,6 +85,7 @@ async fn a_plan_of_a_first_run_touches_nothing_and_is_what_the_sync_then_does() 
         ran.expect(0, &["everything (first run)", "12 to create", "+ create", "sync --plan plan.json"]);
         shop.assert_nothing_done();
         assert_eq!(files(&shop.place), before);
+        assert!(!shop.place.path("catalog-sync.db").exists());
         let text = std::fs::read_to_string(shop.place.path("plan.json")).unwrap();
         let plan = planned(&serde_json::from_str(&text).unwrap(), "items");
         let images = plan["totals"]["download"].as_u64().unwrap();
@@ -89,12 +116,15 @@ async fn a_plan_shows_old_and_new_of_each_field_and_touches_no_file() {
     shop.upload(3, ZohoImage::Png);
     let new = fields(&json!({ "name": "New lamp", "sku": "N-1", "rate": 3, "unit": "pcs" }));
     let created = shop.change(ZohoChange::CreateItem { fields: new });
-    let (before, rows) = (files(&shop.place), shop.odoo.control().rows("product.product").unwrap());
+    let looked =
+        || (files(&shop.place), state(&shop.place), shop.odoo.control().rows("product.product").unwrap());
+    let before = looked();
+    assert!(before.1.len() > 10, "{before:?}");
     shop.reset_counts();
     let ran = shop.place.run(&["plan", "--json"]).await;
     assert_eq!(ran.code(), 0, "{ran:?}");
     shop.assert_nothing_done();
-    assert_eq!((files(&shop.place), shop.odoo.control().rows("product.product").unwrap()), (before, rows));
+    assert!(looked() == before, "{:?}\n{:?}", state(&shop.place), before.1);
 
     let plan = planned(&ran.json(), "items");
     let changes = changes(&plan);
@@ -239,10 +269,10 @@ async fn a_plan_into_files_creates_no_folder_and_shows_what_somebody_edited() {
     let id = customers[3]["id"].to_string();
     customers.remove(5);
     std::fs::write(place.customers(), serde_json::to_string_pretty(&customers).unwrap()).unwrap();
-    let before = files(&place);
+    let before = (files(&place), state(&place));
     let ran = place.run(&["plan", "customers", "--json"]).await;
     assert_eq!(ran.code(), 0, "{ran:?}");
-    assert_eq!(files(&place), before);
+    assert_eq!((files(&place), state(&place)), before);
     let plan = planned(&ran.json(), "customers");
     assert_eq!((&plan["totals"]["update"], &plan["totals"]["create"]), (&json!(1), &json!(1)), "{plan}");
     let shown = &changes(&plan)[&id]["fields"];

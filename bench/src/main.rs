@@ -29,6 +29,7 @@ mod report;
 mod scaling;
 mod sqlite;
 mod start;
+mod verify;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -64,6 +65,8 @@ enum Part {
     Pictures,
     /// The operator's page and /metrics over a million records and 100,000 dead letters.
     Page,
+    /// Plan and verify of a file: memory, calls, and one changed field among all.
+    Verify,
     /// Start-up times.
     Start,
 }
@@ -133,6 +136,9 @@ fn measure(arguments: &Arguments) {
     }
     if wants(Part::Redis) {
         runtime.block_on(redis::measure(&mut report, 1_000_000 / share as u64));
+    }
+    if wants(Part::Verify) {
+        verify::measure(&mut report, &runtime, 100_000 / share);
     }
     if wants(Part::Images) {
         images::measure(&mut report, &runtime, 10_000 / share);

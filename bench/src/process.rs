@@ -49,8 +49,15 @@ pub(crate) struct Measured {
     pub(crate) report: Value,
 }
 
-/// Runs a command that prints one object, and watches it until it ends.
+/// Runs a command that prints one object and ends well, and watches it until it ends.
 pub(crate) fn measure(command: &mut Command) -> Measured {
+    let (measured, code) = watch(command);
+    assert_eq!(code, 0, "{}", measured.report);
+    measured
+}
+
+/// Runs a command that prints one object, and watches it until it ends: with its exit code.
+pub(crate) fn watch(command: &mut Command) -> (Measured, i32) {
     let printed = tempfile::NamedTempFile::new().unwrap();
     let began = Instant::now();
     let mut child = command.stdout(printed.reopen().unwrap()).stderr(Stdio::null()).spawn().unwrap();
@@ -65,8 +72,8 @@ pub(crate) fn measure(command: &mut Command) -> Measured {
     };
     let seconds = began.elapsed().as_secs_f64();
     let text = std::fs::read_to_string(printed.path()).unwrap();
-    assert!(ended.success(), "{text}");
-    Measured { seconds, cpu_seconds: cpu, peak_mib: peak, report: serde_json::from_str(&text).unwrap() }
+    let report = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
+    (Measured { seconds, cpu_seconds: cpu, peak_mib: peak, report }, ended.code().unwrap_or(-1))
 }
 
 /// A role that runs until it is dropped.

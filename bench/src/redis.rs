@@ -87,6 +87,7 @@ async fn bring_images(report: &mut Report, state: &State) {
                 key: image.key,
                 version: image.version,
                 reference: image.reference,
+                written: None,
                 outcome: Outcome::Created,
             })
             .collect();

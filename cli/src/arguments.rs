@@ -46,6 +46,10 @@ pub(crate) enum Command {
     ///
     /// Example: catalog-sync plan items --out plan.json
     Plan(PlanArguments),
+    /// Compare source, sink and state in full, and tell what is not in step: exit code 1 then, 0 in step.
+    ///
+    /// Example: catalog-sync verify items --repair
+    Verify(Verify),
     /// Enumerate the pipelines of a fleet when they are due, until told to stop.
     ///
     /// Example: catalog-sync producer
@@ -175,6 +179,25 @@ pub(crate) struct PlanArguments {
     #[arg(long)]
     pub(crate) all: bool,
     /// Print the plan as one JSON object instead of text.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Verify {
+    /// Which pipelines (default: all).
+    #[arg(value_name = "PIPELINE")]
+    pub(crate) pipelines: Vec<String>,
+    /// Bring again exactly what was found missing, different or with another image.
+    #[arg(long)]
+    pub(crate) repair: bool,
+    /// Make no more calls than these for one pipeline: refused beforehand where it would surely take more.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) max_calls: Option<u64>,
+    /// Show every record and letter, not the first of each kind.
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Print what was found as one JSON object instead of text.
     #[arg(long)]
     pub(crate) json: bool,
 }

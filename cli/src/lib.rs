@@ -14,6 +14,7 @@ mod state;
 mod status;
 mod sync;
 mod unbind;
+mod verify;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -88,6 +89,7 @@ async fn command(arguments: &Arguments, stop: &CancellationToken) -> Result<Exit
             Ok(sync::exit(&reports))
         }
         Command::Plan(arguments) => Box::pin(plan::run(&config()?, arguments)).await,
+        Command::Verify(arguments) => Box::pin(verify::run(&config()?, arguments, stop)).await,
         Command::Producer => {
             producer::role::run(config()?, stop.clone()).await?;
             Ok(Exit::Done)

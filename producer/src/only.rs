@@ -64,6 +64,8 @@ pub struct ByKey<'a> {
     position: Option<String>,
     /// A list is read, and not at its end.
     is_listing: bool,
+    /// What a list lacks is not asked for by id.
+    is_list_alone: bool,
 }
 
 impl<'a> ByKey<'a> {
@@ -71,7 +73,12 @@ impl<'a> ByKey<'a> {
     pub fn new(source: &'a Source, keys: impl Iterator<Item = RecordKey>, since: Option<Timestamp>) -> Self {
         let window = Window { start: since, end: source.clock() };
         let is_listing = matches!(source, Source::Zoho(_));
-        Self { source, wanted: keys.collect(), window, position: None, is_listing }
+        Self { source, wanted: keys.collect(), window, position: None, is_listing, is_list_alone: false }
+    }
+
+    /// The same of all times; what Zoho's list lacks is taken for gone, and no call is spent on asking for it.
+    pub fn listed(source: &'a Source, keys: impl Iterator<Item = RecordKey>) -> Self {
+        Self { is_list_alone: matches!(source, Source::Zoho(_)), ..Self::new(source, keys, None) }
     }
 
     /// Some more of them, none twice; `None` after the last. What the source no longer has never comes.
@@ -88,6 +95,9 @@ impl<'a> ByKey<'a> {
             self.position = page.next;
             let rows = page.rows.into_iter().filter(|row| self.wanted.remove(&row.key));
             return Ok(Some(rows.collect()));
+        }
+        if self.is_list_alone {
+            return Ok(None);
         }
         // One call walks Zoho's whole list: all that it lacked are asked for together.
         let most = if matches!(self.source, Source::Zoho(_)) { usize::MAX } else { TOGETHER };

@@ -108,7 +108,8 @@ impl FleetRun {
         loop {
             let Started { run, why, resumed } =
                 start(state, &self.pipeline, &source, &identity, &wish).await?;
-            if wish.sink_asks.is_some() {
+            // A run over some records alone is no answer.
+            if wish.sink_asks.is_some() && wish.only.is_none() {
                 SinkNote::answered(state, &self.pipeline.name).await?;
             }
             tracing::info!(pipeline = %self.pipeline.name, run = %run.id, "{why}");

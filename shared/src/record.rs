@@ -111,6 +111,61 @@ impl FromStr for ImageReference {
     }
 }
 
+/// The SHA-1 of an image's bytes: what Odoo knows an image by. As text 40 hexadecimal digits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct ImageHash([u8; 20]);
+
+impl ImageHash {
+    /// The 20 bytes.
+    pub fn as_bytes(&self) -> &[u8; 20] {
+        &self.0
+    }
+}
+
+impl From<[u8; 20]> for ImageHash {
+    fn from(bytes: [u8; 20]) -> Self {
+        Self(bytes)
+    }
+}
+
+impl FromStr for ImageHash {
+    type Err = InvalidName;
+
+    fn from_str(text: &str) -> Result<Self, InvalidName> {
+        let invalid = || InvalidName("the SHA-1 of an image is 40 hexadecimal digits".to_owned());
+        let (digits, mut bytes) = (text.as_bytes(), [0; 20]);
+        // `from_str_radix` alone would take a sign.
+        if digits.len() != 40 || !digits.iter().all(u8::is_ascii_hexdigit) {
+            return Err(invalid());
+        }
+        for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
+            let pair = std::str::from_utf8(pair).map_err(|_| invalid())?;
+            *byte = u8::from_str_radix(pair, 16).map_err(|_| invalid())?;
+        }
+        Ok(Self(bytes))
+    }
+}
+
+impl fmt::Display for ImageHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl TryFrom<String> for ImageHash {
+    type Error = InvalidName;
+    fn try_from(text: String) -> Result<Self, InvalidName> {
+        text.parse()
+    }
+}
+
+impl From<ImageHash> for String {
+    fn from(hash: ImageHash) -> Self {
+        hash.to_string()
+    }
+}
+
 /// The name of a worker process: 1 to 64 of `A-Z`, `a-z`, `0-9`, `.`, `_` and `-`. No two processes that live at the same
 /// time, or soon after each other, have the same.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

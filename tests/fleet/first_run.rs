@@ -2,6 +2,8 @@
 
 use std::time::Instant;
 
+use sandbox::{Edit, WriteDate};
+
 use super::catalogue::Size;
 use super::processes::Fleet;
 
@@ -40,4 +42,29 @@ async fn sync_enqueues_and_follows_its_run_to_the_end() {
     fleet.catalogue.edit(3, "once more");
     fleet.run(&["sync"]).await.expect(0, &["Items synced: 1.", "Customers synced: 1."]);
     assert_eq!(fleet.catalogue.faults().await, Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repair_and_a_plan_are_worked_on_by_the_workers() {
+    let fleet = Fleet::new(Size { images: false, ..Size::small() }).await;
+    let _workers = [fleet.worker(), fleet.worker()];
+    fleet.run(&["sync"]).await.expect(0, &["Items synced: 60."]);
+    fleet.run(&["verify"]).await.expect(0, &["items: in step", "customers: in step"]);
+    let odoo = fleet.catalogue.shop.control();
+    let (_, id) = odoo.external_ids("product.product").into_iter().next().unwrap();
+    let values = serde_json::json!({ "list_price": 4321.5 }).as_object().unwrap().clone();
+    let update =
+        Edit::Update { model: "product.product".to_owned(), id, values, write_date: WriteDate::Transaction };
+    odoo.edit(vec![update]).unwrap();
+    fleet.run(&["verify", "items"]).await.expect(1, &["1 different", "list_price 4321.5 ->"]);
+    odoo.reset_counts();
+    fleet.run(&["verify", "items", "--repair"]).await.expect(0, &["1 records that verify found"]);
+    assert_eq!((odoo.counts().rows_written, odoo.counts().rows_created), (1, 0));
+    fleet.run(&["verify", "items"]).await.expect(0, &["items: in step"]);
+
+    fleet.catalogue.edit_item(3, "planned");
+    fleet.run(&["plan", "items", "--out", "plan.json"]).await.expect(0, &["1 to update"]);
+    fleet.run(&["sync", "--plan", "plan.json"]).await.expect(0, &["Items synced: 1."]);
+    fleet.run(&["plan", "items"]).await.expect(0, &["Nothing to do"]);
+    assert_eq!(fleet.catalogue.faults_of_items().await, Vec::<String>::new());
 }

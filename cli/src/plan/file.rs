@@ -1,4 +1,4 @@
-//! The plan's file: one JSON object, a record a line, written and read one record after the other.
+//! The file of a plan, and what verify prints as JSON: one JSON object, a record a line, written and read one record after the other.
 
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -8,19 +8,21 @@ use serde::Serialize;
 use shared::failure::{Failure, Reason};
 use tempfile::NamedTempFile;
 
-use super::change::{Change, FORMAT, Head, Totals};
+use super::change::FORMAT;
 
 /// Writes the words of a plan, to a file, to standard output, to both or to nobody.
 pub(crate) struct Document {
     file: Option<(PathBuf, BufWriter<NamedTempFile>)>,
     stdout: Option<BufWriter<io::Stdout>>,
+    /// What a pipeline's list is called.
+    list: &'static str,
     pipelines: usize,
-    changes: usize,
+    entries: usize,
 }
 
 impl Document {
     /// A file appears under its name once the plan is complete, or not at all.
-    pub(crate) fn create(path: Option<&Path>, to_stdout: bool) -> Result<Self, Failure> {
+    pub(crate) fn create(path: Option<&Path>, to_stdout: bool, list: &'static str) -> Result<Self, Failure> {
         let file = match path {
             None => None,
             Some(path) => {
@@ -31,7 +33,7 @@ impl Document {
             }
         };
         let stdout = to_stdout.then(|| BufWriter::new(io::stdout()));
-        let mut document = Self { file, stdout, pipelines: 0, changes: 0 };
+        let mut document = Self { file, stdout, list, pipelines: 0, entries: 0 };
         let program = concat!("catalog-sync ", env!("CARGO_PKG_VERSION"));
         let made = Timestamp::now();
         document.text(&format!(
@@ -41,21 +43,22 @@ impl Document {
     }
 
     /// Begins a pipeline.
-    pub(crate) fn head(&mut self, head: &Head) -> Result<(), Failure> {
+    pub(crate) fn head(&mut self, head: &impl Serialize) -> Result<(), Failure> {
         let comma = if self.pipelines > 0 { "," } else { "" };
-        (self.pipelines, self.changes) = (self.pipelines + 1, 0);
-        let head = json(head);
-        self.text(&format!("{comma}\n{},\"changes\":[", head.strip_suffix('}').unwrap_or(&head)))
+        (self.pipelines, self.entries) = (self.pipelines + 1, 0);
+        let (head, list) = (json(head), self.list);
+        self.text(&format!("{comma}\n{},\"{list}\":[", head.strip_suffix('}').unwrap_or(&head)))
     }
 
-    pub(crate) fn change(&mut self, change: &Change) -> Result<(), Failure> {
-        let comma = if self.changes > 0 { "," } else { "" };
-        self.changes += 1;
-        self.text(&format!("{comma}\n{}", json(change)))
+    /// One more line of the pipeline's list.
+    pub(crate) fn entry(&mut self, entry: &impl Serialize) -> Result<(), Failure> {
+        let comma = if self.entries > 0 { "," } else { "" };
+        self.entries += 1;
+        self.text(&format!("{comma}\n{}", json(entry)))
     }
 
     /// Ends a pipeline.
-    pub(crate) fn totals(&mut self, totals: &Totals) -> Result<(), Failure> {
+    pub(crate) fn totals(&mut self, totals: &impl Serialize) -> Result<(), Failure> {
         self.text(&format!("\n],\"totals\":{}}}", json(totals)))
     }
 

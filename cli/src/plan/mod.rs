@@ -16,9 +16,11 @@ use crate::arguments::PlanArguments;
 use crate::exit::Exit;
 use crate::output::Output;
 pub(crate) use apply::asked;
-use file::Document;
-use planner::{Planner, state_for_looking, systems_for_looking};
+pub(crate) use file::Document;
+use planner::Planner;
+pub(crate) use planner::{state_for_looking, systems_for_looking, view_of};
 use text::Shower;
+pub(crate) use text::of_field;
 
 /// Plans the chosen pipelines, one after the other. A plan is of all of them or of none: what cannot be looked at is no
 /// plan.
@@ -27,7 +29,7 @@ pub(crate) async fn run(config: &Arc<Config>, arguments: &PlanArguments) -> Resu
     let output = Output::new(arguments.json);
     let state = state_for_looking(config).await?;
     let systems = systems_for_looking(config, &state);
-    let mut document = Document::create(arguments.out.as_deref(), arguments.json)?;
+    let mut document = Document::create(arguments.out.as_deref(), arguments.json, "changes")?;
     for pipeline in chosen {
         let planner = Planner::open(config, pipeline, &systems, &state, arguments.full).await?;
         if let Some(notice) = &planner.notice {
@@ -38,7 +40,7 @@ pub(crate) async fn run(config: &Arc<Config>, arguments: &PlanArguments) -> Resu
         let totals = planner
             .plan(&mut |change| {
                 shower.change(&change);
-                document.change(&change)
+                document.entry(&change)
             })
             .await?;
         document.totals(&totals)?;

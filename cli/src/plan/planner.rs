@@ -3,8 +3,9 @@
 
 use std::sync::Arc;
 
-use shared::config::{Config, Pipeline};
+use shared::config::{Config, Pipeline, SinkConfig};
 use shared::failure::Failure;
+use shared::fleet::SinkNote;
 use shared::job::Job;
 use shared::record::{ImageReference, RecordKey, Version};
 use shared::state::{PipelineState, State, Weighed, Weight};
@@ -60,6 +61,27 @@ pub(crate) fn systems_for_looking(config: &Arc<Config>, state: &State) -> System
     if config.fleet.is_some() { systems.governed_by(state) } else { systems }
 }
 
+/// The sink of a pipeline, for looking.
+///
+/// # Errors
+/// As [`worker::open::view`], and `Reason::Configuration` where a fleet writes the file on another machine.
+pub(crate) async fn view_of(
+    config: &Config,
+    pipeline: &Pipeline,
+    systems: &Systems,
+    state: &State,
+) -> Result<Viewed, Failure> {
+    if let (Some(_), SinkConfig::Json(file)) = (&config.fleet, &pipeline.sink)
+        && !file.path.exists()
+        && SinkNote::of(state, &pipeline.name).await?.is_some()
+    {
+        let (path, name) = (file.path.display(), &pipeline.name);
+        let what = format!("{path}, which a worker of this fleet writes for {name}, is not on this machine");
+        return Err(Failure::configuration(what).advise("run this where that worker runs"));
+    }
+    worker::open::view(pipeline, systems).await
+}
+
 impl<'a> Planner<'a> {
     /// Opens source and sink of a pipeline.
     pub(crate) async fn open(
@@ -72,7 +94,7 @@ impl<'a> Planner<'a> {
         let nothing = State::open_memory().await?;
         // What is learnt of the source's fields goes nowhere.
         let source = producer::open::source(pipeline, systems, &nothing, true).await?;
-        let Viewed { view, identity, marker, notice } = worker::open::view(pipeline, systems).await?;
+        let Viewed { view, identity, marker, notice } = view_of(config, pipeline, systems, state).await?;
         let known = state.pipeline(&pipeline.name).await?;
         let unmarked = match &marker {
             Some(marker) => marker.peek(&pipeline.name)?.is_none(),

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::checksum::Checksum;
 use crate::job::{Attempt, FORMAT, Job, JobKind};
-use crate::record::{ImageReference, Outcome, PipelineName, RecordKey, RunId, Values, Version};
+use crate::record::{ImageHash, ImageReference, Outcome, PipelineName, RecordKey, RunId, Values, Version};
 
 /// An image that is wanted, neither applied nor dead, and due.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,6 +100,8 @@ pub struct SettledImage {
     pub reference: ImageReference,
     /// sha256 of its bytes as they came from the source; `None` where they were not looked at.
     pub hash: Option<Checksum>,
+    /// SHA-1 of the bytes as the sink keeps them; `None` where that is not known.
+    pub written: Option<ImageHash>,
     /// Created, updated or unchanged (moves what is applied), or superseded (does not).
     pub outcome: Outcome,
 }

@@ -168,6 +168,8 @@ pub enum Weight {
 pub struct Weighed {
     /// What would become of the record.
     pub weight: Weight,
+    /// Whether it was ever enqueued.
+    pub is_known: bool,
     /// The image that the sink has of it, as far as is remembered.
     pub image: Option<ImageReference>,
     /// Whether another image than that would be brought once the sink has the record.

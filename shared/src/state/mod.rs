@@ -326,6 +326,12 @@ impl State {
         forward!(self.claim_images(pipeline, claims, claimant))
     }
 
+    /// What the sink has for the images of these records is not believed any more: where one is wanted, it is outstanding
+    /// again, fetched anew and compared with what the sink has.
+    pub async fn forget_images(&self, pipeline: &PipelineName, keys: &[RecordKey]) -> Result<(), Failure> {
+        forward!(self.forget_images(pipeline, keys))
+    }
+
     /// Takes the claimant's started marks of images back: the jobs were not worked on to an end.
     pub async fn release_images(
         &self,

@@ -7,7 +7,7 @@ use super::rules::{Image, Mark, Record, Work};
 use super::{DeadLetter, Stage};
 use crate::checksum::Checksum;
 use crate::job::Attempt;
-use crate::record::{ImageReference, RecordKey, RunId, Version, WorkerId};
+use crate::record::{ImageHash, ImageReference, RecordKey, RunId, Version, WorkerId};
 
 /// Which values of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -25,6 +25,8 @@ pub struct ImageStand {
     pub reference: ImageReference,
     /// sha256 of its bytes as they came from the source; `None` where they were never looked at.
     pub hash: Option<Checksum>,
+    /// SHA-1 of the bytes as the sink keeps them; `None` where it was written before that was noted.
+    pub written: Option<ImageHash>,
 }
 
 /// What the state knows of one record, in short.
@@ -124,10 +126,11 @@ impl Known {
             applied: applied.map(|applied| Stand { version: applied.version, checksum: applied.checksum }),
             sink_id: applied.and_then(|applied| applied.sink_id.clone()),
             image_stage: image.stage(),
-            applied_image: image
-                .applied
-                .as_ref()
-                .map(|applied| ImageStand { reference: applied.reference.clone(), hash: applied.hash }),
+            applied_image: image.applied.as_ref().map(|applied| ImageStand {
+                reference: applied.reference.clone(),
+                hash: applied.hash,
+                written: applied.written,
+            }),
         }
     }
 }

@@ -8,7 +8,7 @@ use base64::prelude::BASE64_STANDARD;
 use shared::checksum::Checksum;
 use shared::failure::{Class, Failure, Reason};
 use shared::job::Job;
-use shared::record::{ImageReference, Outcome, RecordKey};
+use shared::record::{ImageHash, ImageReference, Outcome, RecordKey};
 use shared::telemetry::{Meter, Stage};
 use tokio::task::spawn_blocking;
 
@@ -52,6 +52,8 @@ pub(super) struct Brought {
     pub(super) outcome: Outcome,
     /// sha256 of its bytes.
     pub(super) hash: Checksum,
+    /// SHA-1 of what the sink keeps, where it was written or looked at there.
+    pub(super) written: Option<ImageHash>,
 }
 
 impl<S: ImageSink> Bringer<S> {
@@ -73,15 +75,16 @@ impl<S: ImageSink> Bringer<S> {
         let (inspected, bytes) = self.inspected(fetched).await?;
         let hash = inspected.sha256;
         if applied == Some(hash) {
-            return Ok(Brought { outcome: Outcome::Unchanged, hash });
+            return Ok(Brought { outcome: Outcome::Unchanged, hash, written: None });
         }
-        let fitted = self.fitted(&job.key, inspected, bytes).await?;
-        let outcome = {
+        let (fitted, stays) = self.fitted(&job.key, inspected, bytes).await?;
+        let written = {
             let _step = self.meter.stage(Stage::ImageWrite);
-            self.write(sink_id, fitted).await
+            self.write(sink_id, fitted, stays).await
         };
-        self.remember(place, hash, outcome.is_err());
-        Ok(Brought { outcome: outcome?, hash })
+        self.remember(place, hash, written.is_err());
+        let (outcome, written) = written?;
+        Ok(Brought { outcome, hash, written })
     }
 
     async fn fetch(
@@ -117,10 +120,16 @@ impl<S: ImageSink> Bringer<S> {
         })
     }
 
-    /// The bytes as the sink keeps them. What cannot be decoded here is sent as it is: the sink may know more.
-    async fn fitted(&self, key: &RecordKey, image: Inspected, bytes: Vec<u8>) -> Result<Fitted, Failure> {
+    /// The bytes as the sink keeps them, and whether it does. What cannot be decoded here is sent as it is: the sink may
+    /// know more, and encodes it anew.
+    async fn fitted(
+        &self,
+        key: &RecordKey,
+        image: Inspected,
+        bytes: Vec<u8>,
+    ) -> Result<(Fitted, bool), Failure> {
         if !self.scaling.applies_to(&image) {
-            return Ok(Fitted { bytes, sha1: image.sha1 });
+            return Ok((Fitted { bytes, sha1: image.sha1 }, true));
         }
         let held = self.pixels.reserve(self.scaling.memory(&image, &bytes)).await;
         let (scaling, source) = (self.scaling, Arc::new(bytes));
@@ -128,19 +137,26 @@ impl<S: ImageSink> Bringer<S> {
         let fitted = spawn_blocking(move || scaling.fit(&seen, &whole)).await;
         drop(held);
         let why = match fitted {
-            Ok(Ok(fitted)) => return Ok(fitted),
+            Ok(Ok(fitted)) => return Ok((fitted, true)),
             Ok(Err(error)) => error.to_string(),
             Err(error) if error.is_cancelled() => return Err(crashed(&error)),
             Err(_) => "the decoder crashed".to_owned(),
         };
         tracing::warn!(record = %key, "the image is sent as it is, it cannot be scaled: {why}");
-        Ok(Fitted { bytes: Arc::unwrap_or_clone(source), sha1: image.sha1 })
+        Ok((Fitted { bytes: Arc::unwrap_or_clone(source), sha1: image.sha1 }, false))
     }
 
-    async fn write(&self, sink_id: &str, image: Fitted) -> Result<Outcome, Failure> {
+    /// Writes what differs, and tells what the sink keeps then.
+    async fn write(
+        &self,
+        sink_id: &str,
+        image: Fitted,
+        stays: bool,
+    ) -> Result<(Outcome, Option<ImageHash>), Failure> {
+        let ours = image.sha1.parse().ok();
         let mut sink = self.sink.lock().await;
         let outcome = match sink.image_hash(sink_id).await? {
-            Some(sha1) if sha1.eq_ignore_ascii_case(&image.sha1) => return Ok(Outcome::Unchanged),
+            Some(sha1) if sha1.eq_ignore_ascii_case(&image.sha1) => return Ok((Outcome::Unchanged, ours)),
             Some(_) => Outcome::Updated,
             None => Outcome::Created,
         };
@@ -150,7 +166,12 @@ impl<S: ImageSink> Bringer<S> {
             .map_err(|error| crashed(&error))?;
         sink.write_image(sink_id, base64).await?;
         self.meter.image_written(length);
-        Ok(outcome)
+        if stays {
+            return Ok((outcome, ours));
+        }
+        // It stands in the sink: that nobody knows as what is no reason to write it again.
+        let kept = sink.image_hash(sink_id).await.ok().flatten();
+        Ok((outcome, kept.and_then(|sha1| sha1.parse().ok())))
     }
 
     /// The bytes of an image that was fetched before and could not be written then.

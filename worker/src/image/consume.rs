@@ -267,9 +267,9 @@ impl<S: ImageSink> ImageWorker<S> {
         result: Result<Brought, Failure>,
     ) -> Result<(), Failure> {
         let failure = match result {
-            Ok(Brought { outcome, hash }) => {
+            Ok(brought) => {
                 self.breaker.succeeded(1);
-                return self.settler.settle(work, outcome, Some(hash)).await;
+                return self.settler.settle(work, brought.outcome, Some(&brought)).await;
             }
             Err(failure) => failure,
         };

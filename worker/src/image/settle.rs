@@ -13,6 +13,8 @@ use shared::record::{ImageReference, Outcome, PipelineName};
 use shared::state::{Claimant, DeadLetter, SettledImage, State};
 use shared::telemetry::Stage;
 
+use super::bring::Brought;
+
 /// A delivery with its job, unpacked.
 #[derive(Debug)]
 pub(super) struct Work {
@@ -77,10 +79,12 @@ impl Settler {
         &self,
         work: Work,
         outcome: Outcome,
-        hash: Option<Checksum>,
+        brought: Option<&Brought>,
     ) -> Result<(), Failure> {
         let Work { job, reference, delivery, .. } = work;
-        let settled = SettledImage { key: job.key, version: job.version, reference, hash, outcome };
+        let hash = brought.map(|brought| brought.hash);
+        let written = brought.and_then(|brought| brought.written);
+        let settled = SettledImage { key: job.key, version: job.version, reference, hash, written, outcome };
         let _step = self.progress.meter().stage(Stage::Settle);
         self.state.settle_images(&self.pipeline, &[settled]).await?;
         self.progress.meter().settled(JobKind::Image, outcome, 1);

@@ -32,7 +32,8 @@ impl ImageJob {
     /// The hash of the bytes is that of their reference.
     pub(super) async fn settle(&self, state: &State, outcome: Outcome) {
         let ImageClaim { key, version, reference } = self.claim_of();
-        let settled = SettledImage { key, version, hash: Some(hash(&reference)), reference, outcome };
+        let (hash, written) = (Some(hash(&reference)), Some(kept(&reference)));
+        let settled = SettledImage { key, version, reference, hash, written, outcome };
         state.settle_images(&products(), &[settled]).await.unwrap();
     }
 
@@ -45,6 +46,12 @@ impl ImageJob {
         let Job { key, version, .. } = &self.0;
         state.retry_image(&products(), key, *version, at, failure).await.unwrap();
     }
+}
+
+/// What the sink keeps of it.
+pub(super) fn kept(reference: &ImageReference) -> ImageHash {
+    let [bytes @ .., _, _, _, _, _, _, _, _, _, _, _, _] = *hash(reference).as_bytes();
+    ImageHash::from(bytes)
 }
 
 fn hash(reference: &ImageReference) -> Checksum {
@@ -284,6 +291,7 @@ pub(super) async fn a_hash_that_was_not_looked_at_is_kept(store: impl Fixture) {
         version: job.0.version,
         reference: image(1),
         hash: None,
+        written: None,
         outcome: Outcome::Unchanged,
     };
     state.settle_images(&products(), &[unseen]).await.unwrap();
@@ -538,4 +546,38 @@ pub(super) async fn images_of_one_pipeline_are_unknown_to_another(store: impl Fi
     assert_eq!(state.claim_images(&customers, &claims, &us()).await.unwrap(), [goes_on(0, None)]);
     assert_eq!(job.claim(&state).await, goes_on(0, None));
     assert_eq!(image_counts(&state).await, [1, 0, 1, 0]);
+}
+
+pub(super) async fn what_the_sink_keeps_of_an_image_is_remembered_and_may_be_forgotten(store: impl Fixture) {
+    let state = store.open().await;
+    let run = begin(&state).await;
+    bring(&state, &run, 1, 1, Some(1)).await;
+    let job = image_job(&state).await;
+    job.settle(&state, Outcome::Created).await;
+    let known = async || state.look(&products(), &job.0.key).await.unwrap().unwrap().known;
+    let before = known().await;
+    let kept_now = before.applied_image.as_ref().unwrap().written;
+    assert_eq!(kept_now, Some(kept(&image(1))));
+    assert!(state.outstanding_images(&products(), None, 9).await.unwrap().is_empty());
+    // Looked at without being written: what is known of it stays.
+    let ImageClaim { key, version, reference } = job.claim_of();
+    let unseen =
+        SettledImage { key, version, reference, hash: None, written: None, outcome: Outcome::Unchanged };
+    state.settle_images(&products(), &[unseen]).await.unwrap();
+    assert_eq!(known().await, before);
+
+    for _ in 0..2 {
+        let keys = [job.0.key.clone(), 77.into()];
+        state.forget_images(&products(), &keys).await.unwrap();
+        let outstanding = state.outstanding_images(&products(), None, 9).await.unwrap();
+        assert_eq!(outstanding.len(), 1);
+        assert_eq!((known().await.image_stage, known().await.applied_image), (Stage::Outstanding, None));
+        assert_eq!(
+            counts(&state).await.images,
+            ImageCounts { wanted: 1, outstanding: 1, ..ImageCounts::default() }
+        );
+    }
+    assert_eq!(job.claim(&state).await, ClaimedImage::Go { marks: 0, applied: None });
+    job.settle(&state, Outcome::Updated).await;
+    assert_eq!(known().await, before);
 }

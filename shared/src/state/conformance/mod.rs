@@ -28,7 +28,7 @@ use super::*;
 use crate::checksum::Checksum;
 use crate::failure::{Class, Reason};
 use crate::job::{Attempt, FORMAT, Job, JobKind};
-use crate::record::{ImageReference, Outcome};
+use crate::record::{ImageHash, ImageReference, Outcome};
 
 /// A store that can be opened again and wiped.
 trait Fixture: Sized {
@@ -195,6 +195,7 @@ macro_rules! conformance {
                 lease: a_reset_forgets_doubts,
                 lease: doubts_of_one_pipeline_are_unknown_to_another,
                 lease: many_doubts_are_looked_at_in_turn,
+                image: what_the_sink_keeps_of_an_image_is_remembered_and_may_be_forgotten,
                 image: an_image_is_outstanding_once_its_record_stands_in_the_sink,
                 image: a_record_with_another_image_or_none_any_more_is_enqueued,
                 image: the_same_image_is_brought_once,

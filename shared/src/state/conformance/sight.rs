@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::image::{ImageJob, bring, due, failed, far_off, image};
+use super::image::{ImageJob, bring, due, failed, far_off, image, kept};
 use super::*;
 use crate::record::RecordKey;
 
@@ -104,7 +104,8 @@ pub(super) async fn an_image_is_seen_beside_its_record(store: impl Fixture) {
     job.settle(&state, Outcome::Created).await;
     let known = look(&state, 1).await.unwrap().known;
     let hash = Some(Checksum::of_value(&image(3).as_str().into()));
-    assert_eq!(known.applied_image, Some(ImageStand { reference: image(3), hash }));
+    let written = Some(kept(&image(3)));
+    assert_eq!(known.applied_image, Some(ImageStand { reference: image(3), hash, written }));
     assert_eq!(known.image_stage, Stage::Applied);
 }
 

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use crate::checksum::Checksum;
-use crate::record::Version;
+use crate::record::{ImageHash, Version};
 
 /// Bytes that nobody wrote, or not all of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -40,6 +40,10 @@ impl Writer {
 
     pub(super) fn checksum(&mut self, checksum: &Checksum) {
         self.0.extend_from_slice(checksum.as_bytes());
+    }
+
+    pub(super) fn image_hash(&mut self, hash: &ImageHash) {
+        self.0.extend_from_slice(hash.as_bytes());
     }
 
     /// Microseconds, the grain of Redis's clock; what is finer is cut.
@@ -124,6 +128,10 @@ impl<'a> Reader<'a> {
 
     pub(super) fn checksum(&mut self) -> Result<Checksum, Broken> {
         Checksum::try_from(self.take(32)?).map_err(|_| Broken)
+    }
+
+    pub(super) fn image_hash(&mut self) -> Result<ImageHash, Broken> {
+        self.array().map(ImageHash::from)
     }
 
     pub(super) fn time(&mut self) -> Result<Timestamp, Broken> {

@@ -12,8 +12,20 @@ const REFERENCE: u16 = 1 << 8;
 const RETRY: u16 = 1 << 9;
 const FAILURES: u16 = 1 << 10;
 const HASH: u16 = 1 << 11;
-const KNOWN: u16 =
-    WANTED | APPLIED | DEAD | STARTED | WORKER | SINCE | SINK_ID | SAME | REFERENCE | RETRY | FAILURES | HASH;
+const WRITTEN: u16 = 1 << 12;
+const KNOWN: u16 = WANTED
+    | APPLIED
+    | DEAD
+    | STARTED
+    | WORKER
+    | SINCE
+    | SINK_ID
+    | SAME
+    | REFERENCE
+    | RETRY
+    | FAILURES
+    | HASH
+    | WRITTEN;
 
 impl Value for Image {
     fn is_empty(&self) -> bool {
@@ -42,6 +54,7 @@ impl Value for Image {
             flags.set(FAILURES, !wanted.failures.is_empty());
         }
         flags.set(HASH, applied.as_ref().is_some_and(|applied| applied.hash.is_some()));
+        flags.set(WRITTEN, applied.as_ref().is_some_and(|applied| applied.written.is_some()));
         let mut writer = begin(flags);
         if let Some(wanted) = wanted {
             let WantedImage { version, reference, sink_id, run, since, attempt, retry_at, failures } = wanted;
@@ -56,11 +69,12 @@ impl Value for Image {
                 writer.text(&serde_json::to_string(failures).expect("attempts have only text keys"));
             }
         }
-        if let Some(AppliedImage { reference, hash }) = applied {
+        if let Some(AppliedImage { reference, hash, written }) = applied {
             if !same {
                 writer.text(reference.as_str());
             }
             writer.maybe(hash.as_ref(), Writer::checksum);
+            writer.maybe(written.as_ref(), Writer::image_hash);
         }
         writer.maybe(started.as_ref(), write_mark);
         writer.finish()
@@ -86,7 +100,11 @@ impl Value for Image {
         let applied = flags.read(APPLIED, || {
             let wanted = wanted.as_ref().and_then(|wanted| wanted.reference.as_ref());
             let reference = if flags.has(SAME) { wanted.ok_or(Broken)?.clone() } else { reader.parsed()? };
-            Ok(AppliedImage { reference, hash: flags.read(HASH, || reader.checksum())? })
+            Ok(AppliedImage {
+                reference,
+                hash: flags.read(HASH, || reader.checksum())?,
+                written: flags.read(WRITTEN, || reader.image_hash())?,
+            })
         })?;
         let started = read_mark(flags, reader)?;
         reader.finish()?;

@@ -159,6 +159,10 @@ impl RedisState {
             .await
     }
 
+    pub(super) async fn forget_images(&self, name: &PipelineName, keys: &[RecordKey]) -> Result<(), Failure> {
+        self.apply(name, |_| Needs::images(keys.iter()), |work| rules::forget_images(work, keys)).await
+    }
+
     pub(super) async fn release_images(
         &self,
         name: &PipelineName,

@@ -129,7 +129,7 @@ mod tests {
     use crate::checksum::Checksum;
     use crate::failure::{Class, Reason};
     use crate::job::Attempt;
-    use crate::record::{ImageReference, RunId, Version};
+    use crate::record::{ImageHash, ImageReference, RunId, Version};
     use crate::state::rules::{Applied, AppliedImage, Doubt, Image, Noted, Record, WantedImage};
 
     fn version() -> impl Strategy<Value = Version> {
@@ -216,11 +216,12 @@ mod tests {
                 }
             });
         // Often the wanted one.
-        let applied = (of(reference()), of(checksum()), any::<bool>());
+        let kept = any::<[u8; 20]>().prop_map(ImageHash::from);
+        let applied = (of(reference()), of(checksum()), of(kept), any::<bool>());
         (of(wanted), of(applied), any::<bool>(), mark()).prop_map(|(wanted, applied, dead, started)| {
-            let applied = applied.and_then(|(other, hash, same)| {
+            let applied = applied.and_then(|(other, hash, written, same)| {
                 let wanted = wanted.as_ref().and_then(|wanted| wanted.reference.clone());
-                Some(AppliedImage { reference: wanted.filter(|_| same).or(other)?, hash })
+                Some(AppliedImage { reference: wanted.filter(|_| same).or(other)?, hash, written })
             });
             Image { wanted, applied, dead, started }
         })

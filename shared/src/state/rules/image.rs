@@ -7,7 +7,7 @@ use super::record::Stage;
 use crate::checksum::Checksum;
 use crate::failure::Class;
 use crate::job::{Attempt, Job};
-use crate::record::{ImageReference, Outcome, RecordKey, RunId, Version};
+use crate::record::{ImageHash, ImageReference, Outcome, RecordKey, RunId, Version};
 use crate::state::{OutstandingImage, Settled, SettledImage};
 
 /// Failures kept of an image that is tried again: throttling spends no attempt and may go on for long.
@@ -44,6 +44,8 @@ pub(in crate::state) struct WantedImage {
 pub(in crate::state) struct AppliedImage {
     pub(in crate::state) reference: ImageReference,
     pub(in crate::state) hash: Option<Checksum>,
+    /// Of the bytes as the sink keeps them.
+    pub(in crate::state) written: Option<ImageHash>,
 }
 
 impl WantedImage {
@@ -142,7 +144,8 @@ impl Image {
             let before = self.applied.take().filter(|applied| applied.reference == job.reference);
             self.applied = Some(AppliedImage {
                 reference: job.reference.clone(),
-                hash: job.hash.or(before.and_then(|applied| applied.hash)),
+                hash: job.hash.or(before.as_ref().and_then(|applied| applied.hash)),
+                written: job.written.or(before.and_then(|applied| applied.written)),
             });
             self.dead = false;
             if let Some(wanted) = &mut self.wanted {
@@ -177,6 +180,17 @@ impl Image {
         wanted.failures.drain(..surplus);
         // A redriven job: its letter stays until it succeeds.
         self.dead = false;
+        self.keep_since(now);
+    }
+
+    /// What the sink has is not believed any more: it is brought again, and compared there.
+    pub(in crate::state) fn forget(&mut self, now: Timestamp) {
+        if self.applied.take().is_none() {
+            return;
+        }
+        if let Some(wanted) = &mut self.wanted {
+            wanted.forget_attempts();
+        }
         self.keep_since(now);
     }
 

@@ -39,6 +39,15 @@ fn claim_one(work: &mut Work, claim: &ImageClaim, claimant: &Claimant, together:
     }
 }
 
+/// See [`crate::state::State::forget_images`].
+pub(in crate::state) fn forget_images(work: &mut Work, keys: &[RecordKey]) {
+    for key in keys {
+        let mut image = work.image(key).clone();
+        image.forget(work.now);
+        work.put_image(key, image);
+    }
+}
+
 /// See [`crate::state::State::release_images`].
 pub(in crate::state) fn release_images(work: &mut Work, keys: &[RecordKey], claimant: &Claimant) {
     for key in keys {

@@ -22,7 +22,9 @@ pub(super) const STRAYS_MAX: u64 = 10_000;
 
 pub(super) use dead_letter::{bury, by_pipeline};
 pub(super) use image::{AppliedImage, Image, WantedImage};
-pub(super) use image_job::{claim_images, hold_images, release_images, retry_image, settle_images};
+pub(super) use image_job::{
+    claim_images, forget_images, hold_images, release_images, retry_image, settle_images,
+};
 pub(super) use mark::{Mark, presence_of};
 pub(super) use needs::Needs;
 pub use record::Stage;

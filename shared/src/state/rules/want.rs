@@ -38,7 +38,12 @@ fn weigh_one(work: &Work, want: &Want, force: bool, lost: bool) -> Weighed {
     };
     let is_noted = image.wanted.as_ref().is_some_and(|wanted| wanted.reference == want.image);
     let brings_image = want.image.as_ref().is_some_and(|reference| !is_noted && !image.is_applied(reference));
-    Weighed { weight, image: image.applied.as_ref().map(|applied| applied.reference.clone()), brings_image }
+    Weighed {
+        weight,
+        is_known: record.wanted.is_some(),
+        image: image.applied.as_ref().map(|applied| applied.reference.clone()),
+        brings_image,
+    }
 }
 
 fn same_as_wanted<'a>(record: &'a Record, want: &Want) -> Option<&'a Noted> {

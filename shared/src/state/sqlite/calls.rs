@@ -139,6 +139,19 @@ impl SqliteState {
         .await
     }
 
+    pub(in crate::state) async fn forget_images(
+        &self,
+        name: &PipelineName,
+        keys: &[RecordKey],
+    ) -> Result<(), Failure> {
+        let (name, keys) = (name.clone(), keys.to_vec());
+        self.write(move |transaction| {
+            let needs = |_: &_| Needs::images(keys.iter());
+            work::apply(transaction, &name, needs, |work| rules::forget_images(work, &keys))
+        })
+        .await
+    }
+
     pub(in crate::state) async fn release_images(
         &self,
         name: &PipelineName,

@@ -6,7 +6,7 @@ use rusqlite::{Row, ToSql};
 
 use crate::checksum::Checksum;
 use crate::job::{Attempt, JobKind};
-use crate::record::{ImageReference, PipelineName, RecordKey, RunId, WorkerId};
+use crate::record::{ImageHash, ImageReference, PipelineName, RecordKey, RunId, WorkerId};
 use crate::state::{DeadLetter, RunEnd, RunKind, Stray};
 
 macro_rules! text_column {
@@ -81,6 +81,18 @@ json_column!(Stray);
 impl ToSql for Checksum {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
         Ok(self.as_bytes().as_slice().into())
+    }
+}
+
+impl ToSql for ImageHash {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(self.as_bytes().as_slice().into())
+    }
+}
+
+impl FromSql for ImageHash {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        <[u8; 20]>::column_result(value).map(Self::from)
     }
 }
 

@@ -19,7 +19,7 @@ impl Image {
             .prepare_cached(
                 "SELECT stage, started, started_epoch, started_sequence, wanted_epoch, wanted_sequence, reference, \
                  sink_id, run, since, attempt, retry_at, failures, \
-                 iif(stage = 2, coalesce(applied_reference, reference), applied_reference), hash, started_by \
+                 iif(stage = 2, coalesce(applied_reference, reference), applied_reference), hash, started_by, written \
                  FROM image WHERE pipeline = ?1 AND key = ?2",
             )?
             .query_row(params![pipeline, key], Self::of_row)
@@ -42,7 +42,7 @@ impl Image {
             None => None,
         };
         let applied = match row.get(13)? {
-            Some(reference) => Some(AppliedImage { reference, hash: row.get(14)? }),
+            Some(reference) => Some(AppliedImage { reference, hash: row.get(14)?, written: row.get(16)? }),
             None => None,
         };
         let started = match row.get(2)? {
@@ -75,8 +75,8 @@ impl Image {
             .prepare_cached(
                 "REPLACE INTO image (pipeline, key, stage, wanted_epoch, wanted_sequence, reference, sink_id, run, \
                  since, attempt, retry_at, failures, applied_reference, hash, started, started_epoch, \
-                 started_sequence, started_by) \
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)",
+                 started_sequence, started_by, written) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)",
             )?
             .execute(params![
                 pipeline,
@@ -99,6 +99,7 @@ impl Image {
                 self.started.as_ref().map(|mark| mark.version.epoch),
                 self.started.as_ref().map(|mark| mark.version.sequence),
                 self.started.as_ref().and_then(|mark| mark.worker.as_ref()),
+                applied.and_then(|applied| applied.written),
             ])?;
         Ok(())
     }

@@ -14,8 +14,12 @@ use crate::failure::{Failure, Reason};
 pub(super) const APPLICATION_ID: u32 = 0x6373_796e;
 
 /// One step per layout version; a step is never changed once it was released.
-const MIGRATIONS: &[&str] =
-    &[include_str!("layout_1.sql"), include_str!("layout_2.sql"), include_str!("layout_3.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("layout_1.sql"),
+    include_str!("layout_2.sql"),
+    include_str!("layout_3.sql"),
+    include_str!("layout_4.sql"),
+];
 
 /// How long a call waits for another process's transaction.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);

@@ -15,14 +15,14 @@ use shared::record::{RecordKey, Values};
 
 use super::super::look::{FieldChange, Looked};
 use super::JsonSettings;
-use super::entry::{Entry, EntryFile};
+use super::entry::{Entry, EntryFile, REMOVED};
 use super::fault::file_failure;
 use super::foreign::{Refused, Unreadable, read_records};
 use super::journal::segments_of_rows;
 use super::meta::{Head, Meta, Stamp};
 use super::opening::{Standing, standing};
 use super::place::Place;
-use super::record_text::{JsonRow, RecordText, content_hash};
+use super::record_text::{DELETED, JsonRow, RecordText, content_hash};
 use super::segment::scan;
 
 /// A JSON file open for looking. Every call blocks on the disk.
@@ -100,15 +100,32 @@ impl JsonView {
 
     /// The keys of all records, ascending within the file; those that are in the journal alone follow.
     pub fn keys(&self) -> impl Iterator<Item = RecordKey> {
-        let in_file = self.entries.iter().map(|entry| entry.id);
-        let added = self.newer.keys().copied().filter(|id| self.entry(*id).is_none());
+        let in_file = self.entries.iter().map(|entry| entry.id).filter(|id| self.holds(*id));
+        let added = self.newer.keys().copied().filter(|id| self.entry(*id).is_none() && self.holds(*id));
         in_file.chain(added).map(RecordKey::from)
     }
 
     /// Whether the file has a record.
     pub fn contains(&self, key: &RecordKey) -> bool {
-        let id = key.as_str().parse::<u64>().ok();
-        id.is_some_and(|id| self.newer.contains_key(&id) || self.entry(id).is_some())
+        key.as_str().parse().is_ok_and(|id| self.holds(id))
+    }
+
+    /// Whether the file says of a record that its source no longer has it.
+    ///
+    /// # Errors
+    /// Systemic where the file cannot be read.
+    pub fn is_marked(&mut self, key: &RecordKey) -> Result<bool, Failure> {
+        let Ok(id) = key.as_str().parse() else { return Ok(false) };
+        let values = self.values(id)?;
+        Ok(values.is_some_and(|values| values.get(DELETED) == Some(&Value::Bool(true))))
+    }
+
+    /// What the journal says of a record is newer than the file; it may have been removed.
+    fn holds(&self, id: u64) -> bool {
+        match self.newer.get(&id) {
+            Some((_, entry)) => entry.hash != REMOVED,
+            None => self.entry(id).is_some(),
+        }
     }
 
     /// See [`crate::sink::SinkView::look`].
@@ -130,6 +147,7 @@ impl JsonView {
     /// What stands in the file under an id.
     fn values(&mut self, id: u64) -> Result<Option<Values>, Failure> {
         let (file, entry) = match self.newer.get(&id) {
+            Some((_, entry)) if entry.hash == REMOVED => return Ok(None),
             Some((segment, entry)) => (self.segments.get_mut(*segment), *entry),
             None => match self.entry(id).copied() {
                 Some(entry) => (self.texts.as_mut(), entry),

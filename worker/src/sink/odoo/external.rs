@@ -109,13 +109,39 @@ impl ExternalIds {
         self.client.action(DATA, "unlink", rows).await
     }
 
+    /// Rows of our model with a name of this entity, with the name and the record's id, in the order of the rows: the
+    /// next ones `after` a row.
+    pub(super) async fn page(
+        &self,
+        entity: &str,
+        after: Option<i64>,
+        limit: usize,
+    ) -> Result<Vec<(i64, String, i64)>, Failure> {
+        let mut search = SearchRead::new(DATA);
+        search.domain = self.of_entity(entity);
+        if let (Some(after), Some(domain)) = (after, search.domain.as_array_mut()) {
+            domain.push(json!(["id", ">", after]));
+        }
+        search.fields = ["name", "res_id"].map(str::to_owned).to_vec();
+        search.order = Some("id asc".to_owned());
+        search.limit = Some(limit as u64);
+        let rows = self.client.search_read(&search).await?;
+        let named = |row: &Row| {
+            let name = row.get("name").and_then(Value::as_str)?.to_owned();
+            Some((number(row, "id")?, name, number(row, "res_id")?))
+        };
+        Ok(rows.iter().filter_map(named).collect())
+    }
+
     /// Records of our model with a name of this entity.
     pub(super) async fn count(&self, entity: &str) -> Result<u64, Failure> {
+        self.client.search_count(DATA, &self.of_entity(entity)).await
+    }
+
+    fn of_entity(&self, entity: &str) -> Value {
         // '_' stands for any character in a pattern of Odoo unless it is escaped.
         let pattern = format!("{}\\_%", entity.replace('_', "\\_"));
-        let domain =
-            json!([["module", "=", self.prefix], ["model", "=", self.model], ["name", "=like", pattern]]);
-        self.client.search_count(DATA, &domain).await
+        json!([["module", "=", self.prefix], ["model", "=", self.model], ["name", "=like", pattern]])
     }
 }
 
