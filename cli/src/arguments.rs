@@ -8,6 +8,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use producer::schedule::Interval;
 use shared::config::interval;
+use shared::record::RecordKey;
+
+use crate::dead_arguments::DeadCommand;
 
 /// Keeps a product catalogue in step, one way, and proves that nothing is missing.
 ///
@@ -82,6 +85,15 @@ pub(crate) enum Command {
     ///
     /// Example: catalog-sync counts
     Counts(Look),
+    /// List what was given up, try it again, or forget it.
+    ///
+    /// Example: catalog-sync dead redrive --all
+    #[command(subcommand)]
+    Dead(DeadCommand),
+    /// Tell what source, state and sink know of a record, and what happens next.
+    ///
+    /// Example: catalog-sync why items --sku CH-OAK-NAT
+    Why(WhyArguments),
     /// Undo a binding: take the external id of a source record away in Odoo. The record stays and is nobody's.
     ///
     /// Example: catalog-sync unbind items 460000000012001
@@ -241,6 +253,26 @@ pub(crate) struct Healthcheck {
 
 #[derive(Debug, Args)]
 pub(crate) struct Look {
+    /// Print one JSON object instead of text.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("record").required(true))]
+pub(crate) struct WhyArguments {
+    /// Which pipeline.
+    #[arg(value_name = "PIPELINE")]
+    pub(crate) pipeline: String,
+    /// The record's key in the source.
+    #[arg(value_name = "RECORD", group = "record")]
+    pub(crate) key: Option<RecordKey>,
+    /// The record with this SKU, by the Odoo that is source or sink.
+    #[arg(long, group = "record")]
+    pub(crate) sku: Option<String>,
+    /// Ask neither source nor sink: only what the state knows.
+    #[arg(long, conflicts_with = "sku")]
+    pub(crate) offline: bool,
     /// Print one JSON object instead of text.
     #[arg(long)]
     pub(crate) json: bool,

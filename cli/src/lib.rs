@@ -3,6 +3,8 @@
 mod arguments;
 mod check;
 mod counts;
+mod dead;
+mod dead_arguments;
 mod demo;
 mod exit;
 mod output;
@@ -15,6 +17,7 @@ mod status;
 mod sync;
 mod unbind;
 mod verify;
+mod why;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -111,6 +114,8 @@ async fn command(arguments: &Arguments, stop: &CancellationToken) -> Result<Exit
         Command::Status(look) => status::run(&config()?, &Output::new(look.json)).await,
         Command::Check(look) => check::run(&config()?, &Output::new(look.json)).await,
         Command::Counts(look) => counts::run(&config()?, &Output::new(look.json)).await,
+        Command::Dead(command) => Box::pin(dead::run(&config()?, command)).await,
+        Command::Why(arguments) => Box::pin(why::run(&config()?, arguments)).await,
         Command::Unbind(unbind) => unbind::run(&config()?, unbind).await,
         Command::Schedule(command) => Box::pin(schedule::run(&config()?, command, stop)).await,
         Command::Runs(runs) => runs::run(&*config()?, runs).await,

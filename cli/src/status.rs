@@ -104,9 +104,9 @@ fn text(status: &PipelineStatus) -> String {
     if more > 0 {
         lines.push(format!("  ... and {more} more"));
     }
-    if dead > 0 {
+    if dead + images.dead > 0 {
         lines.push(
-            "  failed records are tried again when they change, and by `catalog-sync sync --full`".to_owned(),
+            "  what failed is tried again when it changes, and by `catalog-sync dead redrive`".to_owned(),
         );
     }
     format!("{}\n", lines.join("\n"))

@@ -397,8 +397,9 @@ pub(crate) async fn lost_since(
     Ok(state.now().await?.checked_sub(age).ok())
 }
 
+/// Of a row that could not be mapped.
 fn dead_letter(job: Job, failure: &Failure) -> DeadLetter {
     let failure = Attempt::of(failure);
     tracing::error!(pipeline = %job.pipeline, run = %job.run, record = %job.key, attempt = job.attempt, reason = failure.reason.label(), "{}", failure.message);
-    DeadLetter { job, failure }
+    DeadLetter { job, failure, unmapped: true }
 }

@@ -86,7 +86,7 @@ impl Keeper<'_> {
             Reason::Crashed,
             "the broker gave this job up after too many deliveries",
         )
-        .advise("look for workers that die, then run `catalog-sync sync --full`");
+        .advise("look for workers that die, then run `catalog-sync dead redrive --reason crashed`");
         match delivery.take_job() {
             Ok(job) => {
                 tracing::error!(
@@ -95,7 +95,7 @@ impl Keeper<'_> {
                 );
                 self.meter.failed(job.kind, &failure, 1);
                 self.meter.buried(job.kind, 1);
-                let letter = DeadLetter { job, failure: Attempt::of(&failure) };
+                let letter = DeadLetter { job, failure: Attempt::of(&failure), unmapped: false };
                 self.meeting.state.bury(&[letter]).await?;
             }
             Err(undecoded) => {

@@ -35,11 +35,13 @@ pub enum Point {
     Confirmed,
     /// Producer: the cursor has passed a page.
     Advanced,
+    /// Operator: dead letters are outstanding again, their jobs are not enqueued.
+    Redriven,
 }
 
 impl Point {
     /// All of them, for tests that try each.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Claimed,
         Self::Upserted,
         Self::Recorded,
@@ -51,6 +53,7 @@ impl Point {
         Self::Published,
         Self::Confirmed,
         Self::Advanced,
+        Self::Redriven,
     ];
 
     /// As in the variable.
@@ -67,6 +70,7 @@ impl Point {
             Self::Published => "published",
             Self::Confirmed => "confirmed",
             Self::Advanced => "advanced",
+            Self::Redriven => "redriven",
         }
     }
 }

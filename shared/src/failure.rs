@@ -90,6 +90,35 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// Every reason there is.
+    pub const ALL: [Self; 20] = [
+        Self::Configuration,
+        Self::Credentials,
+        Self::Database,
+        Self::Rights,
+        Self::Model,
+        Self::Field,
+        Self::Unreachable,
+        Self::Timeout,
+        Self::ServerError,
+        Self::Conflict,
+        Self::Throttled,
+        Self::Protocol,
+        Self::BadRecord,
+        Self::Missing,
+        Self::DiskFull,
+        Self::File,
+        Self::Locked,
+        Self::Crashed,
+        Self::Undecodable,
+        Self::Stopped,
+    ];
+
+    /// The reason with this label.
+    pub fn of_label(label: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.label() == label)
+    }
+
     /// The label in metrics, in `status --json` and in dead letters.
     pub fn label(self) -> &'static str {
         match self {

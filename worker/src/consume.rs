@@ -181,7 +181,7 @@ impl Worker {
                 Reason::Crashed,
                 format!("{MARKS_MAX} workers died over this record"),
             )
-            .advise("look for memory or disk limits in those logs, then run `catalog-sync sync --full`");
+            .advise("look for memory or disk limits in those logs, then run `catalog-sync dead redrive`");
             self.settler.bury(work, &failure).await?;
         }
         Ok(go)

@@ -91,7 +91,7 @@ impl Settler {
         // Before the letter: the mark may be on a newer version of the same values, and a call that was broken off may
         // still be carried out.
         self.release(vec![job.key.clone()], is_unsure(failure)).await?;
-        self.state.bury(&[DeadLetter { job, failure: Attempt::of(failure) }]).await?;
+        self.state.bury(&[DeadLetter { job, failure: Attempt::of(failure), unmapped: false }]).await?;
         self.progress.add_settled(1);
         self.progress.meter().buried(JobKind::Record, 1);
         self.ack(delivery).await

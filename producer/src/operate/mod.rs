@@ -2,6 +2,9 @@
 //! it goes through the state, so that any process may serve it.
 
 pub mod change;
+pub mod letters;
+mod next;
 pub mod overview;
 pub mod quota;
 pub mod status;
+pub mod why;

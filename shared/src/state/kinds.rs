@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::checksum::Checksum;
-use crate::job::{Attempt, Job};
+use crate::job::{Attempt, Job, JobKind};
 use crate::record::{ImageReference, PipelineName, RecordKey, RunId, Version};
 use crate::state::ImageCounts;
 
@@ -219,6 +219,49 @@ pub struct DeadLetter {
     pub job: Job,
     /// Why, in words and as class and label; the last attempt.
     pub failure: Attempt,
+    /// The job's values are the source's own: they could not be mapped, and no sink is to be written with them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unmapped: bool,
+}
+
+/// A dead letter in the order of its coming.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct FiledLetter {
+    /// Grows with every letter of a pipeline, also where one is replaced.
+    pub number: u64,
+    /// What was given up.
+    pub letter: DeadLetter,
+}
+
+/// Which dead letter of a pipeline.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LetterKey {
+    /// Of a record, or of its image.
+    pub kind: JobKind,
+    /// Which record.
+    pub key: RecordKey,
+    /// Which change of it: another letter may have taken its place meanwhile.
+    pub version: Version,
+}
+
+impl LetterKey {
+    /// Of this letter.
+    pub fn of(letter: &DeadLetter) -> Self {
+        let Job { kind, key, version, .. } = &letter.job;
+        Self { kind: *kind, key: key.clone(), version: *version }
+    }
+}
+
+/// What became of a dead letter that was to be redriven or discarded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Raised {
+    /// It is: outstanding again, or discarded.
+    Done,
+    /// Its record is being tried again already, as it was or as it has become since: it was left as it is.
+    UnderWay,
+    /// There is no such letter any more.
+    Missing,
 }
 
 /// How many records are in which stage.

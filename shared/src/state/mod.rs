@@ -22,7 +22,8 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::failure::Failure;
+use crate::checksum::Checksum;
+use crate::failure::{Failure, Reason};
 use crate::job::Attempt;
 use crate::record::{PipelineName, RecordKey, RunId, Version};
 
@@ -376,13 +377,54 @@ impl State {
         forward!(self.bury(letters))
     }
 
-    /// Dead letters of a pipeline, newest first, at most `limit`.
+    /// Dead letters of a pipeline, newest first, at most `limit`: of one reason or of all, with numbers below `before`.
+    pub async fn letters(
+        &self,
+        pipeline: &PipelineName,
+        reason: Option<Reason>,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<FiledLetter>, Failure> {
+        forward!(self.letters(pipeline, reason, before, limit))
+    }
+
+    /// The newest dead letters of a pipeline, newest first, at most `limit`.
     pub async fn dead_letters(
         &self,
         pipeline: &PipelineName,
         limit: usize,
     ) -> Result<Vec<DeadLetter>, Failure> {
-        forward!(self.dead_letters(pipeline, limit))
+        let filed = self.letters(pipeline, None, None, limit).await?;
+        Ok(filed.into_iter().map(|filed| filed.letter).collect())
+    }
+
+    /// How many dead letters of a pipeline there are of each reason that has any.
+    pub async fn letter_counts(&self, pipeline: &PipelineName) -> Result<Vec<(Reason, u64)>, Failure> {
+        forward!(self.letter_counts(pipeline))
+    }
+
+    /// Makes what was given up outstanding again, with no attempt spent; the answers are in the order of `letters`. A
+    /// letter is kept until its record or image is brought. The record's place in its run stays counted as dead.
+    ///
+    /// An image whose letter is answered [`Raised::Done`] is listed by [`State::outstanding_images`] from then on. Of a
+    /// record the caller enqueues the letter's job, or leaves that to whoever looks for lost work.
+    pub async fn redrive(
+        &self,
+        pipeline: &PipelineName,
+        letters: &[LetterKey],
+    ) -> Result<Vec<Raised>, Failure> {
+        forward!(self.redrive(pipeline, letters))
+    }
+
+    /// Takes letters away and forgets what they are about; the answers are in the order of `letters`. A record goes back
+    /// to what is applied of it, or is forgotten where nothing is: as soon as it is read from the source again, it is
+    /// wanted anew. Of a discarded image the sink keeps what it has, until the source has another one.
+    pub async fn discard(
+        &self,
+        pipeline: &PipelineName,
+        letters: &[LetterKey],
+    ) -> Result<Vec<Raised>, Failure> {
+        forward!(self.discard(pipeline, letters))
     }
 
     /// Everything that is known of one record and its image; `None` where nothing is.
@@ -457,6 +499,11 @@ impl State {
     /// Strays, newest first, at most `limit`.
     pub async fn strays(&self, limit: usize) -> Result<Vec<Stray>, Failure> {
         forward!(self.strays(limit))
+    }
+
+    /// Forgets a stray; whether it was there.
+    pub async fn discard_stray(&self, id: &Checksum) -> Result<bool, Failure> {
+        forward!(self.discard_stray(id))
     }
 
     /// How many strays are kept.

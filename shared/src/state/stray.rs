@@ -42,7 +42,7 @@ impl Stray {
     }
 
     /// The same message found again has the same.
-    pub(super) fn id(&self) -> Checksum {
+    pub fn id(&self) -> Checksum {
         Checksum::of_value(&serde_json::json!([self.queue, self.bytes, self.payload]))
     }
 }

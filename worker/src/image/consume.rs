@@ -226,7 +226,7 @@ impl<S: ImageSink> ImageWorker<S> {
                     Reason::Crashed,
                     format!("{MARKS_MAX} workers died over this image"),
                 )
-                .advise("look for memory limits in the logs of those workers, then replace it in the source");
+                .advise("look for memory limits in the logs of those workers, then run `catalog-sync dead redrive`");
                 self.settler.bury(work, &failure).await
             }
             Some(ClaimedImage::Go { marks, applied }) => {

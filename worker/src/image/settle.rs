@@ -58,7 +58,7 @@ impl Settler {
         self.progress.meter().failed(JobKind::Image, failure, 1);
         self.progress.meter().buried(JobKind::Image, 1);
         let failure = Attempt::of(failure);
-        self.state.bury(&[DeadLetter { job, failure }]).await?;
+        self.state.bury(&[DeadLetter { job, failure, unmapped: false }]).await?;
         self.progress.add_settled(1);
         self.ack(delivery).await
     }

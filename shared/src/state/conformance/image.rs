@@ -38,7 +38,11 @@ impl ImageJob {
     }
 
     pub(super) async fn bury(&self, state: &State) {
-        let letter = DeadLetter { job: self.0.clone(), failure: failed(Class::Permanent, "not an image") };
+        let letter = DeadLetter {
+            job: self.0.clone(),
+            failure: failed(Class::Permanent, "not an image"),
+            unmapped: false,
+        };
         state.bury(&[letter]).await.unwrap();
     }
 

@@ -228,6 +228,7 @@ macro_rules! conformance {
                 stray: a_stray_comes_back_as_it_was_and_once,
                 stray: the_newest_strays_come_first,
                 stray: strays_are_cut_and_bounded,
+                stray: a_discarded_stray_is_gone,
                 sight: a_record_is_seen_from_want_to_success,
                 sight: a_dead_record_is_seen_with_its_letter,
                 sight: an_image_is_seen_beside_its_record,
@@ -243,6 +244,14 @@ macro_rules! conformance {
                 dead_letter: a_letter_about_what_was_applied_meanwhile_is_only_counted,
                 dead_letter: the_newest_letters_come_first,
                 dead_letter: a_redriven_job_is_claimed_again,
+                dead_letter: letters_are_listed_and_counted_by_their_reason,
+                dead_letter: a_replaced_letter_stands_under_its_new_reason_only,
+                dead_letter: a_redriven_record_is_outstanding_and_keeps_its_letter_until_it_succeeds,
+                dead_letter: a_redriven_record_that_fails_again_is_dead_again,
+                dead_letter: a_redriven_record_whose_job_is_lost_is_enqueued_anew,
+                dead_letter: what_is_being_tried_already_is_neither_redriven_nor_discarded,
+                dead_letter: a_discarded_record_goes_back_to_what_is_applied_and_is_wanted_anew,
+                dead_letter: a_redriven_image_is_due_at_once_and_a_discarded_one_is_not_wanted,
             );
         }
     };
@@ -421,6 +430,7 @@ impl Made {
                 failures: vec![attempt("first")],
             },
             failure: attempt(message),
+            unmapped: false,
         }
     }
 

@@ -61,3 +61,16 @@ pub(super) async fn strays_are_cut_and_bounded(store: impl Fixture) {
     assert_eq!(all.len(), 10_000);
     assert!(!all.contains(&long), "the oldest one went");
 }
+
+pub(super) async fn a_discarded_stray_is_gone(store: impl Fixture) {
+    let state = store.open().await;
+    let [one, other] = [b"one", b"two"].map(|payload| stray("q", payload));
+    for stray in [&one, &other] {
+        state.bury_stray(stray).await.unwrap();
+    }
+    assert!(state.discard_stray(&one.id()).await.unwrap());
+    assert!(!state.discard_stray(&one.id()).await.unwrap());
+    assert_eq!((state.strays(10).await.unwrap(), state.stray_count().await.unwrap()), (vec![other], 1));
+    state.bury_stray(&one).await.unwrap();
+    assert_eq!(state.stray_count().await.unwrap(), 2);
+}

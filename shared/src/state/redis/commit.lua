@@ -97,6 +97,13 @@ local write = {
         redis.call('ZADD', key(at), number, ARGV[at + 3])
         return 4
     end,
+    -- the same in two indexes, under one number
+    ['m'] = function(at)
+        local number = redis.call('HINCRBY', key(at + 2), ARGV[at + 3], 1)
+        redis.call('ZADD', key(at), number, ARGV[at + 4])
+        redis.call('ZADD', key(at + 1), number, ARGV[at + 4])
+        return 5
+    end,
     -- the oldest of an index, and their fields of a hash, go until so many are left
     ['t'] = function(at)
         while redis.call('ZCARD', key(at)) > tonumber(ARGV[at + 2]) do

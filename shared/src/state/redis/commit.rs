@@ -105,6 +105,16 @@ impl Commit {
         self.write('n', &[index, counter.0], &[counter.1.as_bytes(), member.as_ref()]);
     }
 
+    /// The member becomes the newest of both indexes, under one number.
+    pub(super) fn index_newest_of(
+        &mut self,
+        indexes: [&str; 2],
+        counter: (&str, &str),
+        member: impl AsRef<[u8]>,
+    ) {
+        self.write('m', &[indexes[0], indexes[1], counter.0], &[counter.1.as_bytes(), member.as_ref()]);
+    }
+
     /// The member is in the set.
     pub(super) fn note(&mut self, set: &str, member: impl AsRef<[u8]>) {
         self.write('s', &[set], &[member.as_ref()]);
@@ -263,7 +273,7 @@ mod tests {
         let stand = Stand::new().await;
         let mut commit = Commit::default();
         commit.set(&stand.name("hash"), "a", "1");
-        for other in ["2", "1+"] {
+        for other in ["1", "2+", "3"] {
             stand.get::<()>("SET", &[&stand.keys.layout(), other]).await;
             assert_eq!(stand.send("one", &commit).await, Answer::Layout(other.to_owned()));
         }

@@ -37,7 +37,7 @@ impl RedisState {
                 self.link.run::<i64>(&call).await?;
             }
             let mut commands = redis::pipe();
-            commands.cmd("UNLINK").arg(&names.few()).cmd("SREM").arg(self.keys.garbage()).arg(&member);
+            commands.cmd("UNLINK").arg(names.few()).cmd("SREM").arg(self.keys.garbage()).arg(&member);
             self.link.ask(&commands).await?;
         }
         Ok(())

@@ -1,4 +1,4 @@
-//! The names of everything in Redis. Layout 1, below the deployment's prefix `P`:
+//! The names of everything in Redis. Layout 2, below the deployment's prefix `P`:
 //!
 //! | key | what |
 //! |---|---|
@@ -23,12 +23,14 @@
 //! | `rd` | index of records in doubt, by the end of the doubt |
 //! | `it` | index of outstanding images that have a retry time, by it |
 //! | `iw` | of these, the ones that are not in `io` yet |
-//! | `l`, `lv`, `lo` | dead letters: hash of letters, of the versions that they are about, and their order |
+//! | `l`, `lv`, `lo` | dead letters: hash of letters, of the versions that they are about with their reasons, and their order |
+//! | `l:REASON` | of these, the ones with a reason, under the same numbers |
 //!
 //! A bucket stays a listpack, which is what makes a million records cheap: it leans on Redis's defaults
 //! `hash-max-listpack-entries 128` (or more; at twelve million records a bucket has a hundred) and
 //! `hash-max-listpack-value 64`. With smaller settings everything works and takes several times the memory.
 
+use crate::failure::Reason;
 use crate::job::JobKind;
 use crate::record::{PipelineName, RecordKey, RunId, Version};
 
@@ -148,11 +150,15 @@ impl Generation {
         format!("{}lo", self.0)
     }
 
+    pub(super) fn letters_by(&self, reason: Reason) -> String {
+        format!("{}l:{}", self.0, reason.label())
+    }
+
     /// All but the buckets.
-    pub(super) fn few(&self) -> [String; 10] {
+    pub(super) fn few(&self) -> Vec<String> {
         let [records, images] =
             [JobKind::Record, JobKind::Image].map(|kind| (self.wide(kind), self.outstanding(kind)));
-        [
+        let mut few = vec![
             records.0,
             records.1,
             images.0,
@@ -163,7 +169,9 @@ impl Generation {
             self.letters(),
             self.letter_versions(),
             self.letter_order(),
-        ]
+        ];
+        few.extend(Reason::ALL.map(|reason| self.letters_by(reason)));
+        few
     }
 }
 
@@ -209,6 +217,17 @@ pub(super) fn version_of(bytes: &[u8]) -> Option<Version> {
     let number = u128::from_be_bytes(bytes.try_into().ok()?);
     let [epoch, sequence] = [number >> 64, number & u128::from(u64::MAX)].map(u64::try_from);
     Some(Version { epoch: epoch.ok()?, sequence: sequence.ok()? })
+}
+
+/// What stands beside a dead letter: the version that it is about and its reason.
+pub(super) fn letter_value(version: Version, reason: Reason) -> Vec<u8> {
+    [&version_bytes(version), reason.label().as_bytes()].concat()
+}
+
+/// The parts of it; `None` where nobody wrote it so.
+pub(super) fn of_letter_value(value: &[u8]) -> Option<(Version, Reason)> {
+    let (version, reason) = value.split_at_checked(16)?;
+    Some((version_of(version)?, Reason::of_label(std::str::from_utf8(reason).ok()?)?))
 }
 
 /// The field of a dead letter.

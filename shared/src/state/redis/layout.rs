@@ -11,12 +11,12 @@ use super::link::Link;
 use crate::failure::{Failure, Reason};
 
 /// Steps from layout 1 upward; a step is never changed once it was released. Each is a script that is called again until
-/// it answers 0, and that works on a bounded number of keys per call: KEYS[1] is a string in which it keeps how far it is,
+/// it answers 0, and that works on a bounded number of keys per call: KEYS[1] is where it keeps how far it is,
 /// ARGV[1] what every key begins with. It must not mind being called by several processes at once, nor after its end.
-const MIGRATIONS: &[&str] = &[];
+const MIGRATIONS: &[&str] = &[include_str!("layout_2.lua")];
 
 /// The layout that this version reads and writes.
-pub(super) const LAYOUT: u32 = 1;
+pub(super) const LAYOUT: u32 = 2;
 
 const _: () = assert!(MIGRATIONS.len() + 1 == LAYOUT as usize, "one step per layout after the first");
 
@@ -123,6 +123,33 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn letters_of_the_first_layout_are_indexed_by_their_reason() {
+        let (link, keys) = stand::opened(&stand::settings()).await;
+        ask::<()>(&link, "SET", &[&keys.layout(), "1"]).await;
+        let name = |name: &str| keys.of(&format!("p:products:0:{name}"));
+        for number in 1..=120 {
+            let (field, reason) =
+                (format!("r{number}"), if number % 3 == 0 { "timeout" } else { "bad_record" });
+            let letter = format!(r#"{{"failure":{{"reason":"{reason}"}}}}"#);
+            ask::<()>(&link, "HSET", &[&name("l"), &field, &letter]).await;
+            ask::<()>(&link, "HSET", &[&name("lv"), &field, "0123456789abcdef"]).await;
+            ask::<()>(&link, "ZADD", &[&name("lo"), &number.to_string(), &field]).await;
+        }
+        let (one, other) = tokio::join!(prepare(&link, &keys), prepare(&link, &keys));
+        one.unwrap();
+        other.unwrap();
+        assert_eq!(ask::<u32>(&link, "GET", &[&keys.layout()]).await, LAYOUT);
+        assert_eq!(ask::<u32>(&link, "ZCARD", &[&name("l:bad_record")]).await, 80);
+        assert_eq!(ask::<u32>(&link, "ZSCORE", &[&name("l:timeout"), "r9"]).await, 9);
+        let value = ask::<String>(&link, "HGET", &[&name("lv"), "r9"]).await;
+        assert_eq!(value, "0123456789abcdeftimeout");
+        assert_eq!(
+            ask::<u32>(&link, "EXISTS", &[&keys.of("migration"), &keys.of("migration:letters")]).await,
+            0
+        );
+    }
+
+    #[tokio::test]
     async fn a_step_that_was_broken_off_is_gone_on_with() {
         let (link, keys) = stand::opened(&stand::settings()).await;
         ask::<()>(&link, "SET", &[&keys.layout(), "1+"]).await;
@@ -136,7 +163,7 @@ mod tests {
     async fn a_newer_layout_and_a_foreign_key_are_refused_in_words() {
         let (link, keys) = stand::opened(&stand::settings()).await;
         for (found, words) in
-            [("2", "layout 2"), ("2+", "layout 2"), ("theirs", "another program"), ("0", "layout 0")]
+            [("3", "layout 3"), ("3+", "layout 3"), ("theirs", "another program"), ("0", "layout 0")]
         {
             ask::<()>(&link, "SET", &[&keys.layout(), found]).await;
             let failure = prepare(&link, &keys).await.unwrap_err();

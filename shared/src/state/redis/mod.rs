@@ -44,7 +44,7 @@ use jiff::Timestamp;
 use super::rules::{self, Needs};
 use super::{
     Claim, Claimant, Claimed, ClaimedImage, Counts, DeadLetter, EnumerationLock, Exclusive, ImageClaim,
-    OutstandingImage, Run, Settled, SettledImage, Want, Wanted, Weighed,
+    LetterKey, OutstandingImage, Raised, Run, Settled, SettledImage, Want, Wanted, Weighed,
 };
 use crate::failure::{Failure, Reason};
 use crate::job::Attempt;
@@ -214,6 +214,22 @@ impl RedisState {
             self.apply(name, |_| Needs::bury(&letters), |work| rules::bury(work, &letters)).await?;
         }
         Ok(())
+    }
+
+    pub(super) async fn redrive(
+        &self,
+        name: &PipelineName,
+        letters: &[LetterKey],
+    ) -> Result<Vec<Raised>, Failure> {
+        self.apply(name, |_| Needs::raise(letters), |work| rules::redrive(work, letters)).await
+    }
+
+    pub(super) async fn discard(
+        &self,
+        name: &PipelineName,
+        letters: &[LetterKey],
+    ) -> Result<Vec<Raised>, Failure> {
+        self.apply(name, |_| Needs::raise(letters), |work| rules::discard(work, letters)).await
     }
 
     /// The server's clock and a pipeline.

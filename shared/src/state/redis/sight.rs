@@ -12,13 +12,14 @@ use super::RedisState;
 use super::answers::damaged;
 use super::head::HeadRow;
 use super::keys::{self, BUCKETS, Generation};
+use super::letter::letter_of;
 use super::value::{Unreadable, Value};
 use super::work::newer;
 use crate::failure::Failure;
 use crate::job::JobKind;
 use crate::record::{PipelineName, RecordKey};
 use crate::state::rules::{Image, Needs, Record};
-use crate::state::{DeadLetter, Known, KnownPage, Sight};
+use crate::state::{Known, KnownPage, Sight};
 
 /// Buckets looked at in one call, as nothing else is done by the server meanwhile.
 const STEP: u32 = 1 << 12;
@@ -90,7 +91,7 @@ impl RedisState {
         let mut commands = redis::pipe();
         commands.cmd("HMGET").arg(loaded.row.keys(&self.keys, name).letters()).arg(&fields);
         let texts: Vec<Option<Vec<u8>>> = self.link.ask(&commands).await?.next()?;
-        let mut letters = texts.iter().map(|text| text.as_deref().map(letter).transpose());
+        let mut letters = texts.iter().map(|text| text.as_deref().map(letter_of).transpose());
         let mut next = || letters.next().transpose().map(Option::flatten);
         Ok(Some(Sight { letter: next()?, image_letter: next()?, ..sight }))
     }
@@ -163,10 +164,6 @@ impl RedisState {
         let (bucket, met): (u32, Vec<Met>) = self.link.run(&call).await?;
         Ok((met, (bucket < BUCKETS).then(|| format!("b{bucket}"))))
     }
-}
-
-fn letter(text: &[u8]) -> Result<DeadLetter, Failure> {
-    serde_json::from_slice(text).map_err(|error| damaged("a dead letter").because(error))
 }
 
 /// Nothing where it cannot be read: it is unknown to every call.

@@ -3,6 +3,7 @@
 use super::RedisState;
 use super::answers::damaged;
 use super::commit::Commit;
+use crate::checksum::Checksum;
 use crate::failure::{Failure, Reason};
 use crate::state::Stray;
 use crate::state::rules::STRAYS_MAX;
@@ -30,6 +31,14 @@ impl RedisState {
             serde_json::from_slice(&text).map_err(|error| damaged("a stray message").because(error))
         };
         texts.into_iter().map(read).collect()
+    }
+
+    pub(in crate::state) async fn discard_stray(&self, id: &Checksum) -> Result<bool, Failure> {
+        let mut commands = redis::pipe();
+        commands.atomic();
+        commands.cmd("HDEL").arg(self.keys.of("stray")).arg(id.as_bytes());
+        commands.cmd("ZREM").arg(self.keys.of("strays")).arg(id.as_bytes()).ignore();
+        self.link.ask(&commands).await?.next()
     }
 
     pub(in crate::state) async fn stray_count(&self) -> Result<u64, Failure> {

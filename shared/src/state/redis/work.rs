@@ -1,6 +1,8 @@
 //! One call on the records of a pipeline: what its rule needs is read, the rule is applied here, and one script writes
 //! what the rule changed, where all that was read is as it was. Else the whole call begins anew.
 
+use std::collections::HashMap;
+
 use jiff::Timestamp;
 use redis::Pipeline as Commands;
 
@@ -247,8 +249,8 @@ impl Loaded {
             let versions: Vec<Option<Vec<u8>>> = answers.next()?;
             for ((kind, key), bytes) in asked.letters.iter().copied().zip(versions) {
                 if let Some(bytes) = &bytes {
-                    let version =
-                        keys::version_of(bytes).ok_or_else(|| damaged("a dead letter's version"))?;
+                    let (version, _) =
+                        keys::of_letter_value(bytes).ok_or_else(|| damaged("a dead letter's version"))?;
                     work.letters.insert((kind, key.clone()), Change::none(Some(version)));
                 }
                 letters.push(FoundLetter { kind, key: key.clone(), version: bytes });
@@ -354,14 +356,20 @@ fn write_letters(
     work: &Work,
 ) -> Result<(), Failure> {
     let versions = names.letter_versions();
+    let mut replaced = HashMap::new();
     for FoundLetter { kind, key, version } in loaded {
         let field = keys::letter_field(*kind, key);
         commit.expect(&versions, &field, version.as_deref());
+        let known = version.as_deref().and_then(keys::of_letter_value);
+        replaced.extend(known.map(|(_, reason)| (field.clone(), reason)));
         let letter = work.letters.get(&(*kind, key.clone()));
         if letter.is_some_and(|letter| letter.is_due() && letter.after.is_none()) {
             commit.unset(&versions, &field);
             commit.unset(&names.letters(), &field);
             commit.unindex(&names.letter_order(), &field);
+            if let Some((_, reason)) = known {
+                commit.unindex(&names.letters_by(reason), &field);
+            }
         }
     }
     for letter in &work.noted {
@@ -369,9 +377,16 @@ fn write_letters(
         let text = serde_json::to_vec(letter).map_err(|error| {
             Failure::permanent(Reason::BadRecord, "a dead letter has no JSON").because(error)
         })?;
-        commit.set(&versions, &field, keys::version_bytes(letter.job.version));
+        let reason = letter.failure.reason;
+        // A letter that is replaced, also by a later one of this very call, is no longer under its reason.
+        let before = replaced.insert(field.clone(), reason);
+        if let Some(before) = before.filter(|before| *before != reason) {
+            commit.unindex(&names.letters_by(before), &field);
+        }
+        commit.set(&versions, &field, keys::letter_value(letter.job.version, reason));
         commit.set(&names.letters(), &field, text);
-        commit.index_newest(&names.letter_order(), (head, "letters"), &field);
+        let (order, by_reason) = (names.letter_order(), names.letters_by(reason));
+        commit.index_newest_of([&order, &by_reason], (head, "letters"), &field);
     }
     Ok(())
 }

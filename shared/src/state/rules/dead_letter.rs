@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use super::image::Image;
 use super::mark::unmark;
-use super::record::Noted;
+use super::record::{Noted, Stage};
+use super::want::withdraw_image;
 use super::work::Work;
 use crate::job::JobKind;
 use crate::record::{ImageReference, Outcome, PipelineName, RecordKey, Version};
-use crate::state::DeadLetter;
+use crate::state::{DeadLetter, LetterKey, Raised};
 
 /// Letters by their pipelines, in their order.
 pub(in crate::state) fn by_pipeline(letters: &[DeadLetter]) -> BTreeMap<&PipelineName, Vec<&DeadLetter>> {
@@ -65,6 +67,69 @@ fn bury_image(work: &mut Work, letter: &DeadLetter, reference: &ImageReference) 
         note(work, letter);
     }
     work.put_image(&job.key, image);
+}
+
+/// See [`crate::state::State::redrive`].
+pub(in crate::state) fn redrive(work: &mut Work, letters: &[LetterKey]) -> Vec<Raised> {
+    let one = |work: &mut Work, LetterKey { kind, key, version }: &LetterKey| match kind {
+        JobKind::Record => {
+            let mut record = work.record(key).clone();
+            if !record.redrive(*version, work.now) {
+                return Raised::UnderWay;
+            }
+            work.put_record(key, record);
+            Raised::Done
+        }
+        JobKind::Image => {
+            let mut image = work.image(key).clone();
+            if !image.redrive(*version, work.now) {
+                return Raised::UnderWay;
+            }
+            work.put_image(key, image);
+            Raised::Done
+        }
+    };
+    letters
+        .iter()
+        .map(|letter| if is_there(work, letter) { one(work, letter) } else { Raised::Missing })
+        .collect()
+}
+
+/// See [`crate::state::State::discard`].
+pub(in crate::state) fn discard(work: &mut Work, letters: &[LetterKey]) -> Vec<Raised> {
+    letters
+        .iter()
+        .map(|letter| if is_there(work, letter) { discard_one(work, letter) } else { Raised::Missing })
+        .collect()
+}
+
+fn is_there(work: &Work, letter: &LetterKey) -> bool {
+    work.letter(letter.kind, &letter.key) == Some(letter.version)
+}
+
+fn discard_one(work: &mut Work, LetterKey { kind, key, version }: &LetterKey) -> Raised {
+    match kind {
+        JobKind::Record => {
+            let mut record = work.record(key).clone();
+            if record.stage() != Stage::Dead {
+                return Raised::UnderWay;
+            }
+            record.dead = false;
+            let in_sink = withdraw_image(work, key, record.applied.is_some(), *version);
+            record.withdraw(in_sink.as_ref());
+            work.put_record(key, record);
+        }
+        JobKind::Image => {
+            let mut image: Image = work.image(key).clone();
+            if image.stage() != Stage::Dead {
+                return Raised::UnderWay;
+            }
+            image.withdraw(*version, work.now);
+            work.put_image(key, image);
+        }
+    }
+    clear(work, *kind, key, *version);
+    Raised::Done
 }
 
 /// Writes a letter over an older one of its record or image.

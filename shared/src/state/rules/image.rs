@@ -239,6 +239,17 @@ impl Image {
         true
     }
 
+    /// What was given up is outstanding again, and due; `false`: it is not dead, or not under this version.
+    pub(in crate::state) fn redrive(&mut self, version: Version, now: Timestamp) -> bool {
+        let is_dead = self.stage() == Stage::Dead
+            && self.wanted.as_ref().is_some_and(|wanted| wanted.version == version);
+        if is_dead {
+            self.dead = false;
+            self.keep_since(now);
+        }
+        is_dead
+    }
+
     fn keep_since(&mut self, now: Timestamp) {
         let stage = self.stage();
         self.dead &= stage == Stage::Dead;

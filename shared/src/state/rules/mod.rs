@@ -20,7 +20,7 @@ pub(super) const DOUBTS_AT_ONCE: usize = 1_000;
 /// Strays that are kept.
 pub(super) const STRAYS_MAX: u64 = 10_000;
 
-pub(super) use dead_letter::{bury, by_pipeline};
+pub(super) use dead_letter::{bury, by_pipeline, discard, redrive};
 pub(super) use image::{AppliedImage, Image, WantedImage};
 pub(super) use image_job::{
     claim_images, forget_images, hold_images, release_images, retry_image, settle_images,

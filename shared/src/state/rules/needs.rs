@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::work::Head;
 use crate::job::JobKind;
 use crate::record::{RecordKey, RunId};
-use crate::state::{Claim, DeadLetter, ImageClaim, Run, Settled, SettledImage, Want};
+use crate::state::{Claim, DeadLetter, ImageClaim, LetterKey, Run, Settled, SettledImage, Want};
 
 /// What a rule reads, and may change. What is known to be there of none (images of a pipeline without any, letters
 /// where none is dead) is left out. Loading more than is named here does no harm.
@@ -93,6 +93,20 @@ impl<'a> Needs<'a> {
             };
             load.insert(&job.key);
             needs.letters.insert((job.kind, &job.key));
+        }
+        needs
+    }
+
+    /// To redrive or to discard. With a record its image is discarded, too.
+    pub(in crate::state) fn raise(letters: &'a [LetterKey]) -> Self {
+        let mut needs = Self::default();
+        for LetterKey { kind, key, .. } in letters {
+            needs.images.insert(key);
+            needs.letters.insert((JobKind::Image, key));
+            if *kind == JobKind::Record {
+                needs.records.insert(key);
+                needs.letters.insert((JobKind::Record, key));
+            }
         }
         needs
     }

@@ -150,6 +150,17 @@ impl Record {
         }
     }
 
+    /// What was given up is outstanding again; `false`: it is not dead, or not under this version.
+    pub(in crate::state) fn redrive(&mut self, version: Version, now: Timestamp) -> bool {
+        let is_dead = self.stage() == Stage::Dead
+            && self.wanted.as_ref().is_some_and(|wanted| wanted.version == version);
+        if is_dead {
+            self.dead = false;
+            self.keep_since(now);
+        }
+        is_dead
+    }
+
     /// The source no longer has the record: back to what is applied, with the image that the sink has. Whoever works on
     /// it is not seen less for that.
     pub(in crate::state) fn withdraw(&mut self, image: Option<&ImageReference>) {

@@ -122,7 +122,7 @@ pub(in crate::state) fn withdraw(work: &mut Work, keys: &[RecordKey]) -> Vec<Rec
 
 /// What the sink lacks of a withdrawn record's image is no longer wanted; the answer is the image that it has. The
 /// record goes back to that one, so that it is enqueued again, and its image with it, should the source have both again.
-fn withdraw_image(
+pub(super) fn withdraw_image(
     work: &mut Work,
     key: &RecordKey,
     is_applied: bool,

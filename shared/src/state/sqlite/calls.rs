@@ -8,8 +8,8 @@ use crate::job::Attempt;
 use crate::record::{PipelineName, RecordKey, Version};
 use crate::state::rules::{self, Needs};
 use crate::state::{
-    Claim, Claimant, Claimed, ClaimedImage, DeadLetter, ImageClaim, Outstanding, OutstandingImage, Run,
-    Settled, SettledImage, Want, Wanted, Weighed,
+    Claim, Claimant, Claimed, ClaimedImage, DeadLetter, ImageClaim, LetterKey, Outstanding, OutstandingImage,
+    Raised, Run, Settled, SettledImage, Want, Wanted, Weighed,
 };
 
 impl SqliteState {
@@ -225,6 +225,30 @@ impl SqliteState {
             work::apply(transaction, &name, needs, |work| {
                 rules::retry_image(work, &key, version, retry_at, &failure);
             })
+        })
+        .await
+    }
+
+    pub(in crate::state) async fn redrive(
+        &self,
+        name: &PipelineName,
+        letters: &[LetterKey],
+    ) -> Result<Vec<Raised>, Failure> {
+        let (name, letters) = (name.clone(), letters.to_vec());
+        self.write(move |transaction| {
+            work::apply(transaction, &name, |_| Needs::raise(&letters), |work| rules::redrive(work, &letters))
+        })
+        .await
+    }
+
+    pub(in crate::state) async fn discard(
+        &self,
+        name: &PipelineName,
+        letters: &[LetterKey],
+    ) -> Result<Vec<Raised>, Failure> {
+        let (name, letters) = (name.clone(), letters.to_vec());
+        self.write(move |transaction| {
+            work::apply(transaction, &name, |_| Needs::raise(&letters), |work| rules::discard(work, &letters))
         })
         .await
     }

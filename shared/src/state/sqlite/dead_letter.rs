@@ -3,24 +3,46 @@
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::failure::StoreError;
+use crate::failure::Reason;
 use crate::job::JobKind;
 use crate::record::{PipelineName, RecordKey, Version};
-use crate::state::DeadLetter;
+use crate::state::{DeadLetter, FiledLetter};
 
-/// Dead letters of a pipeline, newest first.
+/// See [`crate::state::State::letters`].
 pub(super) fn newest(
     connection: &Connection,
     name: &PipelineName,
+    reason: Option<Reason>,
+    before: Option<u64>,
     limit: usize,
-) -> Result<Vec<DeadLetter>, StoreError> {
+) -> Result<Vec<FiledLetter>, StoreError> {
+    let by_reason = if reason.is_some() { "AND reason = ?4" } else { "AND ?4 IS NULL" };
     let letters = connection
-        .prepare_cached(
-            "SELECT letter FROM dead_letter WHERE pipeline = (SELECT id FROM pipeline WHERE name = ?1) \
-             ORDER BY id DESC LIMIT ?2",
-        )?
-        .query_map(params![name, limit], |row| row.get(0))?
+        .prepare_cached(&format!(
+            "SELECT id, letter FROM dead_letter WHERE pipeline = (SELECT id FROM pipeline WHERE name = ?1) \
+             AND id < ?2 {by_reason} ORDER BY id DESC LIMIT ?3"
+        ))?
+        .query_map(params![name, before.map_or(i64::MAX, number), limit, reason.map(Reason::label)], |row| {
+            Ok(FiledLetter { number: row.get(0)?, letter: row.get(1)? })
+        })?
         .collect::<Result<_, _>>()?;
     Ok(letters)
+}
+
+fn number(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// See [`crate::state::State::letter_counts`].
+pub(super) fn counts(connection: &Connection, name: &PipelineName) -> Result<Vec<(Reason, u64)>, StoreError> {
+    let counts: Vec<(String, u64)> = connection
+        .prepare_cached(
+            "SELECT reason, count(*) FROM dead_letter WHERE pipeline = (SELECT id FROM pipeline WHERE name = ?1) \
+             GROUP BY reason",
+        )?
+        .query_map([name], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<Result<_, _>>()?;
+    Ok(counts.into_iter().filter_map(|(label, count)| Some((Reason::of_label(&label)?, count))).collect())
 }
 
 /// The letter of a record, or of its image.
@@ -77,9 +99,17 @@ pub(super) fn note(
     let job = &letter.job;
     transaction
         .prepare_cached(
-            "REPLACE INTO dead_letter (pipeline, kind, key, epoch, sequence, letter) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            "REPLACE INTO dead_letter (pipeline, kind, key, epoch, sequence, letter, reason) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
         )?
-        .execute(params![pipeline, job.kind, job.key, job.version.epoch, job.version.sequence, letter])?;
+        .execute(params![
+            pipeline,
+            job.kind,
+            job.key,
+            job.version.epoch,
+            job.version.sequence,
+            letter,
+            letter.failure.reason.label(),
+        ])?;
     Ok(())
 }

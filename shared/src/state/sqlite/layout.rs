@@ -19,6 +19,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("layout_2.sql"),
     include_str!("layout_3.sql"),
     include_str!("layout_4.sql"),
+    include_str!("layout_5.sql"),
 ];
 
 /// How long a call waits for another process's transaction.
@@ -146,7 +147,11 @@ mod tests {
             (1, '2', 1, 0, 70, 2, zeroblob(32), 4, 1, '2026-11-20T03:00:00Z', NULL, NULL, 1, 70, 2);
         INSERT INTO image (pipeline, key, stage, wanted_epoch, wanted_sequence, reference, run, since, attempt, started,
             started_epoch, started_sequence) VALUES (1, '1', 1, 70, 1, 'front.jpg', 4, '2026-11-20T03:00:00Z', 1, 1, 70, 1);
-        INSERT INTO memo VALUES ('worker/a', 'kept');";
+        INSERT INTO memo VALUES ('worker/a', 'kept');
+        INSERT INTO dead_letter (pipeline, kind, key, epoch, sequence, letter) VALUES (1, 'record', '3', 70, 3,
+            '{\"job\":{\"format\":1,\"kind\":\"record\",\"pipeline\":\"products\",\"key\":\"3\",\"version\":{\"epoch\":70,\"sequence\":3},
+            \"checksum\":\"0000000000000000000000000000000000000000000000000000000000000000\",\"run\":4,\"place\":0,\"attempt\":1,
+            \"values\":{}},\"failure\":{\"at\":\"2026-11-20T03:00:00Z\",\"class\":\"permanent\",\"reason\":\"bad_record\",\"message\":\"no\"}}');";
 
     #[tokio::test]
     async fn a_state_of_the_first_layout_goes_on() {
@@ -178,6 +183,9 @@ mod tests {
             (state.stray_count().await.unwrap(), state.mature(&products).await.unwrap().len()),
             (0, 0)
         );
+        assert_eq!(state.letter_counts(&products).await.unwrap(), [(Reason::BadRecord, 1)]);
+        let bad = state.letters(&products, Some(Reason::BadRecord), None, 10).await.unwrap();
+        assert_eq!((bad[0].letter.job.key.clone(), bad[0].letter.unmapped), (3.into(), false));
         let again = state.resume_run(&products).await.unwrap().unwrap();
         assert_eq!((again.id, again.epoch > 70), (RunId(4), true));
         let counts = state.counts(&products).await.unwrap();

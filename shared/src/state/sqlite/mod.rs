@@ -30,8 +30,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use jiff::Timestamp;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
-use super::{Counts, DeadLetter, NewRun, Page, PipelineState, Run, RunEnd, RunSummary, Stray};
-use crate::failure::Failure;
+use super::{Counts, FiledLetter, NewRun, Page, PipelineState, Run, RunEnd, RunSummary, Stray};
+use crate::checksum::Checksum;
+use crate::failure::{Failure, Reason};
 use crate::record::{PipelineName, RunId};
 use failure::StoreError;
 
@@ -90,13 +91,20 @@ impl SqliteState {
         self.write(move |transaction| run::finish(transaction, &run, &end)).await
     }
 
-    pub(super) async fn dead_letters(
+    pub(super) async fn letters(
         &self,
         name: &PipelineName,
+        reason: Option<Reason>,
+        before: Option<u64>,
         limit: usize,
-    ) -> Result<Vec<DeadLetter>, Failure> {
+    ) -> Result<Vec<FiledLetter>, Failure> {
         let name = name.clone();
-        self.read(move |connection| dead_letter::newest(connection, &name, limit)).await
+        self.read(move |connection| dead_letter::newest(connection, &name, reason, before, limit)).await
+    }
+
+    pub(super) async fn letter_counts(&self, name: &PipelineName) -> Result<Vec<(Reason, u64)>, Failure> {
+        let name = name.clone();
+        self.read(move |connection| dead_letter::counts(connection, &name)).await
     }
 
     pub(super) async fn counts(&self, name: &PipelineName) -> Result<Counts, Failure> {
@@ -156,6 +164,11 @@ impl SqliteState {
 
     pub(super) async fn strays(&self, limit: usize) -> Result<Vec<Stray>, Failure> {
         self.read(move |connection| stray::newest(connection, limit)).await
+    }
+
+    pub(super) async fn discard_stray(&self, id: &Checksum) -> Result<bool, Failure> {
+        let id = *id;
+        self.write(move |transaction| stray::discard(transaction, &id)).await
     }
 
     pub(super) async fn stray_count(&self) -> Result<u64, Failure> {

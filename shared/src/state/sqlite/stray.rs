@@ -3,6 +3,7 @@
 use rusqlite::{Connection, Transaction, params};
 
 use super::failure::StoreError;
+use crate::checksum::Checksum;
 use crate::state::Stray;
 use crate::state::rules::STRAYS_MAX;
 
@@ -26,6 +27,11 @@ pub(super) fn newest(connection: &Connection, limit: usize) -> Result<Vec<Stray>
         .query_map([limit], |row| row.get(0))?
         .collect::<Result<_, _>>()?;
     Ok(strays)
+}
+
+/// Forgets one; whether it was there.
+pub(super) fn discard(transaction: &Transaction<'_>, id: &Checksum) -> Result<bool, StoreError> {
+    Ok(transaction.prepare_cached("DELETE FROM stray WHERE id = ?1")?.execute([id])? > 0)
 }
 
 /// How many are kept.

@@ -161,7 +161,7 @@ fn ambiguous(key: &Column, value: &str, all: &[&Match], seekers: &[&Seeker]) -> 
         )
     };
     Failure::permanent(Reason::BadRecord, what)
-        .advise(format!("give each its own {label}, then run `catalog-sync sync --full`"))
+        .advise(format!("give each its own {label}, then run `catalog-sync dead redrive`"))
 }
 
 /// Gives found records their external ids, and makes sure that none got another one at the same time: then both are taken

@@ -1,0 +1,386 @@
+//! `dead`: what was given up is listed, shown, tried again, forgotten and exported.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use producer::operate::letters::{self, LetterPage, Line, Outcomes, Walk, Which, nothing_of};
+use serde::Serialize;
+use serde_json::json;
+use shared::checksum::Checksum;
+use shared::config::{Config, Pipeline};
+use shared::failure::{Failure, Reason};
+use shared::fleet::Meeting;
+use shared::job::{Attempt, JobKind};
+use shared::record::{PipelineName, RecordKey};
+use shared::state::{DeadLetter, State, Stray};
+
+use crate::dead_arguments::{DeadCommand, DeadDiscard, DeadExport, DeadList, DeadRedrive, DeadShow};
+use crate::exit::Exit;
+use crate::output::Output;
+use crate::state::{known_state, open_state};
+
+/// Strays that are looked through and listed: all that are kept.
+const STRAYS: usize = 10_000;
+
+/// Hexadecimal digits of a stray's id that are shown.
+const ID_SHOWN: usize = 12;
+
+#[derive(Serialize)]
+struct ListJson {
+    pipelines: Vec<LetterPage>,
+    strays: Vec<StrayLine>,
+}
+
+/// A stray without its payload.
+#[derive(Serialize)]
+struct StrayLine {
+    id: String,
+    queue: String,
+    bytes: u64,
+    failure: Attempt,
+}
+
+#[derive(Serialize)]
+struct OutcomesOf<'a> {
+    pipeline: &'a PipelineName,
+    #[serde(flatten)]
+    outcomes: Outcomes,
+}
+
+pub(crate) async fn run(config: &Arc<Config>, command: &DeadCommand) -> Result<Exit, Failure> {
+    match command {
+        DeadCommand::List(arguments) => list(config, arguments).await,
+        DeadCommand::Show(arguments) => show(config, arguments).await,
+        DeadCommand::Redrive(arguments) => redrive(config, arguments).await,
+        DeadCommand::Discard(arguments) => discard(config, arguments).await,
+        DeadCommand::Export(arguments) => export(config, arguments).await,
+    }
+}
+
+fn chosen<'a>(config: &'a Config, pipeline: Option<&String>) -> Result<Vec<&'a Pipeline>, Failure> {
+    config.choose(pipeline.map_or(&[][..], std::slice::from_ref))
+}
+
+async fn list(config: &Config, arguments: &DeadList) -> Result<Exit, Failure> {
+    let DeadList { pipeline, reason, limit, before, json } = arguments;
+    let output = Output::new(*json);
+    let chosen = chosen(config, pipeline.as_ref())?;
+    let (mut pages, mut strays) = (Vec::new(), Vec::new());
+    if let Some(state) = known_state(config).await? {
+        for pipeline in chosen {
+            pages.push(letters::list(&state, &pipeline.name, *reason, *before, *limit).await?);
+        }
+        if pipeline.is_none() && reason.is_none_or(|reason| reason == Reason::Undecodable) {
+            strays.extend(state.strays(*limit).await?.iter().map(StrayLine::of));
+        }
+    }
+    for page in pages.iter().filter(|page| page.kept > 0) {
+        output.text(&page_text(page, *reason));
+    }
+    for StrayLine { id, queue, bytes, failure } in &strays {
+        let id = id.get(..ID_SHOWN).unwrap_or(id);
+        output.line(format!("stray {id} in {queue} of {bytes} bytes: {}", failure.message));
+    }
+    if pages.iter().all(|page| page.kept == 0) && strays.is_empty() {
+        output.line("there are no dead letters");
+    }
+    output.object(&ListJson { pipelines: pages, strays });
+    Ok(Exit::Done)
+}
+
+fn page_text(page: &LetterPage, reason: Option<Reason>) -> String {
+    let counts: Vec<String> =
+        page.reasons.iter().map(|count| format!("{} {}", count.reason.label(), count.letters)).collect();
+    let mut lines = vec![format!("{}: {} dead letters: {}", page.pipeline, page.kept, counts.join(", "))];
+    lines.extend(page.letters.iter().map(line));
+    if let Some(next) = page.next {
+        let with_reason = reason.map_or_else(String::new, |reason| format!(" --reason {}", reason.label()));
+        lines.push(format!(
+            "  ... older ones: `catalog-sync dead list --pipeline {}{with_reason} --before {next}`",
+            page.pipeline
+        ));
+    }
+    format!("{}\n", lines.join("\n"))
+}
+
+fn line(line: &Line) -> String {
+    let Line { number, kind, key, attempts, failure } = line;
+    let tried = match attempts {
+        0 => "not tried".to_owned(),
+        1 => "1 attempt".to_owned(),
+        more => format!("{more} attempts"),
+    };
+    format!(
+        "  #{number} {} {key}, {}, {}, {tried}: {}",
+        what(*kind),
+        time(failure.at),
+        failure.reason.label(),
+        failure.message
+    )
+}
+
+fn what(kind: JobKind) -> &'static str {
+    match kind {
+        JobKind::Record => "record",
+        JobKind::Image => "image of record",
+    }
+}
+
+async fn show(config: &Config, arguments: &DeadShow) -> Result<Exit, Failure> {
+    let output = Output::new(arguments.json);
+    let state = state_with_letters(config).await?;
+    if let Some(id) = &arguments.stray {
+        let stray = stray(&state, id).await?;
+        output.text(&stray_text(&stray));
+        output.object(&stray_json(&stray));
+        return Ok(Exit::Done);
+    }
+    let Some(key) = &arguments.key else { return Ok(Exit::Done) };
+    let pipeline =
+        pipeline_of(config, &state, arguments.pipeline.as_ref(), std::slice::from_ref(key)).await?;
+    let letters = letters::of_record(&state, &pipeline.name, key).await?;
+    if letters.is_empty() {
+        return Err(nothing_of(&pipeline.name, key));
+    }
+    for letter in &letters {
+        output.text(&letter_text(letter));
+    }
+    output.object(&json!({ "letters": letters }));
+    Ok(Exit::Done)
+}
+
+fn letter_text(letter: &DeadLetter) -> String {
+    let DeadLetter { job, failure, unmapped } = letter;
+    let mut lines = vec![
+        format!(
+            "{} {} of {}, version {}, of run {}",
+            what(job.kind),
+            job.key,
+            job.pipeline,
+            job.version,
+            job.run
+        ),
+        format!("  given up {}: {} ({})", time(failure.at), failure.reason.label(), failure.class.label()),
+        format!("  {}", failure.message),
+    ];
+    let attempt = |failed: &Attempt| {
+        format!("  before, {}: {}: {}", time(failed.at), failed.reason.label(), failed.message)
+    };
+    lines.extend(job.failures.iter().rev().map(attempt));
+    lines.extend(job.source_time.as_ref().map(|at| format!("  changed in the source: {at}")));
+    lines.extend(job.image.as_ref().map(|image| format!("  image: {image}")));
+    lines.extend(job.sink_id.as_ref().map(|id| format!("  in the sink: {id}")));
+    if !job.values.is_empty() {
+        lines.push(if *unmapped { "  values of the source:" } else { "  values:" }.to_owned());
+        lines.extend(job.values.iter().map(|(name, value)| format!("    {name} = {value}")));
+    }
+    format!("{}\n", lines.join("\n"))
+}
+
+async fn redrive(config: &Arc<Config>, arguments: &DeadRedrive) -> Result<Exit, Failure> {
+    let DeadRedrive { keys, reason, pipeline, json, .. } = arguments;
+    let output = Output::new(*json);
+    chosen(config, pipeline.as_ref())?;
+    let meeting = match &config.fleet {
+        Some(fleet) => Some(Meeting::open(config, fleet, "redrive").await?),
+        None => None,
+    };
+    let state = match &meeting {
+        Some(meeting) => meeting.state.clone(),
+        None => state_with_letters(config).await?,
+    };
+    let queue = meeting.as_ref().map(|meeting| &meeting.queue);
+    let mut all = Vec::new();
+    for pipeline in pipelines_of(config, &state, pipeline.as_ref(), keys).await? {
+        let outcomes = letters::redrive(&state, queue, &pipeline.name, which(keys, *reason)).await?;
+        let Outcomes { done, read_again, under_way } = outcomes;
+        if done + under_way > 0 {
+            let how = if queue.is_some() { "are tried again" } else { "are tried again by the next sync" };
+            output.line(format!("{}: {done} {how}, {under_way} were being tried already", pipeline.name));
+        }
+        if read_again > 0 && queue.is_some() {
+            output.line(format!(
+                "  {read_again} of them could not be mapped: a run reads them from the source again, when their queue has \
+                 been empty for lost_after"
+            ));
+        }
+        all.push(OutcomesOf { pipeline: &pipeline.name, outcomes });
+    }
+    if let Some(Meeting { queue, .. }) = &meeting {
+        queue.close();
+        queue.closed().await;
+    }
+    say_none(output, &all);
+    output.object(&json!({ "pipelines": all }));
+    Ok(Exit::Done)
+}
+
+async fn discard(config: &Config, arguments: &DeadDiscard) -> Result<Exit, Failure> {
+    let DeadDiscard { keys, reason, pipeline, stray: id, json, .. } = arguments;
+    let output = Output::new(*json);
+    let state = state_with_letters(config).await?;
+    if let Some(id) = id {
+        let stray = stray(&state, id).await?;
+        state.discard_stray(&stray.id()).await?;
+        output.line(format!("stray {} is forgotten", stray.id()));
+        output.object(&json!({ "pipelines": [], "strays": 1 }));
+        return Ok(Exit::Done);
+    }
+    let mut all = Vec::new();
+    for pipeline in pipelines_of(config, &state, pipeline.as_ref(), keys).await? {
+        let outcomes = letters::discard(&state, &pipeline.name, which(keys, *reason)).await?;
+        let Outcomes { done, under_way, .. } = outcomes;
+        if done > 0 {
+            output.line(format!("{}: {done} are forgotten", pipeline.name));
+        }
+        if under_way > 0 {
+            output.line(format!("{}: {under_way} are being tried again, and stay", pipeline.name));
+        }
+        all.push(OutcomesOf { pipeline: &pipeline.name, outcomes });
+    }
+    say_none(output, &all);
+    output.object(&json!({ "pipelines": all }));
+    Ok(Exit::Done)
+}
+
+fn say_none(output: Output, all: &[OutcomesOf<'_>]) {
+    if all.iter().all(|of| of.outcomes == Outcomes::default()) {
+        output.line("there are no such dead letters: nothing was changed");
+    }
+}
+
+async fn export(config: &Config, arguments: &DeadExport) -> Result<Exit, Failure> {
+    let output = Output::new(false);
+    let chosen = chosen(config, arguments.pipeline.as_ref())?;
+    let Some(state) = known_state(config).await? else { return Ok(Exit::Done) };
+    for pipeline in chosen {
+        let mut walk = Walk::new(&state, &pipeline.name, which(&[], arguments.reason)).await?;
+        while let Some(letters) = walk.next().await? {
+            for letter in letters {
+                output.line(json!(letter));
+            }
+        }
+    }
+    if arguments.pipeline.is_none() && arguments.reason.is_none_or(|reason| reason == Reason::Undecodable) {
+        for stray in state.strays(STRAYS).await? {
+            output.line(stray_json(&stray));
+        }
+    }
+    Ok(Exit::Done)
+}
+
+fn which(keys: &[RecordKey], reason: Option<Reason>) -> Which<'_> {
+    match reason {
+        Some(reason) => Which::Reason(reason),
+        None if keys.is_empty() => Which::All,
+        None => Which::Keys(keys),
+    }
+}
+
+/// A state that has a letter to be named, or the words that there is none.
+async fn state_with_letters(config: &Config) -> Result<State, Failure> {
+    if config.fleet.is_none() && !config.state.exists() {
+        return Err(Failure::configuration(format!(
+            "no sync has been run yet: there is no {}",
+            config.state.display()
+        ))
+        .advise("nothing was given up so far"));
+    }
+    open_state(config).await
+}
+
+/// Where records are named: the pipeline that has them. Else those that are meant.
+async fn pipelines_of<'a>(
+    config: &'a Config,
+    state: &State,
+    pipeline: Option<&String>,
+    keys: &[RecordKey],
+) -> Result<Vec<&'a Pipeline>, Failure> {
+    if keys.is_empty() {
+        return chosen(config, pipeline);
+    }
+    Ok(vec![pipeline_of(config, state, pipeline, keys).await?])
+}
+
+/// The one pipeline in which a record is dead; of several records, the first tells.
+async fn pipeline_of<'a>(
+    config: &'a Config,
+    state: &State,
+    pipeline: Option<&String>,
+    keys: &[RecordKey],
+) -> Result<&'a Pipeline, Failure> {
+    let chosen = chosen(config, pipeline)?;
+    let Some(key) = keys.first() else {
+        return Err(Failure::configuration("no record is named"));
+    };
+    let mut found = Vec::new();
+    for candidate in &chosen {
+        if !letters::of_record(state, &candidate.name, key).await?.is_empty() {
+            found.push(*candidate);
+        }
+    }
+    match (found.as_slice(), chosen.as_slice()) {
+        ([one], _) | ([], [one]) => Ok(*one),
+        ([], _) => {
+            Err(Failure::configuration(format!("record '{key}' is not in the dead letters of any pipeline"))
+                .advise("`catalog-sync dead list` names those that are"))
+        }
+        (several, _) => {
+            let names: Vec<&str> = several.iter().map(|pipeline| pipeline.name.as_str()).collect();
+            Err(Failure::configuration(format!(
+                "record '{key}' is in the dead letters of {}",
+                names.join(" and ")
+            ))
+            .advise("say which with --pipeline"))
+        }
+    }
+}
+
+/// The one stray whose id begins so.
+async fn stray(state: &State, id: &str) -> Result<Stray, Failure> {
+    let wanted = id.to_ascii_lowercase();
+    let strays = state.strays(STRAYS).await?;
+    let mut found = strays.into_iter().filter(|stray| stray.id().to_string().starts_with(&wanted));
+    match (found.next(), found.next()) {
+        (Some(stray), None) => Ok(stray),
+        (None, _) => Err(Failure::configuration(format!("no stray has an id that begins with '{id}'"))
+            .advise("`catalog-sync dead list` names them")),
+        (Some(_), Some(_)) => {
+            Err(Failure::configuration(format!("several strays have ids that begin with '{id}'"))
+                .advise("give more of it; `catalog-sync dead list --json` shows all of it"))
+        }
+    }
+}
+
+impl StrayLine {
+    fn of(stray: &Stray) -> Self {
+        let id: Checksum = stray.id();
+        Self {
+            id: id.to_string(),
+            queue: stray.queue.clone(),
+            bytes: stray.bytes,
+            failure: stray.failure.clone(),
+        }
+    }
+}
+
+fn stray_json(stray: &Stray) -> serde_json::Value {
+    json!({ "stray": stray, "id": stray.id() })
+}
+
+fn stray_text(stray: &Stray) -> String {
+    let cut = if (stray.payload.len() as u64) < stray.bytes { ", of which this is the begin" } else { "" };
+    format!(
+        "stray {}\n  found {} in {}\n  {}\n  {} bytes{cut}:\n{}\n",
+        stray.id(),
+        time(stray.at),
+        stray.queue,
+        stray.failure.message,
+        stray.bytes,
+        stray.payload.escape_debug()
+    )
+}
+
+fn time(time: Timestamp) -> String {
+    time.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
+}
