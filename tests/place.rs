@@ -67,6 +67,11 @@ impl Place {
         self.configure(&text.replace(from, to));
     }
 
+    /// One more variable.
+    pub(crate) fn add_secret(&mut self, variable: &'static str, value: &str) {
+        self.secrets.push((variable, value.to_owned()));
+    }
+
     /// This secret in the place of all others.
     pub(crate) fn set_secret(&mut self, variable: &'static str, secret: &str) {
         self.secrets = vec![(variable, secret.to_owned())];

@@ -35,7 +35,7 @@ pub async fn run(config: Arc<Config>, stop: CancellationToken) -> Result<(), Fai
     let telemetry = Telemetry::new("producer");
     telemetry.watch_queue(&meeting.queue);
     let _serving = telemetry.serve_at(config.metrics.listen).await?;
-    let _page = page::serve(&config, &meeting.state).await?;
+    let _page = page::serve(&config, &meeting.state, Some(&meeting.queue)).await?;
     telemetry.part("producer", true);
     let systems =
         Arc::new(Systems::metered(Arc::clone(&config), telemetry.clone()).governed_by(&meeting.state));

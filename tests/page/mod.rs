@@ -9,6 +9,7 @@ use serde_json::Value;
 use tokio::process::Child;
 
 use crate::place::{PASSWORD, Place};
+use crate::shop::Shop;
 use crate::truth::sandbox_with;
 use browser::Browser;
 
@@ -187,4 +188,61 @@ async fn the_pages_token_is_in_no_log_no_answer_and_no_file() {
             assert!(!crate::secrets::contains(&bytes, secret), "{} holds it", path.display());
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_finds_what_failed_looks_it_up_and_redrives_it() {
+    let mut shop = Shop::plain(30).await;
+    shop.place.add_secret("CATALOG_SYNC_PAGE_LISTEN", "127.0.0.1:0");
+    shop.place.add_secret("CATALOG_SYNC_LOG_FORMAT", "json");
+    let name = "<script>window.obeyed = 1</script>";
+    let bad = shop.id(3);
+    // Odoo has no such unit, yet.
+    shop.edit(3, &serde_json::json!({"name": name, "unit": "<img src=x onerror=window.obeyed=1>"}));
+    shop.edit(4, &serde_json::json!({"unit": "crate"}));
+    let Shop { place, zoho: _zoho, odoo } = shop;
+    let daemon = Daemon::of(place).await;
+    let browser = Browser::open().await;
+    browser.go(&format!("{}/failures", daemon.url)).await;
+    browser.run("window.same = 'page'").await;
+    browser.until_text("#groups", "bad record").await;
+    browser.until_text("#letters", &bad).await;
+    assert_eq!(browser.run("return window.same").await, "page", "it came without loading the page again");
+    browser.picture("page-failures").await;
+    browser.click(&format!("#letters a[href*='{bad}']")).await;
+    browser.until_text("#record", "was given up").await;
+    browser.until_text("#record .values", name).await;
+    assert_eq!(browser.run("return window.obeyed ?? 'never'").await, "never");
+    browser.picture("page-record").await;
+    // Somebody makes the units in Odoo.
+    for unit in ["<img src=x onerror=window.obeyed=1>", "crate"] {
+        let values = serde_json::json!({"name": unit});
+        let edit = sandbox::Edit::Create {
+            model: "uom.uom".to_owned(),
+            values: values.as_object().unwrap().clone(),
+            write_date: sandbox::WriteDate::Transaction,
+        };
+        odoo.control().edit(vec![edit]).unwrap();
+    }
+    browser.click(".controls form[action$='/redrive'] button").await;
+    browser.until_text(".notice", "Redriven").await;
+    browser.until_text("#record", "The sink has what the source showed last.").await;
+    let products = odoo.control().rows("product.product").unwrap();
+    assert!(products.iter().any(|product| product["name"] == name));
+    // The other one by its reason.
+    browser.go(&format!("{}/failures", daemon.url)).await;
+    browser.click("#groups form[action$='/redrive'] button").await;
+    browser.until_text(".notice", "Redriven").await;
+    browser.until_text("main", "nothing was given up").await;
+    assert_eq!(odoo.control().rows("product.product").unwrap().len(), 30);
+    assert_eq!(browser.run("return window.obeyed ?? 'never'").await, "never");
+    assert_eq!(browser.complaints().await, [""; 0]);
+    // By hand, on a phone.
+    browser.screen(390, 844, true).await;
+    browser.go(&format!("{}/records", daemon.url)).await;
+    browser.write("input[name=key]", &format!("{bad}\n")).await;
+    browser.until_text("#record", "in the sink").await;
+    browser.assert_fits().await;
+    browser.go(&format!("{}/records?pipeline=items&key=4711", daemon.url)).await;
+    browser.until_text("[role=status]", "Nothing is known of this record").await;
 }

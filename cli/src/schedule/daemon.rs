@@ -38,7 +38,7 @@ pub(super) async fn run(config: &Arc<Config>, stop: &CancellationToken) -> Resul
         }
         lock => lock?,
     };
-    let _page = page::serve(config, &machine.state).await?;
+    let _page = page::serve(config, &machine.state, None).await?;
     tracing::info!("the schedule runs: {} pipelines", config.pipelines.len());
     let more_images = Notify::new();
     let daemon = Daemon { machine, stop, more_images };

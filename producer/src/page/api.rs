@@ -17,18 +17,20 @@ use shared::state::Sight;
 use super::app::App;
 use super::change::{span, span_or_never, why};
 use super::form::Fields;
+use super::letters::{self, Deed};
 use super::record::key_of;
 use super::refusal::Refusal;
 use crate::history;
 use crate::operate::change::Change;
+use crate::operate::letters::LetterPage;
 use crate::operate::overview::PipelineView;
 use crate::schedule::{Kind, Overrides};
 
-/// Runs in one answer at most.
-const RUNS_MAX: usize = 200;
+/// Runs or dead letters in one answer at most.
+const LISTED_MAX: usize = 200;
 
-/// Runs in an answer where nobody says how many.
-const RUNS: usize = 20;
+/// The same where nobody says how many.
+const LISTED: usize = 20;
 
 /// A body of JSON.
 #[derive(Debug)]
@@ -68,6 +70,7 @@ pub(super) fn routes() -> Router<App> {
         .route("/pipelines/{pipeline}", get(pipeline))
         .route("/pipelines/{pipeline}/{change}", post(change))
         .route("/pipelines/{pipeline}/records/{key}", get(record))
+        .route("/pipelines/{pipeline}/dead-letters", get(dead_letters))
         .route("/runs", get(runs))
         .route("/runs/{run}", get(run))
 }
@@ -85,12 +88,7 @@ async fn pipeline(State(app): State<App>, Path(name): Path<String>) -> Result<Js
 async fn runs(State(app): State<App>, uri: Uri) -> Result<Response, Refused> {
     let query = Fields::of_query(&uri);
     let pipeline = query.text("pipeline").map(|name| app.pipeline(name)).transpose()?;
-    let limit = match query.text("limit").map(str::parse) {
-        None => RUNS,
-        Some(Ok(limit)) if (1..=RUNS_MAX).contains(&limit) => limit,
-        Some(_) => return Err(Refusal::bad(format!("`limit` is a number from 1 to {RUNS_MAX}.")).into()),
-    };
-    let runs = app.state.runs(pipeline.map(|pipeline| &pipeline.name), limit).await?;
+    let runs = app.state.runs(pipeline.map(|pipeline| &pipeline.name), limit(&query)?).await?;
     Ok(Json(json!({ "runs": runs })).into_response())
 }
 
@@ -99,6 +97,25 @@ async fn run(State(app): State<App>, Path(id): Path<String>) -> Result<Response,
     let run = app.state.run(id).await?.ok_or_else(|| Refusal::unknown("run"))?;
     let spent = history::of(&app.state, id).await?;
     Ok(Json(json!({ "run": run, "spent": spent })).into_response())
+}
+
+async fn dead_letters(
+    State(app): State<App>,
+    Path(name): Path<String>,
+    uri: Uri,
+) -> Result<Json<LetterPage>, Refused> {
+    let query = Fields::of_query(&uri);
+    let pipeline = app.pipeline(&name)?;
+    Ok(Json(letters::list(&app, pipeline, &query, limit(&query)?).await?))
+}
+
+/// How many somebody wants.
+fn limit(query: &Fields) -> Result<usize, Refusal> {
+    match query.text("limit").map(str::parse) {
+        None => Ok(LISTED),
+        Some(Ok(limit)) if (1..=LISTED_MAX).contains(&limit) => Ok(limit),
+        Some(_) => Err(Refusal::bad(format!("`limit` is a number from 1 to {LISTED_MAX}."))),
+    }
 }
 
 async fn record(
@@ -147,9 +164,15 @@ async fn change(
     Path((name, change)): Path<(String, String)>,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
-) -> Result<Json<PipelineView>, Refused> {
+) -> Result<Response, Refused> {
     let body = Body::read(&headers, body)?;
     let pipeline = app.pipeline(&name)?;
+    if let Some(deed) = Deed::of(&change) {
+        return Ok(match letters::carry_out(&app, pipeline, deed, body.parse()?).await? {
+            Some(outcomes) => Json(outcomes).into_response(),
+            None => (StatusCode::ACCEPTED, Json(json!({}))).into_response(),
+        });
+    }
     let change = match change.as_str() {
         "pause" => {
             let PauseBody { scope, why: said } = body.parse()?;
@@ -183,7 +206,7 @@ async fn change(
     tracing::info!(pipeline = %pipeline.name, ?change, "by the API");
     app.look_again();
     let at = app.state.now().await?;
-    Ok(Json(PipelineView::look(&app.state, pipeline, at).await?))
+    Ok(Json(PipelineView::look(&app.state, pipeline, at).await?).into_response())
 }
 
 /// What was sent.

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use shared::config::{Config, Pipeline};
 use shared::failure::Failure;
+use shared::queue::Queue;
 use shared::state::State;
 use tokio::sync::Semaphore;
 
@@ -28,6 +29,8 @@ pub(super) struct App(Arc<Inner>);
 pub(super) struct Inner {
     pub(super) config: Arc<Config>,
     pub(super) state: State,
+    /// Where redriven jobs go; `None` on one machine, where the next run enqueues them.
+    pub(super) queue: Option<Queue>,
     /// In every form where nobody signs in.
     pub(super) form_token: String,
     pub(super) viewers: Arc<Semaphore>,
@@ -44,10 +47,11 @@ impl std::ops::Deref for App {
 }
 
 impl App {
-    pub(super) fn new(config: Arc<Config>, state: State) -> Result<Self, Failure> {
+    pub(super) fn new(config: Arc<Config>, state: State, queue: Option<Queue>) -> Result<Self, Failure> {
         Ok(Self(Arc::new(Inner {
             config,
             state,
+            queue,
             form_token: session::random()?,
             viewers: Arc::new(Semaphore::new(VIEWERS)),
             guesses: Semaphore::new(GUESSES),

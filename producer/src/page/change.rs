@@ -10,6 +10,7 @@ use shared::fleet::Scope;
 
 use super::app::App;
 use super::form::{self, Fields};
+use super::letters::{self, Deed, Meant};
 use super::refusal::Refusal;
 use super::session::Session;
 use crate::operate::change::Change;
@@ -26,6 +27,17 @@ pub(super) async fn change(
 ) -> Result<Redirect, Refusal> {
     let fields = form::of_session(body, session.as_deref())?;
     let pipeline = app.pipeline(&name)?;
+    if let Some(deed) = Deed::of(&change) {
+        let said = deed.said(letters::carry_out(&app, pipeline, deed, Meant::of_form(&fields)).await?);
+        let back = match (fields.get("back"), fields.get("key")) {
+            (Some("record"), Some(key)) => {
+                let key: String = form_urlencoded::byte_serialize(key.as_bytes()).collect();
+                format!("/records?pipeline={name}&key={key}")
+            }
+            _ => format!("/failures?pipeline={name}"),
+        };
+        return Ok(Redirect::to(&format!("{back}&said={said}")));
+    }
     let (change, said) = of_form(&change, &fields)?;
     change.apply(&app.state, pipeline).await?;
     tracing::info!(pipeline = %pipeline.name, "by the page: {said}");
@@ -98,7 +110,10 @@ pub(super) fn said(name: &str) -> Option<&'static str> {
         "asked" => "A run is due now; whoever keeps the schedule begins it within seconds.",
         "set" => "The intervals are set.",
         "redriven" => "Redriven: they are tried again.",
-        "discarded" => "Discarded.",
+        "discarded" => "Discarded: forgotten until the source shows them again.",
+        "going-on" => "That is a lot: it goes on behind this page. Look again in a while.",
+        "under-way" => "They are being tried again already.",
+        "nothing" => "There was nothing to do.",
         _ => return None,
     })
 }

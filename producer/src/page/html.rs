@@ -14,7 +14,7 @@ use super::refusal::{Refusal, broken};
 use super::session::Session;
 use super::view::card::Card;
 use super::view::frame::{Frame, Tab};
-use super::view::people::WorkerRow;
+use super::view::people::{QuotaView, WorkerRow};
 use super::view::run::{RunPage, RunRow};
 use super::view::when::When;
 use crate::history;
@@ -31,6 +31,7 @@ const LISTED: usize = 100;
 struct OverviewPage {
     frame: Frame,
     cards: Vec<Card>,
+    quotas: Vec<QuotaView>,
     workers: Vec<WorkerRow>,
     is_fleet: bool,
     strays: u64,
@@ -86,6 +87,7 @@ pub(super) async fn overview(
     Ok(show(&OverviewPage {
         frame: frame("Overview", Tab::Overview, session.as_deref(), &uri),
         cards,
+        quotas: overview.quota.iter().map(QuotaView::of).collect(),
         workers: overview.workers.iter().map(|worker| WorkerRow::of(worker, overview.at)).collect(),
         is_fleet: app.config.fleet.is_some(),
         strays: overview.strays.kept,

@@ -10,6 +10,7 @@ mod change;
 mod form;
 mod guard;
 mod html;
+mod letters;
 mod live;
 mod record;
 mod refusal;
@@ -27,6 +28,7 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 use shared::config::Config;
 use shared::failure::Failure;
+use shared::queue::Queue;
 use shared::state::State;
 use shared::telemetry::Serving;
 
@@ -35,14 +37,18 @@ use app::App;
 /// More than any form of ours has.
 const BODY_BYTES_MAX: usize = 16 << 10;
 
-/// Serves the page where the configuration says so, until the answer is dropped. Where nobody asked for the usual address
+/// Serves the page where the configuration says so, until the answer is dropped; `queue` is that of a fleet. Where nobody asked for the usual address
 /// and it is taken, the service works without its page.
 ///
 /// # Errors
 /// `Reason::Configuration`: it cannot be listened at, or others could see it and there is no token.
-pub async fn serve(config: &Arc<Config>, state: &State) -> Result<Option<Serving>, Failure> {
+pub async fn serve(
+    config: &Arc<Config>,
+    state: &State,
+    queue: Option<&Queue>,
+) -> Result<Option<Serving>, Failure> {
     let Some(listen) = config.page.address()? else { return Ok(None) };
-    let app = App::new(Arc::clone(config), state.clone())?;
+    let app = App::new(Arc::clone(config), state.clone(), queue.cloned())?;
     match Serving::start(listen, "the operator's page is", routes(&app)).await {
         Ok(serving) => Ok(Some(serving)),
         Err(error) if config.page.is_usual => {
@@ -66,6 +72,7 @@ fn routes(app: &App) -> Router {
         .route("/pipelines/{pipeline}/{change}", post(change::change))
         .route("/runs", get(html::runs))
         .route("/runs/{run}", get(html::run))
+        .route("/failures", get(letters::failures))
         .route("/records", get(record::record))
         .route("/sign-in", get(session::sign_in_form).post(session::sign_in))
         .route("/sign-out", post(session::sign_out))

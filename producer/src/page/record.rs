@@ -14,6 +14,7 @@ use super::refusal::Refusal;
 use super::session::Session;
 use super::view::frame::{Frame, Tab};
 use super::view::record::RecordView;
+use crate::operate::why::why;
 
 #[derive(Template)]
 #[template(path = "record.html")]
@@ -44,8 +45,8 @@ pub(super) async fn record(
     let at = app.state.now().await?;
     let (mut record, mut unknown) = (None, None);
     if let (Some(pipeline), false) = (asked, text.is_empty()) {
-        record =
-            app.state.look(&pipeline.name, &key_of(text)?).await?.map(|sight| RecordView::of(&sight, at));
+        let why = why(&app.state, &app.config, pipeline, None, &key_of(text)?).await?;
+        record = why.state.map(|sight| RecordView::of(&sight, why.next, at));
         if record.is_none() {
             unknown =
                 Some("Nothing is known of this record: the source never showed it, or it was never read.");

@@ -47,7 +47,7 @@ impl Stand {
     pub(super) async fn with(token: Option<&'static str>) -> Self {
         let config = Arc::new(config("127.0.0.1:0", token));
         let state = State::open_memory().await.unwrap();
-        let serving = serve(&config, &state).await.unwrap().unwrap();
+        let serving = serve(&config, &state, None).await.unwrap().unwrap();
         let client =
             Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().build().unwrap();
         Self { config, state, serving, client, token }
@@ -375,7 +375,7 @@ async fn one_signs_in_with_the_token_and_out_again() {
     // Another process of the fleet, with the same state, knows the session; with another token nobody does.
     for (token, expected) in [(TOKEN, StatusCode::OK), ("another-0123456789abcdef", StatusCode::SEE_OTHER)] {
         let other = Arc::new(config("127.0.0.1:0", Some(token)));
-        let other = serve(&other, &stand.state).await.unwrap().unwrap();
+        let other = serve(&other, &stand.state, None).await.unwrap().unwrap();
         let url = format!("http://{}/", other.address());
         assert_eq!(stand.client.get(url).header(COOKIE, &cookie).send().await.unwrap().status(), expected);
     }
@@ -420,23 +420,23 @@ async fn wrong_tokens_are_tried_few_at_a_time_while_the_right_one_never_waits() 
 #[tokio::test]
 async fn nothing_is_served_to_others_without_a_token() {
     let state = State::open_memory().await.unwrap();
-    let failure = serve(&Arc::new(config("0.0.0.0:0", None)), &state).await.unwrap_err();
+    let failure = serve(&Arc::new(config("0.0.0.0:0", None)), &state, None).await.unwrap_err();
     assert!(failure.reason.is_configuration(), "exit code 2");
     let words = failure.to_string();
     assert!(
         words.contains("0.0.0.0:0 without a token") && words.contains("CATALOG_SYNC_PAGE_TOKEN"),
         "{words}"
     );
-    let others = serve(&Arc::new(config("0.0.0.0:0", Some(TOKEN))), &state).await.unwrap();
+    let others = serve(&Arc::new(config("0.0.0.0:0", Some(TOKEN))), &state, None).await.unwrap();
     assert!(others.is_some());
-    assert!(serve(&Arc::new(config("", None)), &state).await.unwrap().is_none(), "switched off");
+    assert!(serve(&Arc::new(config("", None)), &state, None).await.unwrap().is_none(), "switched off");
 }
 
 #[tokio::test]
 async fn an_address_that_is_taken_is_a_failure_where_somebody_asked_for_it() {
     let stand = Stand::open().await;
     let taken = stand.address().to_string();
-    let failure = serve(&Arc::new(config(&taken, None)), &stand.state).await.unwrap_err();
+    let failure = serve(&Arc::new(config(&taken, None)), &stand.state, None).await.unwrap_err();
     assert!(failure.reason.is_configuration() && failure.to_string().contains(&taken), "{failure}");
 }
 
@@ -518,4 +518,56 @@ async fn a_record_is_looked_up_with_what_failed_and_its_values_as_they_are() {
     }
     let (status, told) = stand.api(Method::GET, "/pipelines/customers/records/43", &Value::Null).await;
     assert_eq!((status.as_u16(), &told["error"]["message"]), (404, &json!("There is no such record.")));
+}
+
+#[tokio::test]
+async fn what_failed_is_listed_by_reason_redriven_and_discarded() {
+    let stand = Stand::open().await;
+    assert!(stand.text("/failures").await.contains("nothing was given up"));
+    for key in ["41", "42", "a&b=c"] {
+        bury(&stand, key, json!({"name": key}), "the unit <b>box</b> does not exist").await;
+    }
+    let page = stand.text("/failures").await;
+    assert!(page.contains("bad record") && page.contains("the unit &#60;b&#62;box&#60;/b&#62;"), "{page}");
+    assert!(page.contains("/records?pipeline=customers&amp;key=a%26b%3Dc"), "{page}");
+    let listed = async |query: &str| {
+        stand.api(Method::GET, &format!("/pipelines/customers/dead-letters{query}"), &Value::Null).await.1
+    };
+    let all = listed("?limit=2").await;
+    assert_eq!((&all["kept"], all["letters"].as_array().unwrap().len()), (&json!(3), 2));
+    assert_eq!(listed(&format!("?before={}", all["next"])).await["letters"].as_array().unwrap().len(), 1);
+    assert_eq!(listed("?reason=timeout").await["letters"], json!([]));
+    let outstanding = async || stand.state.counts(&stand.pipeline().name).await.unwrap().outstanding;
+    // One, by the page; on one machine a run is asked for, which enqueues it.
+    let answer = stand.submit("/pipelines/customers/redrive", &[("key", "a&b=c"), ("back", "record")]).await;
+    assert_eq!(answer.headers()[LOCATION], "/records?pipeline=customers&key=a%26b%3Dc&said=redriven");
+    assert_eq!(outstanding().await, 1);
+    assert_eq!(
+        Schedule::of(&stand.state, stand.pipeline()).note().await.unwrap().asked,
+        Some(crate::schedule::Kind::Incremental)
+    );
+    assert!(stand.text("/records?pipeline=customers&key=a%26b%3Dc").await.contains("redriven"));
+    // All of a reason, by the API.
+    let post = async |deed: &str, body: Value| {
+        stand.api(Method::POST, &format!("/pipelines/customers/{deed}"), &body).await
+    };
+    let (status, outcomes) = post("redrive", json!({"reason": "bad_record"})).await;
+    assert_eq!((status, &outcomes["done"], &outcomes["under_way"]), (StatusCode::OK, &json!(2), &json!(1)));
+    assert_eq!(outstanding().await, 3);
+    bury(&stand, "43", json!({}), "no").await;
+    let answer = stand.submit("/pipelines/customers/discard", &[("reason", "bad_record")]).await;
+    assert!(answer.headers()[LOCATION].to_str().unwrap().ends_with("said=discarded"));
+    let (status, _) = stand.api(Method::GET, "/pipelines/customers/records/43", &Value::Null).await;
+    assert_eq!(status, StatusCode::NOT_FOUND);
+    for (body, expected) in [
+        (json!({}), 400),
+        (json!({"all": true, "reason": "timeout"}), 400),
+        (json!({"reason": "bad weather"}), 400),
+        (json!({"keys": []}), 400),
+        (json!({"keys": ["a b"]}), 400),
+        (json!({"keys": ["4711"]}), 404),
+    ] {
+        assert_eq!(post("redrive", body.clone()).await.0.as_u16(), expected, "{body}");
+        assert_eq!(post("discard", body.clone()).await.0.as_u16(), expected, "{body}");
+    }
 }

@@ -8,6 +8,7 @@ use crate::page::session::Session;
 pub(in crate::page) enum Tab {
     Overview,
     Runs,
+    Failures,
     Records,
 }
 

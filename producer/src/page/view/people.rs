@@ -1,9 +1,31 @@
-//! Workers.
+//! Workers, and the calls that remote systems grant.
 
 use jiff::Timestamp;
 
 use super::when::{When, number};
 use crate::operate::overview::WorkerView;
+use crate::operate::quota::QuotaStatus;
+
+/// Calls of one Zoho account.
+#[derive(Debug, Clone)]
+pub(in crate::page) struct QuotaView {
+    pub(in crate::page) account: String,
+    /// Left, and of how many; `None`: no answer has told.
+    pub(in crate::page) gauge: Option<(u64, u64)>,
+    pub(in crate::page) is_spent: bool,
+    pub(in crate::page) words: String,
+}
+
+impl QuotaView {
+    pub(in crate::page) fn of(quota: &QuotaStatus) -> Self {
+        Self {
+            account: quota.account.clone(),
+            gauge: quota.left.zip(quota.limit),
+            is_spent: quota.is_spent || quota.refused_until.is_some(),
+            words: quota.text.clone(),
+        }
+    }
+}
 
 /// One worker process.
 #[derive(Debug, Clone)]

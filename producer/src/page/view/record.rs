@@ -18,6 +18,8 @@ pub(in crate::page) struct RecordView {
     pub(in crate::page) stage: (Mark, &'static str),
     /// In one sentence.
     pub(in crate::page) sentence: &'static str,
+    /// What happens next, in words.
+    pub(in crate::page) next: String,
     pub(in crate::page) facts: Vec<(&'static str, String)>,
     pub(in crate::page) run: Option<u64>,
     pub(in crate::page) image_stage: Option<(Mark, &'static str)>,
@@ -44,12 +46,13 @@ pub(in crate::page) struct AttemptView {
 }
 
 impl RecordView {
-    pub(in crate::page) fn of(sight: &Sight, now: Timestamp) -> Self {
+    pub(in crate::page) fn of(sight: &Sight, next: String, now: Timestamp) -> Self {
         let letters = [&sight.letter, &sight.image_letter];
         let has_image = sight.image.is_some() || sight.known.applied_image.is_some();
         Self {
             stage: stage(sight.known.stage),
             sentence: sentence(sight),
+            next,
             facts: facts(sight, now),
             run: sight.run.map(|run| run.0),
             image_stage: has_image.then(|| stage(sight.known.image_stage)),
