@@ -87,7 +87,7 @@ pub(super) async fn overview(
     Ok(show(&OverviewPage {
         frame: frame("Overview", Tab::Overview, session.as_deref(), &uri),
         cards,
-        quotas: overview.quota.iter().map(QuotaView::of).collect(),
+        quotas: overview.zoho.iter().map(QuotaView::of).collect(),
         workers: overview.workers.iter().map(|worker| WorkerRow::of(worker, overview.at)).collect(),
         is_fleet: app.config.fleet.is_some(),
         strays: overview.strays.kept,
