@@ -154,7 +154,7 @@ pub(super) async fn carry_out(
     match tokio::time::timeout(PATIENCE, work).await {
         Err(_) => Ok(None),
         Ok(Ok(Ok(outcomes))) => Ok(Some(outcomes)),
-        Ok(Ok(Err(failure))) if failure.reason == Reason::Missing => Err(Refusal::new(
+        Ok(Ok(Err(failure))) if failure.reason == Reason::Configuration => Err(Refusal::new(
             StatusCode::NOT_FOUND,
             "One of these records has no dead letter. Nothing was changed.",
         )),
