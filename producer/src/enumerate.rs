@@ -181,7 +181,11 @@ impl Enumeration<'_> {
         run: &Run,
         position: Option<String>,
     ) -> impl Future<Output = Result<SourcePage, Failure>> + use<> {
-        let (source, window, stop) = (self.source.clone(), run.window, self.stop.clone());
+        let (source, mut window, stop) = (self.source.clone(), run.window, self.stop.clone());
+        if run.kind == RunKind::Sweep {
+            // To the very end of the list: what changes meanwhile moves there, and is not to seem missing.
+            window.end = Timestamp::MAX;
+        }
         let step = self.progress.meter().stage(Stage::Read);
         let task = tokio::spawn(async move {
             let _step = step;

@@ -1,7 +1,9 @@
 //! Items that Zoho no longer has, and products of Odoo.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
+use jiff::Timestamp;
 use sandbox::{Edit, OdooVersion, ZohoChange, ZohoEndpoint, ZohoFault, ZohoFaultRule};
 use serde_json::{Value, json};
 
@@ -189,6 +191,7 @@ async fn a_list_that_fails_half_way_archives_nothing_and_the_next_sweep_begins_a
 #[tokio::test(flavor = "multi_thread")]
 async fn more_than_a_tenth_is_archived_only_where_a_person_allows_it() {
     let shop = shop_without_status(OdooVersion::V18).await;
+    shop.place.reconfigure("[odoo.shop]", "[notify]\nlog = \"told.log\"\n[odoo.shop]");
     let mut gone: Vec<String> = (0..3).map(|number| delete(&shop, number)).collect();
     gone.sort();
     let ran = shop.place.run(&["sync", "--sweep"]).await;
@@ -200,6 +203,9 @@ async fn more_than_a_tenth_is_archived_only_where_a_person_allows_it() {
     let ran = sweep(&shop, &["--allow-mass-archive"]).await;
     assert_eq!((ran.code(), outcome(&ran, "gone")), (0, 3), "{ran:?}");
     assert_eq!(archived(&shop), gone);
+    let told = std::fs::read_to_string(shop.place.path("told.log")).unwrap();
+    let told: Vec<&str> = told.lines().filter(|line| line.contains("mass_archive")).collect();
+    assert_eq!(told.len(), 2, "once, and when it is over: {told:?}");
     shop.place.run(&["sync", "--allow-mass-archive"]).await.expect(2, &["--sweep"]);
 }
 
@@ -302,4 +308,15 @@ async fn a_sweep_that_is_killed_at_any_step_archives_nothing_wrong() {
     }
     shop.place.sync().await;
     assert_eq!(archived(&shop), [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn items_that_change_while_a_sweep_reads_are_read_and_not_missing() {
+    let shop = Shop::plain(450).await;
+    shop.place.sync().await;
+    // A page ends behind the begin of the run: an ordinary run leaves what follows to the next one.
+    let at = Some(Timestamp::now() + Duration::from_hours(1));
+    shop.change(ZohoChange::StampItems { first: 0, count: 300, at });
+    let ran = sweep(&shop, &[]).await;
+    assert_eq!((ran.code(), &swept(&ran)["missing"]), (0, &json!(0)), "{ran:?}");
 }
