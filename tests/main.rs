@@ -32,6 +32,8 @@ mod truth;
 mod verify;
 mod zoho_bad_input;
 mod zoho_client;
+mod zoho_contacts;
+mod zoho_mapping;
 mod zoho_quota;
 mod zoho_source;
 mod zoho_to_odoo;

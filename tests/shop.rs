@@ -32,15 +32,18 @@ impl Shop {
         Self::with(OdooVersion::V18, items, false).await
     }
 
+    /// Contacts and no items.
+    pub(crate) async fn of_contacts(contacts: usize) -> Self {
+        let contacts = ZohoSettings { items: 0, contacts, ..ZohoSettings::default() };
+        Self::between(OdooVersion::V18, contacts).await
+    }
+
     async fn with(version: OdooVersion, items: usize, with_images: bool) -> Self {
-        let zoho = ZohoSettings {
-            items,
-            with_images,
-            image_bytes: 9_000,
-            per_minute: 1_000_000,
-            per_day: 1_000_000,
-            ..ZohoSettings::default()
-        };
+        Self::between(version, ZohoSettings { items, with_images, ..ZohoSettings::default() }).await
+    }
+
+    async fn between(version: OdooVersion, zoho: ZohoSettings) -> Self {
+        let zoho = ZohoSettings { image_bytes: 9_000, per_minute: 1_000_000, per_day: 1_000_000, ..zoho };
         let odoo = OdooSettings { version, customers: 0, products: 0, ..OdooSettings::default() };
         let zoho = ZohoSandbox::start(zoho).await.unwrap();
         let odoo = OdooSandbox::start(odoo).await.unwrap();

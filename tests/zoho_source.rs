@@ -8,7 +8,7 @@ use producer::source::{Source, SourceRow, ZohoSource};
 use sandbox::{ZohoChange, ZohoEndpoint, ZohoFault, ZohoFaultRule, ZohoSandbox, ZohoSettings};
 use serde_json::{Value, json};
 use shared::failure::{Class, Failure, Reason};
-use shared::mapping::{Column, Origin, SourceColumn};
+use shared::mapping::{Origin, SourceColumn};
 use shared::record::RecordKey;
 use shared::state::Window;
 use shared::zoho::{Api, DataCenter, Kind, ZohoClient, ZohoConfig, ZohoEntity, ZohoSecret};
@@ -31,7 +31,7 @@ pub(crate) fn config(sandbox: &ZohoSandbox) -> ZohoConfig {
 }
 
 fn column(name: &str, optional: bool) -> SourceColumn {
-    SourceColumn { column: Column { name: name.to_owned(), origin: Origin::field(name) }, optional }
+    SourceColumn::new(name, Origin::field(name), optional)
 }
 
 async fn source(sandbox: &ZohoSandbox, api: Api, kind: Kind) -> Source {

@@ -1,7 +1,7 @@
 //! The producer's loop: page by page, mapped, compared with what is wanted, enqueued; the cursor follows what is
 //! durable. Memory is bounded by a few pages, whatever the number of records.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
@@ -9,7 +9,6 @@ use shared::checksum::Checksum;
 use shared::crash::{self, Point};
 use shared::failure::{Failure, Reason};
 use shared::job::{Attempt, FORMAT, Job, JobKind};
-use shared::mapping::Mapping;
 use shared::progress::Progress;
 use shared::queue::{Queue, Receipt};
 use shared::record::{ImageReference, PipelineName, RecordKey, RunId, Values, Version};
@@ -26,6 +25,9 @@ const PAGES_IN_FLIGHT: usize = 4;
 
 /// Records asked for at once when outstanding work is read again by key.
 const KEYS_PER_CALL: usize = 1_000;
+
+/// Records whose details are read before their jobs are enqueued: where it takes long, the first are on their way already.
+const DETAILS: usize = 40;
 
 /// Which outstanding work of earlier runs has lost its jobs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +49,8 @@ pub struct Enumeration<'a> {
     pub source: &'a Source,
     /// Whether the sink takes images: without, those of the source are not looked at.
     pub images: bool,
+    /// Whether an image that the source no longer has is taken from the sink.
+    pub clears_images: bool,
     /// Which outstanding work has lost its jobs.
     pub lost: LostWork,
     /// These records alone, and no other work.
@@ -251,31 +255,67 @@ impl Enumeration<'_> {
     /// Maps rows, notes what is wanted of them and enqueues what is new.
     async fn note(&self, run: &Run, rows: Vec<SourceRow>, lost: bool) -> Result<Noted, Failure> {
         let read = rows.len() as u64;
-        let mapping = self.source.mapping();
-        let mapped: Vec<Mapped> = rows.into_iter().map(|row| Mapped::of(mapping, row, self.images)).collect();
+        let map = |row| Mapped::of(self.source, row, self.images, self.clears_images);
+        let mapped: Vec<Mapped> = rows.into_iter().map(map).collect();
         let wants: Vec<Want> = mapped.iter().map(Mapped::want).collect();
         let step = self.progress.meter().stage(Stage::Want);
         let answers = self.state.want(run, &wants, lost).await?;
         drop(step);
         crash::point(Point::Wanted);
         let mut noted = Noted::default();
+        let mut changed = Vec::new();
         for (mapped, answer) in mapped.into_iter().zip(answers) {
             match answer {
                 Wanted::Unchanged => noted.unchanged += 1,
                 Wanted::Dead => noted.dead += 1,
                 Wanted::Already => {}
-                Wanted::Enqueue { version, place } => match mapped.job(run, version, place) {
+                Wanted::Enqueue { version, place } => changed.push(Changed { mapped, version, place }),
+            }
+        }
+        let mut changed = changed.into_iter().peekable();
+        while changed.peek().is_some() {
+            let chunk: Vec<Changed> = changed.by_ref().take(DETAILS).collect();
+            for Changed { mapped, version, place } in self.completed(run, chunk).await? {
+                match mapped.job(run, version, place) {
                     (job, None) => noted.receipts.push(self.enqueue(job).await?),
                     (job, Some(failure)) => {
                         self.progress.meter().failed(JobKind::Record, &failure, 1);
                         self.progress.meter().buried(JobKind::Record, 1);
                         self.state.bury(&[dead_letter(job, &failure)]).await?;
                     }
-                },
+                }
             }
         }
         self.progress.add_read(read);
         Ok(noted)
+    }
+
+    /// The same with what only their details say. What the source has no more is withdrawn.
+    async fn completed(&self, run: &Run, changed: Vec<Changed>) -> Result<Vec<Changed>, Failure> {
+        if !self.source.has_details() {
+            return Ok(changed);
+        }
+        let rows = changed.iter().map(|one| one.mapped.row.clone()).collect();
+        let step = self.progress.meter().stage(Stage::Read);
+        let rows = tokio::select! {
+            () = self.stop.cancelled() => return Err(Failure::interrupted("stopped before the end")),
+            rows = self.source.complete(rows) => rows?,
+        };
+        drop(step);
+        let mut rows: HashMap<RecordKey, SourceRow> =
+            rows.into_iter().map(|row| (row.key.clone(), row)).collect();
+        let (mut whole, mut gone) = (Vec::with_capacity(changed.len()), Vec::new());
+        for mut one in changed {
+            match rows.remove(&one.mapped.row.key) {
+                None => gone.push(one.mapped.row.key),
+                Some(row) => {
+                    one.mapped = one.mapped.with_details(self.source, row);
+                    whole.push(one);
+                }
+            }
+        }
+        self.state.withdraw(&run.pipeline, &gone).await?;
+        Ok(whole)
     }
 
     pub(crate) async fn enqueue(&self, job: Job) -> Result<Receipt, Failure> {
@@ -313,8 +353,15 @@ impl Enumeration<'_> {
     }
 }
 
+/// A row that is to be enqueued.
+struct Changed {
+    mapped: Mapped,
+    version: Version,
+    place: u64,
+}
+
 /// A row, and what the mapping made of it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Mapped {
     /// As the source gave it.
     pub row: SourceRow,
@@ -327,13 +374,35 @@ pub struct Mapped {
 }
 
 impl Mapped {
-    /// Maps a row; `images`: the sink takes them.
-    pub fn of(mapping: &Mapping, row: SourceRow, images: bool) -> Self {
-        let values = mapping.apply(&row.values);
-        let checksum = Checksum::of_values(mapping.checksum(), values.as_ref().unwrap_or(&row.values));
+    /// Maps a row; `images`: the sink takes them; `clears`: and one that the source no longer has is taken from it.
+    pub fn of(source: &Source, row: SourceRow, images: bool, clears: bool) -> Self {
+        let values = source.mapping().apply(&row.values);
+        let checksum = source.checksum(&row, values.as_ref().unwrap_or(&row.values));
         // What cannot be a reference names no image that could be asked for.
-        let image = row.image.as_deref().filter(|_| images).and_then(|text| text.parse().ok());
+        let told = row.image.as_deref().filter(|_| images);
+        let removed = images && clears && row.image.is_none();
+        let image = removed.then(ImageReference::removed).or_else(|| told.and_then(|text| text.parse().ok()));
         Self { row, values, checksum, image }
+    }
+
+    /// Maps rows with what only their details say, whether they have changed or not.
+    pub async fn whole(source: &Source, rows: Vec<SourceRow>, images: bool) -> Result<Vec<Self>, Failure> {
+        let of = |row: SourceRow| Self::of(source, row, images, false);
+        if !source.has_details() {
+            return Ok(rows.into_iter().map(of).collect());
+        }
+        let listed: HashMap<RecordKey, SourceRow> =
+            rows.iter().map(|row| (row.key.clone(), row.clone())).collect();
+        let whole = source.complete(rows).await?.into_iter();
+        Ok(whole
+            .filter_map(|row| Some(of(listed.get(&row.key)?.clone()).with_details(source, row)))
+            .collect())
+    }
+
+    /// The same record with what [`Source::complete`] says of it.
+    #[must_use]
+    pub fn with_details(self, source: &Source, row: SourceRow) -> Self {
+        Self { values: source.mapping().apply(&row.values), row, ..self }
     }
 
     /// What is wanted of the record.

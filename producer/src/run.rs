@@ -118,6 +118,7 @@ impl FleetRun {
                 queue: &self.meeting.queue,
                 source: &source,
                 images: self.pipeline.takes_images(),
+                clears_images: self.pipeline.clears_images(),
                 lost: LostWork::OlderThan(
                     SignedDuration::try_from(self.lost_after).unwrap_or(SignedDuration::MAX),
                 ),

@@ -93,6 +93,19 @@ pub struct Column {
     pub origin: Origin,
 }
 
+/// What is done where a column names a record that the sink does not have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Missing {
+    /// The record that names it fails.
+    #[default]
+    Fail,
+    /// It is made, with that name and nothing else.
+    Create,
+    /// The column stays empty.
+    Empty,
+}
+
 /// A sink column whose source field the source may lack: it is left out then, or null.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SourceColumn {
@@ -100,9 +113,16 @@ pub struct SourceColumn {
     pub column: Column,
     /// The source may have no such field.
     pub optional: bool,
+    /// For a column that refers to other records.
+    pub missing: Missing,
 }
 
 impl SourceColumn {
+    /// A column of any origin.
+    pub fn new(name: &str, origin: Origin, optional: bool) -> Self {
+        Self { column: Column { name: name.to_owned(), origin }, optional, missing: Missing::default() }
+    }
+
     /// A field kept under its own name; `field?` is left out where the source has none of that name.
     pub(crate) fn kept(field: &str) -> Self {
         Self::renamed(field.trim_end_matches('?'), field)
@@ -111,7 +131,7 @@ impl SourceColumn {
     /// A field under another name.
     pub(crate) fn renamed(name: &str, field: &str) -> Self {
         let (field, optional) = field.strip_suffix('?').map_or((field, false), |field| (field, true));
-        Self { column: Column { name: name.to_owned(), origin: Origin::field(field) }, optional }
+        Self::new(name, Origin::field(field), optional)
     }
 }
 
@@ -128,6 +148,21 @@ impl Mapping {
         let text: Vec<Value> = columns.iter().map(describe).collect();
         let checksum = Checksum::of_value(&serde_json::json!([MEANING, text]));
         Self { columns, checksum }
+    }
+
+    /// A mapping of these columns. What is done about references that lead nowhere is part of what it stands for: a record
+    /// that failed under one choice is another under the next.
+    pub fn of_source(columns: &[SourceColumn]) -> Self {
+        let mut mapping = Self::new(columns.iter().map(|column| column.column.clone()).collect());
+        let chosen: Vec<(&str, Missing)> = columns
+            .iter()
+            .filter(|column| column.missing != Missing::Fail)
+            .map(|column| (column.column.name.as_str(), column.missing))
+            .collect();
+        if !chosen.is_empty() {
+            mapping.checksum = Checksum::of_value(&serde_json::json!([mapping.checksum, chosen]));
+        }
+        mapping
     }
 
     /// A mapping that keeps fields under their own names.
@@ -333,6 +368,17 @@ mod tests {
         ];
         let sums: std::collections::HashSet<_> = all.iter().map(|mapping| *mapping.checksum()).collect();
         assert_eq!(sums.len(), all.len());
+    }
+
+    #[test]
+    fn what_is_done_about_missing_records_is_part_of_the_checksum() {
+        let sum = |missing| {
+            let column = SourceColumn { missing, ..SourceColumn::kept("categ_id") };
+            *Mapping::of_source(&[column]).checksum()
+        };
+        assert_eq!(sum(Missing::Fail), *Mapping::identity(["categ_id"]).checksum());
+        let all = std::collections::HashSet::from([Missing::Fail, Missing::Create, Missing::Empty].map(sum));
+        assert_eq!(all.len(), 3);
     }
 
     fn mapped(origin: Origin, text: &str) -> Result<Value, String> {

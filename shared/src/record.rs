@@ -96,6 +96,21 @@ impl ImageReference {
     }
 }
 
+/// What stands for an image that was there and that the source no longer has. Sources build theirs from an id and a name.
+const REMOVED: &str = "-";
+
+impl ImageReference {
+    /// The image of this record is to be taken from the sink.
+    pub fn removed() -> Self {
+        Self(REMOVED.to_owned())
+    }
+
+    /// Whether it is [`Self::removed`].
+    pub fn is_removed(&self) -> bool {
+        self.0 == REMOVED
+    }
+}
+
 impl FromStr for ImageReference {
     type Err = InvalidName;
 

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use shared::config::{JsonFile, JsonFormat, OdooTarget, Pipeline, SinkConfig, SourceConfig};
 use shared::failure::Failure;
+use shared::mapping::Missing;
 use shared::odoo::OdooClient;
 use shared::systems::Systems;
 
@@ -95,8 +96,11 @@ pub async fn odoo_sink(
         SourceConfig::Odoo(entity) => entity.columns,
         SourceConfig::Zoho(entity) => entity.columns,
     };
+    let missing = columns.iter().filter(|column| column.missing != Missing::Fail);
+    let missing = missing.map(|column| (column.column.name.clone(), column.missing)).collect();
     let columns: Vec<String> = columns.into_iter().map(|column| column.column.name).collect();
     let settings = OdooSinkSettings {
+        missing,
         match_by: target.match_by.clone(),
         context: target.context.clone(),
         ..OdooSinkSettings::new(&target.model, &target.prefix, &target.entity)

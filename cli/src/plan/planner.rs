@@ -1,6 +1,7 @@
 //! What the next sync of a pipeline would do, found out by the code that does it: what is due, what is mapped, what the
 //! state knows and what the sink has. Nothing is written anywhere.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use shared::config::{Config, Pipeline, SinkConfig};
@@ -166,20 +167,40 @@ impl<'a> Planner<'a> {
         rows: Vec<SourceRow>,
     ) -> Result<Vec<(RecordKey, Option<Change>)>, Failure> {
         let keys: Vec<RecordKey> = rows.iter().map(|row| row.key.clone()).collect();
-        let (mapping, images) = (self.source.mapping(), self.pipeline.takes_images());
-        let mapped: Vec<Mapped> = rows.into_iter().map(|row| Mapped::of(mapping, row, images)).collect();
+        let mapped = self.mapped(rows);
         let wants: Vec<_> = mapped.iter().map(Mapped::want).collect();
         let weighed = self.state.weigh(&self.pipeline.name, &wants, true, true).await?;
         let candidates =
             mapped.into_iter().zip(weighed).map(|(mapped, weighed)| Candidate::of(mapped, weighed));
-        let changes = look(self.pipeline, &mut self.view, candidates.collect()).await?;
+        let candidates = self.completed(candidates.collect()).await?;
+        let changes = look(self.pipeline, &mut self.view, candidates).await?;
         Ok(keys.into_iter().zip(changes).collect())
+    }
+
+    fn mapped(&self, rows: Vec<SourceRow>) -> Vec<Mapped> {
+        let (images, clears) = (self.pipeline.takes_images(), self.pipeline.clears_images());
+        rows.into_iter().map(|row| Mapped::of(&self.source, row, images, clears)).collect()
+    }
+
+    /// The same with what only their details say, as a sync reads them: of what has changed.
+    async fn completed(&self, mut candidates: Vec<Candidate>) -> Result<Vec<Candidate>, Failure> {
+        if !self.source.has_details() || candidates.is_empty() {
+            return Ok(candidates);
+        }
+        let rows = candidates.iter().map(|candidate| candidate.mapped.row.clone()).collect();
+        let rows = self.source.complete(rows).await?.into_iter();
+        let mut rows: HashMap<RecordKey, SourceRow> = rows.map(|row| (row.key.clone(), row)).collect();
+        for candidate in &mut candidates {
+            if let Some(row) = rows.remove(&candidate.mapped.row.key) {
+                candidate.mapped = candidate.mapped.clone().with_details(&self.source, row);
+            }
+        }
+        Ok(candidates)
     }
 
     async fn rows(&mut self, rows: Vec<SourceRow>, lost: bool, take: Take<'_>) -> Result<(), Failure> {
         self.totals.read += rows.len() as u64;
-        let (mapping, images) = (self.source.mapping(), self.pipeline.takes_images());
-        let mapped: Vec<Mapped> = rows.into_iter().map(|row| Mapped::of(mapping, row, images)).collect();
+        let mapped = self.mapped(rows);
         let wants: Vec<_> = mapped.iter().map(Mapped::want).collect();
         let weighed = self.state.weigh(&self.pipeline.name, &wants, self.due.force, lost).await?;
         let mut candidates = Vec::new();
@@ -192,6 +213,7 @@ impl<'a> Planner<'a> {
                 Weight::Enqueue => candidates.push(Candidate::of(mapped, weighed)),
             }
         }
+        let candidates = self.completed(candidates).await?;
         for change in look(self.pipeline, &mut self.view, candidates).await? {
             match change {
                 Some(change) => {

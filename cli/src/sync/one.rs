@@ -24,6 +24,7 @@ pub(super) struct OneRun<'a> {
     pub(super) images: bool,
     pub(super) only: Option<Arc<Only>>,
     pub(super) sweeping: Sweeping,
+    pub(super) clears_images: bool,
     pub(super) progress: Arc<Progress>,
     pub(super) stop: &'a CancellationToken,
 }
@@ -46,6 +47,7 @@ impl OneRun<'_> {
             queue: &queue,
             source: self.source,
             images: self.images,
+            clears_images: self.clears_images,
             lost: LostWork::All,
             only: self.only.clone(),
             sweeping: self.sweeping,

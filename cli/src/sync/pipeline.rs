@@ -118,6 +118,7 @@ impl Sync<'_> {
             images: self.pipeline.takes_images(),
             only: self.wish.only.clone(),
             sweeping: Sweeping { rules: self.pipeline.sweep, allow_mass: self.wish.allow_mass_archive },
+            clears_images: self.pipeline.clears_images(),
             progress,
             stop: &stop,
         };

@@ -83,8 +83,8 @@ impl Confirm<'_> {
         rows: Vec<SourceRow>,
         before: &HashMap<RecordKey, Checksum>,
     ) -> Result<(), Failure> {
-        let (mapping, images) = (self.source.mapping(), self.pipeline.takes_images());
-        let mapped: Vec<Mapped> = rows.into_iter().map(|row| Mapped::of(mapping, row, images)).collect();
+        let images = self.pipeline.takes_images();
+        let mapped = Box::pin(Mapped::whole(self.source, rows, images)).await?;
         let new_images = new_images(self.pipeline, self.state, &mapped).await?;
         let mut jobs: Vec<Job> = Vec::with_capacity(mapped.len());
         for mapped in mapped {

@@ -60,9 +60,8 @@ impl Survey<'_> {
         loop {
             let page = self.source.page(window, position.as_deref()).await?;
             position = page.next;
-            let (mapping, images) = (self.source.mapping(), self.pipeline.takes_images());
-            let mapped: Vec<Mapped> =
-                page.rows.into_iter().map(|row| Mapped::of(mapping, row, images)).collect();
+            let images = self.pipeline.takes_images();
+            let mapped = Box::pin(Mapped::whole(self.source, page.rows, images)).await?;
             for mapped in &mapped {
                 self.totals.source += u64::from(!seen.contains(&mapped.row.key));
                 seen.insert(&mapped.row.key);

@@ -4,7 +4,6 @@
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Value, json};
-use shared::checksum::Checksum;
 use shared::config::{Config, OdooTarget, Pipeline, SinkConfig, SourceConfig};
 use shared::failure::Failure;
 use shared::fleet::{Pause, Scope};
@@ -15,6 +14,7 @@ use shared::systems::Systems;
 
 use super::next::{Situation, SourceStand, next};
 use super::status::Paused;
+use crate::enumerate::Mapped;
 use crate::open;
 use crate::schedule::Schedule;
 
@@ -141,15 +141,15 @@ async fn ask(
     let Some(row) = rows.into_iter().find(|row| row.key == *key) else {
         return Ok(Asked::Gone);
     };
-    let mapping = source.mapping();
-    let mapped = mapping.apply(&row.values);
-    let checksum = Checksum::of_values(mapping.checksum(), mapped.as_ref().unwrap_or(&row.values));
-    let image: Option<ImageReference> =
-        row.image.as_deref().filter(|_| pipeline.takes_images()).and_then(|text| text.parse().ok());
+    let whole = Box::pin(Mapped::whole(&source, vec![row], pipeline.takes_images())).await?.pop();
+    let Some(Mapped { row, values, checksum, image }) = whole else {
+        return Ok(Asked::Gone);
+    };
     let is_wanted = known.is_some_and(|known| {
-        known.wanted.is_some_and(|wanted| wanted.checksum == checksum) && known.wanted_image == image
+        let wanted_image = known.wanted_image.as_ref().filter(|image| !image.is_removed());
+        known.wanted.is_some_and(|wanted| wanted.checksum == checksum) && wanted_image == image.as_ref()
     });
-    let (values, unmappable) = match mapped {
+    let (values, unmappable) = match values {
         Ok(values) => (Some(values), None),
         Err(failure) => (None, Some(format!("{failure:#}"))),
     };

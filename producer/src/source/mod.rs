@@ -1,9 +1,11 @@
 //! Where records come from. One closed set of sources behind one contract.
 
+mod details;
 pub mod odoo;
 pub mod zoho;
 
 use jiff::Timestamp;
+use shared::checksum::Checksum;
 use shared::failure::{Failure, Reason};
 use shared::mapping::Mapping;
 use shared::record::{RecordKey, Values};
@@ -126,6 +128,38 @@ impl Source {
         match self {
             Self::Odoo(source) => source.confirm(keys, example).await,
             Self::Zoho(source) => source.confirm(keys, example).await,
+        }
+    }
+
+    /// Whether a row is read in two steps: the list says whether it has changed, and [`Self::complete`] what it is now.
+    pub fn has_details(&self) -> bool {
+        match self {
+            Self::Odoo(_) => false,
+            Self::Zoho(source) => source.has_details(),
+        }
+    }
+
+    /// What tells whether a row has changed: the mapped values, or, where they are read in two steps, what the list has of
+    /// them and the time of the change.
+    pub(crate) fn checksum(&self, row: &SourceRow, mapped: &Values) -> Checksum {
+        let mapping = self.mapping();
+        if !self.has_details() {
+            return Checksum::of_values(mapping.checksum(), mapped);
+        }
+        let mut seen: Values = mapping
+            .source_fields()
+            .into_iter()
+            .filter_map(|field| Some((field.to_owned(), row.values.get(field)?.clone())))
+            .collect();
+        seen.insert("last_modified_time".to_owned(), row.time.clone().into());
+        Checksum::of_values(mapping.checksum(), &seen)
+    }
+
+    /// Rows with what their details say; those that the source no longer has are left out.
+    pub async fn complete(&self, rows: Vec<SourceRow>) -> Result<Vec<SourceRow>, Failure> {
+        match self {
+            Self::Odoo(_) => Ok(rows),
+            Self::Zoho(source) => source.complete(rows).await,
         }
     }
 

@@ -15,7 +15,7 @@ use shared::record::RecordKey;
 use shared::state::{Binding, Window};
 use shared::zoho::{Kind, Position, Row, ZohoClient, ZohoEntity};
 
-use super::{Absent, SourcePage, SourceRow};
+use super::{Absent, SourcePage, SourceRow, details};
 
 /// A walk ends with the page that reaches this far behind the beginning of its run: an organisation that is edited faster
 /// than it is read would keep it going for ever, and what is newer belongs to the next run.
@@ -29,6 +29,8 @@ pub struct ZohoSource {
     mapping: Mapping,
     /// Fields of the mapping that a row may lack.
     optional: Vec<String>,
+    /// Fields of the mapping that only the details of a record have.
+    details: Vec<String>,
 }
 
 /// Reads the first page: whether a run could. What it says is for people.
@@ -39,7 +41,11 @@ pub async fn check(client: &ZohoClient, entity: &ZohoEntity) -> Result<String, F
     let source = ZohoSource::new(client, entity);
     let page = source.read(&Position::first(entity.api, None)).await?;
     let records = page.rows.len();
-    for row in source.source_rows(page.rows)? {
+    let mut rows = source.source_rows(page.rows)?;
+    if source.has_details() {
+        rows = source.complete(rows.into_iter().take(1).collect()).await?;
+    }
+    for row in rows {
         source.mapping.apply(&row.values)?;
     }
     Ok(format!("{} are readable, {records} on the first page", entity.kind.as_str()))
@@ -57,12 +63,28 @@ impl ZohoSource {
                 fields.filter(|(_, optional)| column.optional || *optional).map(|(name, _)| name.to_owned())
             })
             .collect();
+        let mapping = Mapping::of_source(&entity.columns);
         Self {
             client: client.clone(),
             entity: entity.clone(),
-            mapping: Mapping::new(columns.map(|column| column.column.clone()).collect()),
+            details: details::fields(&mapping.source_fields()),
+            mapping,
             optional,
         }
+    }
+
+    pub(super) fn has_details(&self) -> bool {
+        !self.details.is_empty()
+    }
+
+    pub(super) async fn complete(&self, rows: Vec<SourceRow>) -> Result<Vec<SourceRow>, Failure> {
+        let ids: Vec<String> = rows.iter().map(|row| row.key.to_string()).collect();
+        let found = details::of(&self.client, &self.entity, &ids).await?;
+        let complete = |mut row: SourceRow| {
+            details::merge(&self.details, found.get(row.key.as_str())?, &mut row.values);
+            Some(row)
+        };
+        Ok(rows.into_iter().filter_map(complete).collect())
     }
 
     pub(super) fn identity(&self) -> String {
@@ -238,7 +260,7 @@ impl ZohoSource {
         let time = row.last_modified().map(str::to_owned);
         let image = row.image().map(|image| image.key());
         let mut values = row.into_values();
-        for field in &self.optional {
+        for field in self.optional.iter().chain(&self.details) {
             values.entry(field).or_insert(Value::Null);
         }
         Ok(SourceRow { key, values, time, image })

@@ -30,6 +30,10 @@ pub(crate) struct Contact {
     pub(crate) street: String,
     pub(crate) city: String,
     pub(crate) zip: String,
+    /// Name and code.
+    pub(crate) state: [String; 2],
+    /// Name and code.
+    pub(crate) country: [String; 2],
     pub(crate) created: i64,
     pub(crate) modified: i64,
 }
@@ -63,6 +67,8 @@ impl Record for Contact {
             street: format!("{} Main Street", 1 + below(noise(4), 900)),
             city: pick(noise(5), &["Albany", "Buffalo", "Montr\u{e9}al", "Z\u{fc}rich"]).to_owned(),
             zip: format!("{:05}", below(noise(6), 100_000)),
+            state: ["New York", "NY"].map(str::to_owned),
+            country: ["U.S.A", "US"].map(str::to_owned),
             created: modified - i64::try_from(noise(7) % 7_776_000).unwrap_or(0),
             modified,
         }
@@ -98,6 +104,8 @@ impl Contact {
             street: String::new(),
             city: String::new(),
             zip: String::new(),
+            state: Default::default(),
+            country: Default::default(),
             created: now,
             modified: now,
         }
@@ -114,10 +122,28 @@ impl Contact {
                 "email" => self.email = text(name, value, 100)?,
                 "phone" => self.phone = text(name, value, 50)?,
                 "mobile" => self.mobile = text(name, value, 50)?,
+                "billing_address" => self.edit_address(value)?,
                 "status" => self.is_active = choice(name, value, &["active", "inactive"])? == "active",
                 "contact_type" => self.is_vendor = choice(name, value, &["customer", "vendor"])? == "vendor",
                 _ => return Err(format!("{name} is no field of a contact that can be edited here")),
             }
+        }
+        Ok(())
+    }
+
+    fn edit_address(&mut self, address: &Json) -> Result<(), String> {
+        for (name, value) in address.as_object().ok_or("billing_address is an object")? {
+            let place = match name.as_str() {
+                "address" => &mut self.street,
+                "city" => &mut self.city,
+                "zip" => &mut self.zip,
+                "state" => &mut self.state[0],
+                "state_code" => &mut self.state[1],
+                "country" => &mut self.country[0],
+                "country_code" => &mut self.country[1],
+                _ => return Err(format!("{name} is no part of an address that can be edited here")),
+            };
+            *place = text(name, value, 100)?;
         }
         Ok(())
     }
@@ -151,8 +177,8 @@ impl Contact {
         let address = |number: u32| {
             json!({
                 "address_id": id(Space::Address, self.number * 2 + number), "attention": "", "address": self.street,
-                "street2": "", "city": self.city, "state": "New York", "state_code": "NY", "zip": self.zip,
-                "country": "U.S.A", "country_code": "US", "phone": self.phone, "fax": "",
+                "street2": "", "city": self.city, "state": self.state[0], "state_code": self.state[1], "zip": self.zip,
+                "country": self.country[0], "country_code": self.country[1], "phone": self.phone, "fax": "",
             })
         };
         let person = json!({

@@ -18,7 +18,7 @@ use super::system::{OdooServer, ZohoAccount};
 use super::{Config, secret, suggest};
 use super::{clash, column};
 use crate::failure::Failure;
-use crate::mapping::SourceColumn;
+use crate::mapping::{Missing, SourceColumn};
 use crate::record::PipelineName;
 use crate::zoho::{Api, Kind, ZohoEntity};
 
@@ -312,6 +312,10 @@ impl<'a> Draft<'a> {
                 .advise("set `fields = [\"name\", ...]` or a `mapping`"));
         }
         if to == System::Json {
+            if let Some(column) = columns.iter().find(|column| column.missing != Missing::Fail) {
+                let at = self.at(&format!("mapping.{}", column.column.name));
+                return Err(self.wrong(format!("{at} has `missing`, but a file refers to no records")));
+            }
             columns.retain(|column| column.column.name != "id");
             let id = entity.map_or("id", |entity| entity.id_field);
             columns.insert(0, SourceColumn::renamed("id", id));
@@ -421,6 +425,7 @@ impl<'a> Draft<'a> {
             storable: products && self.keys.storable.unwrap_or(self.keys.mapping.is_none()),
             images: products && self.keys.images.unwrap_or(true),
             image_quality: self.image_quality()?,
+            image_removed: self.keys.image_removed.unwrap_or_default(),
             model,
         })
     }

@@ -4,13 +4,15 @@ use toml::{Table, Value};
 
 use super::file::json;
 use crate::decimal::Decimal;
-use crate::mapping::{Column, Form, Origin, Part, SourceColumn};
+use crate::mapping::{Form, Missing, Origin, Part, SourceColumn};
 
 const FORMS: &str = "is to be \"source_field\", { from = \"source_field\", default = VALUE, values = { OLD = NEW } }, \
                      { concat = [\"field\", \"field\"], with = \" \" } or { constant = VALUE }";
 
-const KEYS: [&str; 9] =
-    ["from", "default", "values", "constant", "concat", "with", "times", "decimals", "boolean"];
+const KEYS: [&str; 11] = [
+    "from", "default", "values", "constant", "concat", "with", "times", "decimals", "boolean", "split",
+    "missing",
+];
 
 /// Most places that a number is rounded to.
 const PLACES: i64 = 15;
@@ -33,10 +35,9 @@ pub(super) fn column(name: &str, value: &Value) -> Result<SourceColumn, String> 
         (Some(Value::String(from)), None, None) if !from.is_empty() && !has(&["with"]) => {
             field(name, from, table)?
         }
-        (None, Some(constant), None) if table.len() == 1 => SourceColumn {
-            column: Column { name: name.to_owned(), origin: Origin::Constant(json(constant.clone())) },
-            optional: false,
-        },
+        (None, Some(constant), None) if table.keys().all(|key| key == "constant" || key == "missing") => {
+            SourceColumn::new(name, Origin::Constant(json(constant.clone())), false)
+        }
         (None, None, Some(Value::Array(fields))) if !has(&["default", "values"]) => {
             concat(name, fields, table.get("with"))?
         }
@@ -45,7 +46,17 @@ pub(super) fn column(name: &str, value: &Value) -> Result<SourceColumn, String> 
     if let Some(form) = form(table)? {
         column.column.origin = Origin::Formed(Box::new(column.column.origin), form);
     }
+    column.missing = missing(table.get("missing"))?;
     Ok(column)
+}
+
+fn missing(value: Option<&Value>) -> Result<Missing, String> {
+    match value.map(|value| value.as_str().unwrap_or_default()) {
+        None | Some("fail") => Ok(Missing::Fail),
+        Some("create") => Ok(Missing::Create),
+        Some("empty") => Ok(Missing::Empty),
+        Some(_) => Err("has a `missing` that is none of \"fail\", \"create\" and \"empty\"".to_owned()),
+    }
 }
 
 fn field(name: &str, from: &str, table: &Table) -> Result<SourceColumn, String> {
@@ -80,7 +91,7 @@ fn concat(name: &str, fields: &[Value], with: Option<&Value>) -> Result<SourceCo
         return Err("has a `concat` without fields".to_owned());
     }
     let origin = Origin::Concat { parts, with: with.to_owned() };
-    Ok(SourceColumn { column: Column { name: name.to_owned(), origin }, optional: false })
+    Ok(SourceColumn::new(name, origin, false))
 }
 
 fn form(table: &Table) -> Result<Option<Form>, String> {
@@ -108,6 +119,14 @@ fn form(table: &Table) -> Result<Option<Form>, String> {
             )
         }
     };
+    if let Some(split) = table.get("split") {
+        let split = split.as_str().filter(|split| !split.is_empty());
+        let split = split.ok_or("has a `split` that is no text such as \",\"")?;
+        if times.is_some() || places.is_some() || table.contains_key("boolean") {
+            return Err("is a list by `split`, and neither a number nor `boolean`".to_owned());
+        }
+        return Ok(Some(Form::List { split: split.to_owned() }));
+    }
     match (table.get("boolean"), times.is_some() || places.is_some()) {
         (None | Some(Value::Boolean(false)), false) => Ok(None),
         (None | Some(Value::Boolean(false)), true) => Ok(Some(Form::Decimal { times, places })),

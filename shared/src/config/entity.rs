@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::mapping::{Column, Origin, SourceColumn};
+use crate::mapping::{Origin, SourceColumn};
 
 /// What a source calls a kind of record. A field with `?` is left out where the source has none of that name.
 #[derive(Debug)]
@@ -37,10 +37,8 @@ impl Entity {
         if self.name == "items" {
             columns.push(unit_of_measure());
             columns.push(status_as_active());
-            columns.extend(["sale_ok", "purchase_ok"].map(|name| SourceColumn {
-                column: Column { name: name.to_owned(), origin: Origin::Constant(true.into()) },
-                optional: false,
-            }));
+            let yes = |name| SourceColumn::new(name, Origin::Constant(true.into()), false);
+            columns.extend(["sale_ok", "purchase_ok"].map(yes));
         }
         if self.name == "contacts" {
             columns.push(status_as_active());
@@ -54,25 +52,46 @@ impl Entity {
 fn business_as_company() -> SourceColumn {
     let values = [("business".to_owned(), true.into())].into();
     let origin = Origin::Field { name: "customer_sub_type".to_owned(), default: Some(false.into()), values };
-    SourceColumn { column: Column { name: "is_company".to_owned(), origin }, optional: true }
+    SourceColumn::new("is_company", origin, true)
 }
 
-/// Odoo requires a unit: what Zoho calls a piece, and an item without unit, is counted in "Units". Other units are to
-/// exist in Odoo under the name that Zoho has for them.
+/// Odoo's own units by their external ids, which stay when a unit is renamed or shown in another language, and the ways in
+/// which people write them elsewhere.
+const UNITS: [(&str, &[&str]); 12] = [
+    (
+        "uom.product_uom_unit",
+        &["pcs", "pc", "piece", "pieces", "nos", "no", "ea", "each", "unit", "units", "qty"],
+    ),
+    ("uom.product_uom_dozen", &["dozen", "dz", "doz"]),
+    ("uom.product_uom_kgm", &["kgs", "kilo", "kilogram", "kilograms"]),
+    ("uom.product_uom_gram", &["gm", "gms", "gram", "grams"]),
+    ("uom.product_uom_lb", &["lbs", "pound", "pounds"]),
+    ("uom.product_uom_oz", &["ounce", "ounces"]),
+    ("uom.product_uom_meter", &["mtr", "meter", "meters", "metre", "metres"]),
+    ("uom.product_uom_cm", &["cms", "centimeter", "centimeters"]),
+    ("uom.product_uom_foot", &["feet", "foot"]),
+    ("uom.product_uom_inch", &["inch", "inches"]),
+    ("uom.product_uom_litre", &["l", "ltr", "liter", "liters", "litre", "litres"]),
+    ("uom.product_uom_hour", &["hr", "hrs", "hour"]),
+];
+
+/// Odoo requires a unit: an item without one is counted in pieces. Units that are not listed are to exist in Odoo under
+/// the name that Zoho has for them.
 fn unit_of_measure() -> SourceColumn {
-    let pieces = ["pcs", "pc", "piece", "pieces", "nos", "ea", "each", "unit", "units"];
-    let mut values: BTreeMap<String, Value> =
-        pieces.iter().map(|name| ((*name).to_owned(), "Units".into())).collect();
+    let mut values: BTreeMap<String, Value> = UNITS
+        .iter()
+        .flat_map(|(unit, names)| names.iter().map(|name| ((*name).to_owned(), (*unit).into())))
+        .collect();
     values.insert("*".to_owned(), "*".into());
-    let origin = Origin::Field { name: "unit".to_owned(), default: Some("Units".into()), values };
-    SourceColumn { column: Column { name: "uom_id".to_owned(), origin }, optional: true }
+    let origin = Origin::Field { name: "unit".to_owned(), default: Some(UNITS[0].0.into()), values };
+    SourceColumn::new("uom_id", origin, true)
 }
 
 /// An inactive item is an archived product.
 fn status_as_active() -> SourceColumn {
     let values = [("active".to_owned(), true.into()), ("inactive".to_owned(), false.into())].into();
     let origin = Origin::Field { name: "status".to_owned(), default: Some(true.into()), values };
-    SourceColumn { column: Column { name: "active".to_owned(), origin }, optional: false }
+    SourceColumn::new("active", origin, false)
 }
 
 pub(super) static ODOO: &[Entity] = &[

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::pipeline::{Gone, JsonFormat};
+use super::pipeline::{Gone, ImageRemoved, JsonFormat};
 use super::suggest;
 use crate::failure::Failure;
 use crate::odoo::Transport;
@@ -151,6 +151,7 @@ pub(super) struct Pipeline {
     pub(super) storable: Option<bool>,
     pub(super) images: Option<bool>,
     pub(super) image_quality: Option<u8>,
+    pub(super) image_removed: Option<ImageRemoved>,
     pub(super) contact_type: Option<ContactType>,
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::mapping::{Column, Origin, SourceColumn};
+use crate::mapping::{Origin, SourceColumn};
 use crate::odoo::OdooClient;
 use crate::record::{PipelineName, Values};
 use crate::zoho::ZohoEntity;
@@ -79,6 +79,11 @@ impl Pipeline {
     /// Whether images of the source are brought to the sink.
     pub fn takes_images(&self) -> bool {
         matches!(&self.sink, SinkConfig::Odoo(target) if target.images)
+    }
+
+    /// Whether an image that the source no longer has is taken from the sink.
+    pub fn clears_images(&self) -> bool {
+        matches!(&self.sink, SinkConfig::Odoo(target) if target.image_removed == ImageRemoved::Clear)
     }
 
     /// Whether only one process at a time may write the sink: a file.
@@ -178,8 +183,21 @@ pub struct OdooTarget {
     pub storable: bool,
     /// Images of the records are kept in step too.
     pub images: bool,
+    /// What becomes of an image in Odoo that the source no longer has.
+    pub image_removed: ImageRemoved,
     /// Quality of a JPEG that is made smaller for the sink, 1 to 100.
     pub image_quality: u8,
+}
+
+/// What becomes of an image in the sink that was brought there and that the source no longer has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ImageRemoved {
+    /// It stays.
+    #[default]
+    Keep,
+    /// It is taken away.
+    Clear,
 }
 
 impl OdooTarget {
@@ -204,10 +222,7 @@ impl OdooTarget {
 
 /// `type = product` up to Odoo 17, `type = consu` with `is_storable` from 18 on (measured).
 fn storable(major: u32) -> Vec<SourceColumn> {
-    let constant = |name: &str, value: Value| SourceColumn {
-        column: Column { name: name.to_owned(), origin: Origin::Constant(value) },
-        optional: false,
-    };
+    let constant = |name: &str, value: Value| SourceColumn::new(name, Origin::Constant(value), false);
     if major < 18 {
         vec![constant("type", "product".into())]
     } else {

@@ -16,6 +16,11 @@ pub enum Form {
     },
     /// True or false.
     Flag,
+    /// Text in parts, without blanks around them; what is a list already stays one.
+    List {
+        /// What stands between two of them.
+        split: String,
+    },
 }
 
 impl Form {
@@ -28,6 +33,8 @@ impl Form {
         let is_empty = value.is_null() || text.is_empty();
         match self {
             Self::Flag => flag(&text, is_empty),
+            Self::List { .. } if is_empty => Ok(Value::Array(Vec::new())),
+            Self::List { split } => list(value, split),
             Self::Decimal { .. } if is_empty => Ok(value),
             Self::Decimal { times, places } => {
                 let number = Decimal::parse(&text).ok_or_else(|| wrong(&text, "number such as 12.50"))?;
@@ -48,6 +55,7 @@ impl Form {
                 json!(["decimal", times.as_ref().map(ToString::to_string), places])
             }
             Self::Flag => json!(["flag"]),
+            Self::List { split } => json!(["list", split]),
         }
     }
 }
@@ -59,6 +67,23 @@ fn flag(text: &str, is_empty: bool) -> Result<Value, String> {
         _ if is_empty => Ok(false.into()),
         _ => Err(wrong(text, "yes or no")),
     }
+}
+
+/// Each part once, in their order.
+fn list(value: Value, split: &str) -> Result<Value, String> {
+    let text = match value {
+        Value::Array(_) => return Ok(value),
+        Value::String(text) => text,
+        Value::Number(number) => number.to_string(),
+        other => return Err(wrong(&other.to_string(), "list or text")),
+    };
+    let mut parts: Vec<Value> = Vec::new();
+    for part in text.split(split).map(str::trim).filter(|part| !part.is_empty()).map(Value::from) {
+        if !parts.contains(&part) {
+            parts.push(part);
+        }
+    }
+    Ok(Value::Array(parts))
 }
 
 fn wrong(text: &str, takes: &str) -> String {
@@ -86,6 +111,21 @@ mod tests {
             assert_eq!(form(times, places).of(value).unwrap().to_string(), expected);
         }
         assert!(form(None, Some(2)).of(json!("12,50")).unwrap_err().contains("'12,50'"));
+    }
+
+    #[test]
+    fn texts_are_split_into_lists() {
+        let form = Form::List { split: ",".to_owned() };
+        for (value, list) in [
+            (json!(" red, blue ,,red"), json!(["red", "blue"])),
+            (json!(["a, b"]), json!(["a, b"])),
+            (json!(7), json!(["7"])),
+            (json!(""), json!([])),
+            (json!(null), json!([])),
+        ] {
+            assert_eq!(form.of(value).unwrap(), list);
+        }
+        assert!(form.of(json!({"a": 1})).unwrap_err().contains("no list or text"));
     }
 
     #[test]

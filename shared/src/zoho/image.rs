@@ -87,9 +87,16 @@ pub(super) fn read_image(
             Err(refusal) if refusal.code.is_some() => Err(refusal),
             _ => refuse(none()),
         },
-        _ if told.contains("html") || answer.body.trim_ascii_start().starts_with(b"<") => refuse(
-            Failure::transient(Reason::Protocol, format!("Zoho at {host} sent a page instead of an image")),
-        ),
+        // Of another host: a proxy, or the page of a login. Zoho itself sends a page because that is what somebody has
+        // uploaded.
+        _ if told.contains("html") || answer.body.trim_ascii_start().starts_with(b"<") => refuse({
+            let what = format!("Zoho at {host} sent a web page instead of an image");
+            if is_foreign {
+                Failure::transient(Reason::Protocol, what)
+            } else {
+                Failure::permanent(Reason::BadRecord, what).advise("upload the picture again")
+            }
+        }),
         _ => refuse(
             Failure::permanent(
                 Reason::BadRecord,

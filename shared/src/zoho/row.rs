@@ -38,7 +38,7 @@ impl Row {
         let Value::Object(values) = value else {
             return None;
         };
-        let row = Self { kind, values };
+        let row = Self { kind, values: with_custom_fields(values) };
         row.text(kind.id_field()).map(|_| row)
     }
 
@@ -93,12 +93,63 @@ impl Row {
     }
 }
 
+/// Lists show a custom field under its own name (`cf_x`) where it is set to be shown; details, and some lists, keep them in
+/// `custom_field_hash` or in `custom_fields`. Whatever the form, the mapping finds them by name; the first form wins.
+fn with_custom_fields(mut values: Values) -> Values {
+    let mut found: Vec<(String, Value)> = Vec::new();
+    if let Some(Value::Object(hash)) = values.get("custom_field_hash") {
+        found.extend(hash.iter().map(|(name, value)| (name.clone(), value.clone())));
+    }
+    for field in values.get("custom_fields").and_then(Value::as_array).into_iter().flatten() {
+        let Some(name) = ["api_name", "placeholder"].iter().find_map(|key| field.get(key)?.as_str()) else {
+            continue;
+        };
+        if let Some(value) = field.get("value_formatted").or_else(|| field.get("value")) {
+            found.push((name.to_owned(), value.clone()));
+        }
+        if let Some(value) = field.get("value") {
+            found.push((format!("{name}_unformatted"), value.clone()));
+        }
+    }
+    for (name, value) in found.into_iter().filter(|(name, _)| name.starts_with("cf_")) {
+        values.entry(name).or_insert(value);
+    }
+    values
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn item(text: &str) -> Option<Row> {
         Row::new(Kind::Items, serde_json::from_str(text).unwrap())
+    }
+
+    #[test]
+    fn custom_fields_are_found_in_each_of_their_three_forms() {
+        let row = |fields: &str| {
+            let text = format!(r#"{{"item_id":"1",{fields}}}"#);
+            Row::new(Kind::Items, serde_json::from_str(&text).unwrap()).unwrap().into_values()
+        };
+        for fields in [
+            r#""cf_origin":"PL","cf_origin_unformatted":"PL""#,
+            r#""custom_field_hash":{"cf_origin":"PL","cf_origin_unformatted":"PL"}"#,
+            r#""custom_fields":[{"customfield_id":"9","label":"Origin","api_name":"cf_origin","value":"PL"}]"#,
+            r#""cf_origin":"PL","custom_field_hash":{"cf_origin":"DE"},"custom_fields":[{"placeholder":"cf_origin","value":"PL"}]"#,
+        ] {
+            let values = row(fields);
+            assert_eq!(
+                (&values["cf_origin"], &values["cf_origin_unformatted"]),
+                (&"PL".into(), &"PL".into())
+            );
+        }
+        let price = r#""custom_fields":[{"api_name":"cf_price","value":12.5,"value_formatted":"$12.50"}]"#;
+        assert_eq!(row(price)["cf_price"], "$12.50");
+        assert_eq!(row(price)["cf_price_unformatted"], 12.5);
+        // Neither an odd shape nor a name of Zoho's own is taken over.
+        let odd =
+            r#""name":"Lamp","custom_fields":[7,{"api_name":"name","value":"x"}],"custom_field_hash":[]"#;
+        assert_eq!(row(odd)["name"], "Lamp");
     }
 
     #[test]

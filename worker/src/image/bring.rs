@@ -50,8 +50,8 @@ pub(super) struct Bringer<S> {
 pub(super) struct Brought {
     /// Created, updated or unchanged.
     pub(super) outcome: Outcome,
-    /// sha256 of its bytes.
-    pub(super) hash: Checksum,
+    /// sha256 of its bytes; `None` where it was taken away.
+    pub(super) hash: Option<Checksum>,
     /// SHA-1 of what the sink keeps, where it was written or looked at there.
     pub(super) written: Option<ImageHash>,
 }
@@ -65,6 +65,10 @@ impl<S: ImageSink> Bringer<S> {
                 "the job names no image, or no record of the sink",
             ));
         };
+        if reference.is_removed() {
+            let outcome = self.clear(sink_id).await?;
+            return Ok(Brought { outcome, hash: None, written: None });
+        }
         let mut reserved = self.budget.reserve(self.limits.bytes).await;
         let place = (job.key.clone(), reference.clone());
         let fetched = match self.remembered(&place).await? {
@@ -75,7 +79,7 @@ impl<S: ImageSink> Bringer<S> {
         let (inspected, bytes) = self.inspected(fetched).await?;
         let hash = inspected.sha256;
         if applied == Some(hash) {
-            return Ok(Brought { outcome: Outcome::Unchanged, hash, written: None });
+            return Ok(Brought { outcome: Outcome::Unchanged, hash: Some(hash), written: None });
         }
         let (fitted, stays) = self.fitted(&job.key, inspected, bytes).await?;
         let written = {
@@ -84,7 +88,7 @@ impl<S: ImageSink> Bringer<S> {
         };
         self.remember(place, hash, written.is_err());
         let (outcome, written) = written?;
-        Ok(Brought { outcome, hash, written })
+        Ok(Brought { outcome, hash: Some(hash), written })
     }
 
     async fn fetch(
@@ -164,7 +168,7 @@ impl<S: ImageSink> Bringer<S> {
         let base64 = spawn_blocking(move || BASE64_STANDARD.encode(image.bytes))
             .await
             .map_err(|error| crashed(&error))?;
-        sink.write_image(sink_id, base64).await?;
+        sink.write_image(sink_id, Some(base64)).await?;
         self.meter.image_written(length);
         if stays {
             return Ok((outcome, ours));
@@ -172,6 +176,17 @@ impl<S: ImageSink> Bringer<S> {
         // It stands in the sink: that nobody knows as what is no reason to write it again.
         let kept = sink.image_hash(sink_id).await.ok().flatten();
         Ok((outcome, kept.and_then(|sha1| sha1.parse().ok())))
+    }
+
+    /// The source has no image of this record any more.
+    async fn clear(&self, sink_id: &str) -> Result<Outcome, Failure> {
+        let _step = self.meter.stage(Stage::ImageWrite);
+        let mut sink = self.sink.lock().await;
+        if sink.image_hash(sink_id).await?.is_none() {
+            return Ok(Outcome::Unchanged);
+        }
+        sink.write_image(sink_id, None).await?;
+        Ok(Outcome::Updated)
     }
 
     /// The bytes of an image that was fetched before and could not be written then.

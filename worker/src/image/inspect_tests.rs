@@ -165,6 +165,53 @@ fn more_pixels_than_allowed_are_refused_by_the_header() {
     );
 }
 
+/// A small picture whose header says 60,000 x 60,000 pixels (of WebP, which cannot say more, 16,384 x 16,384).
+fn bomb(format: ImageFormat) -> Vec<u8> {
+    const SIDE: u16 = 60_000;
+    let mut bytes = encode(format, 300, 200, 1);
+    let find = |bytes: &[u8], part: &[u8]| bytes.windows(part.len()).position(|window| window == part);
+    let little = u32::from(SIDE).to_le_bytes();
+    match format {
+        ImageFormat::Png => return png_header(SIDE.into(), SIDE.into()),
+        ImageFormat::Jpeg => {
+            let frame = find(&bytes, &[0xff, 0xc0]).unwrap();
+            bytes[frame + 5..frame + 9].copy_from_slice(&[SIDE.to_be_bytes(), SIDE.to_be_bytes()].concat());
+        }
+        ImageFormat::Gif => {
+            let frame = find(&bytes, &[0x2c, 0, 0, 0, 0, 44, 1, 200, 0]).unwrap();
+            for at in [6, frame + 5] {
+                bytes[at..at + 4].copy_from_slice(&[SIDE.to_le_bytes(), SIDE.to_le_bytes()].concat());
+            }
+        }
+        ImageFormat::WebP => {
+            let at = find(&bytes, b"VP8L").unwrap() + 9;
+            bytes[at..at + 3].fill(0xff);
+            bytes[at + 3] |= 0x0f;
+        }
+        ImageFormat::Bmp => {
+            bytes[18..22].copy_from_slice(&little);
+            bytes[22..26].copy_from_slice(&little);
+        }
+        _ => {
+            for tag in [0, 1] {
+                let at = find(&bytes, &[tag, 1, 4, 0, 1, 0, 0, 0]).unwrap() + 8;
+                bytes[at..at + 4].copy_from_slice(&little);
+            }
+        }
+    }
+    bytes
+}
+
+#[test]
+fn bombs_of_every_format_are_refused_unpacked() {
+    for (format, _) in FORMATS {
+        let flaw = look(&bomb(format)).unwrap_err();
+        // What is not packed cannot be larger than its file, and is cut off.
+        let is_packed = !matches!(format, ImageFormat::Bmp | ImageFormat::Tiff);
+        assert!(matches!(flaw, Flaw::TooManyPixels { .. }) || !is_packed, "{format:?}: {flaw}");
+    }
+}
+
 #[test]
 fn more_bytes_than_allowed_are_refused() {
     let bytes = jpeg(1);

@@ -82,7 +82,7 @@ impl Settler {
         brought: Option<&Brought>,
     ) -> Result<(), Failure> {
         let Work { job, reference, delivery, .. } = work;
-        let hash = brought.map(|brought| brought.hash);
+        let hash = brought.and_then(|brought| brought.hash);
         let written = brought.and_then(|brought| brought.written);
         let settled = SettledImage { key: job.key, version: job.version, reference, hash, written, outcome };
         let _step = self.progress.meter().stage(Stage::Settle);

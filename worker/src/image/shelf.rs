@@ -41,14 +41,19 @@ impl ImageSink for Shelf {
         }))
     }
 
-    async fn write_image(&mut self, sink_id: &str, base64: String) -> Result<(), Failure> {
+    async fn write_image(&mut self, sink_id: &str, base64: Option<String>) -> Result<(), Failure> {
         self.look(|inside| {
             if let Some(failure) = inside.failures.pop_front() {
                 return Err(failure);
             }
             inside.written += 1;
-            let bytes = BASE64_STANDARD.decode(base64).unwrap();
-            inside.images.insert(sink_id.to_owned(), bytes);
+            match base64 {
+                Some(base64) => {
+                    let bytes = BASE64_STANDARD.decode(base64).unwrap();
+                    inside.images.insert(sink_id.to_owned(), bytes)
+                }
+                None => inside.images.remove(sink_id),
+            };
             Ok(())
         })
     }

@@ -10,13 +10,13 @@ pub trait ImageSink: std::fmt::Debug + Send + 'static {
     /// The class of what the sink answered; permanent where the record is gone.
     fn image_hash(&mut self, sink_id: &str) -> impl Future<Output = Result<Option<String>, Failure>> + Send;
 
-    /// Writes the image of a record in standard base64, and nothing else of it.
+    /// Writes the image of a record in standard base64, or takes it away, and nothing else of the record.
     ///
     /// # Errors
     /// Permanent where the sink refuses this image, or the record is gone.
     fn write_image(
         &mut self,
         sink_id: &str,
-        base64: String,
+        base64: Option<String>,
     ) -> impl Future<Output = Result<(), Failure>> + Send;
 }

@@ -27,6 +27,7 @@ pub(in crate::state) fn weigh(work: &Work, wants: &[Want], force: bool, lost: bo
 
 fn weigh_one(work: &Work, want: &Want, force: bool, lost: bool) -> Weighed {
     let (record, image) = (work.record(&want.key), work.image(&want.key));
+    let want = &of_known_image(record, want);
     let weight = match record.stage() {
         Stage::Outstanding if !lost => Weight::Outstanding,
         // A run that begins now has noted nothing.
@@ -52,6 +53,7 @@ fn same_as_wanted<'a>(record: &'a Record, want: &Want) -> Option<&'a Noted> {
 
 fn want_one(work: &mut Work, run: &Run, want: &Want, lost: bool) -> Wanted {
     let before = work.record(&want.key);
+    let want = &of_known_image(before, want);
     if let Some(answer) = needless(before, run, want, lost) {
         return answer;
     }
@@ -76,6 +78,14 @@ fn want_one(work: &mut Work, run: &Run, want: &Want, lost: bool) -> Wanted {
     });
     work.put_record(&want.key, record);
     Wanted::Enqueue { version, place }
+}
+
+/// An image that was never wanted is none of ours, and cannot be removed.
+fn of_known_image(record: &Record, want: &Want) -> Want {
+    let mut want = want.clone();
+    let was_wanted = record.wanted.as_ref().is_some_and(|wanted| wanted.image.is_some());
+    want.image = want.image.filter(|image| was_wanted || !image.is_removed());
+    want
 }
 
 /// The table of [`crate::state::State::want`]; `None`: a job is to be enqueued.

@@ -35,6 +35,8 @@ pub(super) enum Called {
     ExternalId(String),
     /// By the database id.
     Id(i64),
+    /// By a name that is one record's only among those of another record: a state of a country, by the country's id.
+    Within(String, i64),
 }
 
 impl fmt::Display for Called {
@@ -43,6 +45,7 @@ impl fmt::Display for Called {
             Self::Name(name) => write!(f, "'{name}'"),
             Self::ExternalId(name) => write!(f, "with the external id '{name}'"),
             Self::Id(id) => write!(f, "with the id {id}"),
+            Self::Within(name, _) => write!(f, "'{name}' of this country"),
         }
     }
 }

@@ -3,6 +3,7 @@
 use serde_json::Value;
 use shared::config::suggest;
 use shared::failure::{Failure, Reason};
+use shared::mapping::Missing;
 use shared::odoo::Row;
 
 use super::cell::Cell;
@@ -66,6 +67,8 @@ pub(super) struct Column {
     pub(super) label: String,
     pub(super) kind: Kind,
     pub(super) required: bool,
+    /// What is done where it names a record that is not there.
+    pub(super) missing: Missing,
 }
 
 impl Column {
@@ -102,7 +105,21 @@ impl Column {
             label: label.to_owned(),
             kind,
             required: is_true(described, "required"),
+            missing: Missing::Fail,
         })
+    }
+
+    /// The model that it refers to, if it does.
+    pub(super) fn relation(&self) -> Option<&str> {
+        match &self.kind {
+            Kind::Reference { model, .. } | Kind::References { model, .. } => Some(model),
+            _ => None,
+        }
+    }
+
+    /// Whether it calls records by names.
+    pub(super) fn is_by_name(&self) -> bool {
+        matches!(self.kind, Kind::Reference { by: By::Any, .. } | Kind::References { by: By::Any, .. })
     }
 
     /// Its heading in `load`. References go by database id: a name may be that of several records.

@@ -43,8 +43,8 @@ impl ImageSink for OdooImages {
         Ok(hashes(&self.client, &self.model, &[id]).await?.remove(&id))
     }
 
-    async fn write_image(&mut self, sink_id: &str, base64: String) -> Result<(), Failure> {
-        write(&self.client, &self.model, record_id(sink_id)?, Some(&base64)).await
+    async fn write_image(&mut self, sink_id: &str, base64: Option<String>) -> Result<(), Failure> {
+        write(&self.client, &self.model, record_id(sink_id)?, base64.as_deref()).await
     }
 }
 

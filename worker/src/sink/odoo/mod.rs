@@ -15,6 +15,7 @@ mod gone;
 mod html;
 mod image;
 mod look;
+mod making;
 mod matching;
 mod namesake;
 mod opening;

@@ -3,17 +3,26 @@
 use serde_json::json;
 use shared::config::suggest;
 use shared::failure::{Failure, Reason};
+use shared::mapping::Missing;
 use shared::odoo::{Access, OdooClient, Row};
 
 use super::column::{ACTIVE, Column, Kind};
 use super::external::DATA;
+use super::reference::STATE;
 use super::settings::OdooSinkSettings;
 
 /// The fields of all columns.
-pub(super) fn find_columns(names: &[String], model: &str, fields: &Row) -> Result<Vec<Column>, Failure> {
+pub(super) fn find_columns(
+    names: &[String],
+    settings: &OdooSinkSettings,
+    fields: &Row,
+) -> Result<Vec<Column>, Failure> {
+    let model = settings.model.as_str();
     let mut found: Vec<Column> = Vec::with_capacity(names.len());
     for name in names {
-        let column = Column::find(name, model, fields)?;
+        let mut column = Column::find(name, model, fields)?;
+        column.missing = settings.missing.get(name).copied().unwrap_or_default();
+        check_missing(&column, model)?;
         if let Some(other) = found.iter().find(|other| other.field == column.field) {
             let what =
                 format!("columns '{}' and '{name}' are both field '{}' of Odoo", other.name, column.field);
@@ -29,6 +38,23 @@ pub(super) fn find_columns(names: &[String], model: &str, fields: &Row) -> Resul
         return Err(Failure::configuration("the pipeline has no columns for Odoo"));
     }
     Ok(found)
+}
+
+/// Only what is called by its name can be made, or can be meant to be somewhere else.
+fn check_missing(column: &Column, model: &str) -> Result<(), Failure> {
+    let name = &column.name;
+    let why = match (column.missing, column.relation()) {
+        (Missing::Fail, _) => return Ok(()),
+        (_, None) => "refers to no other record",
+        (Missing::Create, Some(STATE)) => "takes states, which need more than a name",
+        (Missing::Create, _) if !column.is_by_name() => {
+            "does not call records by name, so that none can be made"
+        }
+        (Missing::Empty, _) if column.required => "is required, and cannot stay empty",
+        _ => return Ok(()),
+    };
+    let what = format!("column '{name}' of model '{model}' {why}");
+    Err(Failure::systemic(Reason::Field, what).advise("take its `missing` out of the mapping"))
 }
 
 /// Positions of the columns that records are matched by.
@@ -67,13 +93,19 @@ pub(super) async fn check_prefix(client: &OdooClient, settings: &OdooSinkSetting
 }
 
 /// Binding found records takes the right to make external ids, too; `load` makes its own without it.
-pub(super) async fn check_rights(client: &OdooClient, settings: &OdooSinkSettings) -> Result<(), Failure> {
+pub(super) async fn check_rights(
+    client: &OdooClient,
+    settings: &OdooSinkSettings,
+    columns: &[Column],
+) -> Result<(), Failure> {
     let model = settings.model.as_str();
     let mut needed =
         vec![(model, Access::Read), (model, Access::Create), (model, Access::Write), (DATA, Access::Read)];
     if !settings.match_by.is_empty() {
         needed.push((DATA, Access::Create));
     }
+    let made = columns.iter().filter(|column| column.missing == Missing::Create);
+    needed.extend(made.filter_map(|column| Some((column.relation()?, Access::Create))));
     for (model, access) in needed {
         if client.check_access(model, access).await? {
             continue;

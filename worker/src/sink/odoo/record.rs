@@ -4,13 +4,14 @@ use std::collections::{BTreeSet, HashMap};
 
 use shared::failure::{Failure, Reason};
 use shared::job::Job;
+use shared::mapping::Missing;
 use shared::odoo::Row;
 use shared::record::{Outcome, RecordKey};
 
 use super::super::Upserted;
 use super::cell::{Called, Cell, Wanted};
 use super::column::{Column, Kind};
-use super::reference::{Found, Unresolved, unresolved};
+use super::reference::{COUNTRY, Found, STATE, Unresolved, unresolved};
 
 /// A job, and how far it has come.
 pub(super) struct Record<'a> {
@@ -39,6 +40,25 @@ impl<'a> Record<'a> {
         };
         let wanted = columns.iter().map(&mut read).collect();
         Self { job, wanted, cells: Vec::new(), id: None, is_created: false, is_written: false, failure }
+    }
+
+    /// A state is called by its country as well, where another column says which: its name alone may be that of several.
+    pub(super) fn place_states(&mut self, columns: &[Column], found: &Found) {
+        let of = |model: &str| columns.iter().position(|column| column.relation() == Some(model));
+        let (Some(state), Some(country)) = (of(STATE), of(COUNTRY)) else { return };
+        let country = match self.wanted.get(country) {
+            Some(Some(Wanted::Named(called))) => called.first().cloned(),
+            _ => None,
+        };
+        let country =
+            country.and_then(|called| found.get(&(COUNTRY.to_owned(), called))?.as_ref().ok().copied());
+        if let (Some(Some(Wanted::Named(states))), Some(country)) = (self.wanted.get_mut(state), country) {
+            for called in states {
+                if let Called::Name(name) = called {
+                    *called = Called::Within(std::mem::take(name), country);
+                }
+            }
+        }
     }
 
     /// Puts what references lead to in their place; one that leads nowhere fails the record.
@@ -103,6 +123,7 @@ fn referred(column: &Column, called: &[Called], found: &Found) -> Result<Cell, F
     for one in called {
         match found.get(&(model.clone(), one.clone())) {
             Some(Ok(id)) => drop(ids.insert(*id)),
+            Some(Err(Unresolved::Unknown)) | None if column.missing == Missing::Empty => {}
             Some(Err(why)) => return Err(unresolved(column, one, why)),
             None => return Err(unresolved(column, one, &Unresolved::Unknown)),
         }

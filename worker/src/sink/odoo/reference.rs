@@ -12,14 +12,21 @@ use super::column::Column;
 use super::external::{LOOK_UP, look_up};
 use super::namesake::{Namesake, choose};
 
-/// How long a found record is believed to be still there under that name.
-const KEPT_FOR: Duration = Duration::from_mins(10);
+/// How long a found record is believed to be still there under that name. A refusal is doubted at once, so this is only
+/// how long one that was renamed goes on under its old name.
+const KEPT_FOR: Duration = Duration::from_mins(1);
 
 /// Most found records that are kept.
 const KEPT: usize = 20_000;
 
 /// Most rows of one search by name.
 const ROWS: u64 = 10_000;
+
+/// The model whose records are called by name within one of [`COUNTRY`].
+pub(super) const STATE: &str = "res.country.state";
+
+/// See [`STATE`].
+pub(super) const COUNTRY: &str = "res.country";
 
 /// The fields by which people call a record, the most precise first. Only those that a model has and stores are asked.
 const CALLED_BY: [&str; 3] = ["complete_name", "name", "code"];
@@ -30,6 +37,8 @@ pub(super) enum Unresolved {
     Unknown,
     /// Database ids of all that are called so.
     Several(Vec<i64>),
+    /// It was to be made, and Odoo, or we, would not.
+    NotMade(String),
 }
 
 /// What references lead to, by model and by what the record is called.
@@ -38,22 +47,39 @@ pub(super) type Found = HashMap<(String, Called), Result<i64, Unresolved>>;
 /// What has been found so far. Only finds are kept: a record that is missing may be made at any time.
 #[derive(Debug)]
 pub(super) struct References {
-    client: OdooClient,
-    known: HashMap<(String, Called), i64>,
+    pub(super) client: OdooClient,
+    /// First part of the external ids of what we make.
+    pub(super) prefix: String,
+    pub(super) known: HashMap<(String, Called), i64>,
     since: Instant,
+    /// Something was answered from what was found before.
+    remembered: bool,
     /// By model the fields of [`CALLED_BY`] that it has, and whether its records can be archived.
     described: HashMap<String, (Vec<&'static str>, bool)>,
 }
 
 impl References {
-    pub(super) fn new(client: OdooClient) -> Self {
-        Self { client, known: HashMap::new(), since: Instant::now(), described: HashMap::new() }
+    pub(super) fn new(client: OdooClient, prefix: &str) -> Self {
+        Self {
+            client,
+            prefix: prefix.to_owned(),
+            known: HashMap::new(),
+            since: Instant::now(),
+            remembered: false,
+            described: HashMap::new(),
+        }
     }
 
     /// Forgets everything: a refused row may have named a record that is gone.
     pub(super) fn forget(&mut self) {
         self.known.clear();
         self.since = Instant::now();
+        self.remembered = false;
+    }
+
+    /// Whether something was answered from memory since everything was forgotten.
+    pub(super) fn were_remembered(&self) -> bool {
+        self.remembered
     }
 
     /// Finds all these, by model.
@@ -70,7 +96,10 @@ impl References {
             for one in called {
                 let place = (model.clone(), one.clone());
                 match self.known.get(&place) {
-                    Some(id) => drop(found.insert(place, Ok(*id))),
+                    Some(id) => {
+                        self.remembered = true;
+                        found.insert(place, Ok(*id));
+                    }
                     None => missing.push(one.clone()),
                 }
             }
@@ -95,8 +124,10 @@ impl References {
         let mut names = Vec::new();
         let mut external = Vec::new();
         let mut ids = Vec::new();
+        let mut within: BTreeMap<i64, Vec<String>> = BTreeMap::new();
         for one in called {
             match one {
+                Called::Within(name, id) => within.entry(*id).or_default().push(name.clone()),
                 Called::Name(name) => names.push(name.clone()),
                 Called::ExternalId(name) => external.push(name.clone()),
                 Called::Id(id) => ids.push(*id),
@@ -109,7 +140,11 @@ impl References {
                 (Called::Id(id), if there.contains(&id) { Ok(id) } else { Err(Unresolved::Unknown) })
             }),
         );
-        let by_name = self.by_name(model, names).await?;
+        for (id, names) in within {
+            let found = self.by_name(model, names, Some(id)).await?;
+            answers.extend(found.into_iter().map(|(name, answer)| (Called::Within(name, id), answer)));
+        }
+        let by_name = self.by_name(model, names, None).await?;
         let unnamed: Vec<String> = by_name
             .iter()
             .filter(|(name, answer)| *answer == Err(Unresolved::Unknown) && looks_external(name))
@@ -128,7 +163,7 @@ impl References {
         Ok(answers)
     }
 
-    async fn existing(&self, model: &str, ids: &[i64]) -> Result<HashSet<i64>, Failure> {
+    pub(super) async fn existing(&self, model: &str, ids: &[i64]) -> Result<HashSet<i64>, Failure> {
         if ids.is_empty() {
             return Ok(HashSet::new());
         }
@@ -162,6 +197,7 @@ impl References {
         &mut self,
         model: &str,
         names: Vec<String>,
+        country: Option<i64>,
     ) -> Result<Vec<(String, Result<i64, Unresolved>)>, Failure> {
         if names.is_empty() {
             return Ok(Vec::new());
@@ -170,6 +206,7 @@ impl References {
         let mut search = SearchRead::new(model);
         let mut domain = vec![json!("|"); fields.len().saturating_sub(1)];
         domain.extend(fields.iter().map(|field| json!([field, "in", names])));
+        domain.extend(country.map(|country| json!(["country_id", "=", country])));
         search.domain = Value::Array(domain);
         search.fields = fields.iter().map(|field| (*field).to_owned()).collect();
         search.limit = Some(ROWS);
@@ -223,6 +260,13 @@ pub(super) fn unresolved(column: &Column, called: &Called, why: &Unresolved) -> 
     let (what, advice) = match why {
         Unresolved::Unknown => (
             format!("{label} {shown} does not exist in Odoo (column '{}')", column.name),
+            "create it there, or map it to an existing one",
+        ),
+        Unresolved::NotMade(why) => (
+            format!(
+                "{label} {shown} does not exist in Odoo and was not made (column '{}'): {why}",
+                column.name
+            ),
             "create it there, or map it to an existing one",
         ),
         Unresolved::Several(ids) => {

@@ -1,8 +1,10 @@
 //! What an Odoo sink is told, and what is refused before anything is asked of the server.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use shared::failure::Failure;
+use shared::mapping::Missing;
 use shared::odoo::Row;
 
 /// Names that Odoo's own modules use or that it gives a meaning to: external ids under them may be cleaned up when the
@@ -56,6 +58,8 @@ pub struct OdooSinkSettings {
     /// Text columns by which a record without our external id is found, in this order, such as `default_code`,
     /// `barcode`, `name`; none: such a record is always made anew.
     pub match_by: Vec<String>,
+    /// What is done where a column names a record that is not there; nothing said: the record fails.
+    pub missing: BTreeMap<String, Missing>,
     /// Rows in one `load`, 1 to 500.
     pub batch: usize,
     /// How long after a call was broken off Odoo may still carry it out: its own limit of time for one call, and some for
@@ -73,6 +77,7 @@ impl OdooSinkSettings {
             prefix: prefix.into(),
             entity: entity.into(),
             match_by: Vec::new(),
+            missing: BTreeMap::new(),
             batch: 100,
             late: LATE,
             context: Row::new(),

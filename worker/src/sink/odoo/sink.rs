@@ -59,13 +59,13 @@ impl OdooSink {
         settings.check()?;
         let client = client.with_context(settings.whole_context());
         let fields = client.fields_get(&settings.model, &ATTRIBUTES.map(str::to_owned)).await?;
-        let found = find_columns(columns, &settings.model, &fields)?;
+        let found = find_columns(columns, &settings, &fields)?;
         let match_by = find_keys(&settings.match_by, &found)?;
         check_prefix(&client, &settings).await?;
-        check_rights(&client, &settings).await?;
+        check_rights(&client, &settings, &found).await?;
         Ok(Self {
             names: ExternalIds::new(client.clone(), &settings.prefix, &settings.model),
-            references: References::new(client.clone()),
+            references: References::new(client.clone(), &settings.prefix),
             promised: HashSet::new(),
             active: found.iter().position(|column| column.field == ACTIVE),
             can_archive: fields.contains_key(ACTIVE),
@@ -87,7 +87,8 @@ impl OdooSink {
         let working: Vec<usize> =
             newest.iter().enumerate().filter(|(at, best)| at == *best).map(|(at, _)| at).collect();
         let batch: Vec<&Job> = working.iter().filter_map(|at| jobs.get(*at).copied()).collect();
-        let answers = Batch::new(self, &batch).run().await?;
+        let mut answers = Batch::new(self, &batch).run().await?;
+        self.upsert_doubtful(&batch, &mut answers).await?;
         let answers: HashMap<usize, Result<Upserted, Failure>> = working.into_iter().zip(answers).collect();
         let superseded = || Ok(Upserted { outcome: Outcome::Superseded, sink_id: None });
         let answer = |(at, best): (usize, usize)| {
@@ -95,6 +96,30 @@ impl OdooSink {
             answers.get(&best).filter(|_| is_same).cloned().unwrap_or_else(superseded)
         };
         Ok(newest.into_iter().enumerate().map(answer).collect())
+    }
+
+    /// What was refused may have named a record by a memory that is not true any more: those are looked up and sent once
+    /// more.
+    async fn upsert_doubtful(
+        &mut self,
+        batch: &[&Job],
+        answers: &mut [Result<Upserted, Failure>],
+    ) -> Result<(), Failure> {
+        let is_refused =
+            |answer: &Result<_, Failure>| matches!(answer, Err(failure) if failure.class == Class::Permanent);
+        let refused: Vec<usize> =
+            answers.iter().enumerate().filter(|(_, answer)| is_refused(answer)).map(|(at, _)| at).collect();
+        if refused.is_empty() || !self.references.were_remembered() {
+            return Ok(());
+        }
+        self.references.forget();
+        let again: Vec<&Job> = refused.iter().filter_map(|at| batch.get(*at).copied()).collect();
+        for (at, answer) in refused.into_iter().zip(Batch::new(self, &again).run().await?) {
+            if let Some(place) = answers.get_mut(at) {
+                *place = answer;
+            }
+        }
+        Ok(())
     }
 
     /// How long a call that was broken off may still be carried out, where this Odoo is set up otherwise.

@@ -4,15 +4,17 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use shared::failure::{Class, Failure, Reason};
 use shared::job::Job;
+use shared::mapping::Missing;
 use shared::odoo::{Row, SearchRead};
 
 use super::super::Upserted;
 use super::cell::{Called, Wanted};
-use super::column::{Column, Kind};
+use super::column::Column;
 use super::external::number;
 use super::matching::{self, Find, Seeker};
 use super::plan::Difference;
 use super::record::Record;
+use super::reference::{Found, STATE, Unresolved};
 use super::sink::OdooSink;
 
 /// Records whose values are read at once.
@@ -35,7 +37,7 @@ impl<'a, 's> Batch<'a, 's> {
 
     /// Finds, compares and writes. The outer failure is the system's, and then nothing was answered for any record.
     pub(super) async fn run(mut self) -> Result<Vec<Result<Upserted, Failure>>, Failure> {
-        self.resolve().await?;
+        self.resolve(true).await?;
         self.locate().await?;
         self.bind(true).await?;
         let current = self.current().await?;
@@ -43,13 +45,6 @@ impl<'a, 's> Batch<'a, 's> {
         self.update(&differences).await;
         self.insert().await;
         self.archive(&differences).await;
-        if self
-            .records
-            .iter()
-            .any(|record| record.failure.as_ref().is_some_and(|failure| failure.class == Class::Permanent))
-        {
-            self.sink.references.forget();
-        }
         self.answers()
     }
 
@@ -64,26 +59,44 @@ impl<'a, 's> Batch<'a, 's> {
         }
     }
 
-    /// Finds the records that values name.
-    async fn resolve(&mut self) -> Result<(), Failure> {
-        let mut named: BTreeMap<String, BTreeSet<Called>> = BTreeMap::new();
-        for (_, record) in self.open() {
-            for (column, wanted) in self.sink.columns.iter().zip(&record.wanted) {
-                if let (
-                    Kind::Reference { model, .. } | Kind::References { model, .. },
-                    Some(Wanted::Named(called)),
-                ) = (&column.kind, wanted)
-                {
-                    named.entry(model.clone()).or_default().extend(called.iter().cloned());
-                }
-            }
+    /// Finds the records that values name; states after the countries that they are of. `makes`: those that are to be made
+    /// are.
+    async fn resolve(&mut self, makes: bool) -> Result<(), Failure> {
+        let mut found = self.find(|model| model != STATE, makes).await?;
+        for record in &mut self.records {
+            record.place_states(&self.sink.columns, &found);
         }
-        let found = self.sink.references.find(&named).await?;
+        found.extend(self.find(|model| model == STATE, makes).await?);
         let columns = &self.sink.columns;
         for record in self.records.iter_mut().filter(|record| record.failure.is_none()) {
             record.find(columns, &found);
         }
         Ok(())
+    }
+
+    /// Finds what columns name of some models, and makes what is to be made; who only looks is told the id of nothing.
+    async fn find(&mut self, of: impl Fn(&str) -> bool, makes: bool) -> Result<Found, Failure> {
+        let mut named: BTreeMap<String, BTreeSet<Called>> = BTreeMap::new();
+        let mut to_be_made: BTreeSet<(String, Called)> = BTreeSet::new();
+        for (_, record) in self.open() {
+            for (column, wanted) in self.sink.columns.iter().zip(&record.wanted) {
+                let Some(model) = column.relation().filter(|model| of(model)) else { continue };
+                let Some(Wanted::Named(called)) = wanted else { continue };
+                named.entry(model.to_owned()).or_default().extend(called.iter().cloned());
+                if column.missing == Missing::Create {
+                    to_be_made.extend(called.iter().map(|called| (model.to_owned(), called.clone())));
+                }
+            }
+        }
+        let references = &mut self.sink.references;
+        let mut found = references.find(&named).await?;
+        to_be_made.retain(|place| found.get(place) == Some(&Err(Unresolved::Unknown)));
+        if makes {
+            found.extend(references.make(to_be_made).await?);
+        } else {
+            found.extend(to_be_made.into_iter().map(|place| (place, Ok(0))));
+        }
+        Ok(found)
     }
 
     /// Looks the external ids up.
@@ -147,7 +160,7 @@ impl<'a, 's> Batch<'a, 's> {
 
     /// Finds and compares, and writes nothing: what Odoo has of the records that it has, and what differs.
     pub(super) async fn look(&mut self) -> Result<(HashMap<i64, Row>, Vec<Difference>), Failure> {
-        self.resolve().await?;
+        self.resolve(false).await?;
         self.locate().await?;
         self.bind(false).await?;
         let current = self.current().await?;

@@ -7,5 +7,6 @@ mod life;
 mod matching;
 mod opening;
 mod race;
+mod reference;
 mod refusal;
 mod stand;
