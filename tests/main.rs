@@ -11,6 +11,7 @@ mod decoders;
 mod deleted_and_broken_files;
 mod deployment;
 mod dice;
+mod duplicates;
 mod faults;
 mod first_run;
 mod fleet;

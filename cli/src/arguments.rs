@@ -79,8 +79,8 @@ pub(crate) enum Command {
     Healthcheck(Healthcheck),
     /// Check connection, credentials, rights, fields, folders and state, without changing anything.
     ///
-    /// Example: catalog-sync check
-    Check(Look),
+    /// Example: catalog-sync check --duplicates --by default_code
+    Check(Check),
     /// Count records in source, sink and state, side by side.
     ///
     /// Example: catalog-sync counts
@@ -259,6 +259,7 @@ pub(crate) struct Look {
 }
 
 #[derive(Debug, Args)]
+<<<<<<< HEAD
 #[command(group = clap::ArgGroup::new("record").required(true))]
 pub(crate) struct WhyArguments {
     /// Which pipeline.
@@ -273,6 +274,15 @@ pub(crate) struct WhyArguments {
     /// Ask neither source nor sink: only what the state knows.
     #[arg(long, conflicts_with = "sku")]
     pub(crate) offline: bool,
+=======
+pub(crate) struct Check {
+    /// Check something else: which values that tell records apart several have, in Zoho or in Odoo. Exit code 1 if any do.
+    #[arg(long)]
+    pub(crate) duplicates: bool,
+    /// Compare by this column or field instead of `match_by`, the SKU, or email and name.
+    #[arg(long, value_name = "COLUMN", requires = "duplicates")]
+    pub(crate) by: Vec<String>,
+>>>>>>> 54b0fd9 (check --duplicates: what is double in Zoho or in Odoo, and what is bound twice)
     /// Print one JSON object instead of text.
     #[arg(long)]
     pub(crate) json: bool,

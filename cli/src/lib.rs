@@ -6,6 +6,7 @@ mod counts;
 mod dead;
 mod dead_arguments;
 mod demo;
+mod duplicates;
 mod exit;
 mod output;
 mod pause;
@@ -112,7 +113,8 @@ async fn command(arguments: &Arguments, stop: &CancellationToken) -> Result<Exit
             Ok(Exit::Done)
         }
         Command::Status(look) => status::run(&config()?, &Output::new(look.json)).await,
-        Command::Check(look) => check::run(&config()?, &Output::new(look.json)).await,
+        Command::Check(check) if check.duplicates => Box::pin(duplicates::run(&config()?, check)).await,
+        Command::Check(check) => check::run(&config()?, &Output::new(check.json)).await,
         Command::Counts(look) => counts::run(&config()?, &Output::new(look.json)).await,
         Command::Dead(command) => Box::pin(dead::run(&config()?, command)).await,
         Command::Why(arguments) => Box::pin(why::run(&config()?, arguments)).await,

@@ -30,8 +30,8 @@ pub use metrics::Metrics;
 pub use notify::{LogFile, Notify, Webhook};
 pub use page::Page;
 pub use pipeline::{
-    Gone, ImageRemoved, JsonFile, JsonFormat, OdooEntity, OdooTarget, Pipeline, Rhythm, SinkConfig, SourceConfig,
-    Sweep,
+    Gone, ImageRemoved, JsonFile, JsonFormat, OdooEntity, OdooTarget, Pipeline, Rhythm, SinkConfig,
+    SourceConfig, Sweep,
 };
 pub use system::{OdooServer, ZohoAccount};
 
