@@ -259,7 +259,6 @@ pub(crate) struct Look {
 }
 
 #[derive(Debug, Args)]
-<<<<<<< HEAD
 #[command(group = clap::ArgGroup::new("record").required(true))]
 pub(crate) struct WhyArguments {
     /// Which pipeline.
@@ -274,7 +273,12 @@ pub(crate) struct WhyArguments {
     /// Ask neither source nor sink: only what the state knows.
     #[arg(long, conflicts_with = "sku")]
     pub(crate) offline: bool,
-=======
+    /// Print one JSON object instead of text.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Check {
     /// Check something else: which values that tell records apart several have, in Zoho or in Odoo. Exit code 1 if any do.
     #[arg(long)]
@@ -282,7 +286,6 @@ pub(crate) struct Check {
     /// Compare by this column or field instead of `match_by`, the SKU, or email and name.
     #[arg(long, value_name = "COLUMN", requires = "duplicates")]
     pub(crate) by: Vec<String>,
->>>>>>> 54b0fd9 (check --duplicates: what is double in Zoho or in Odoo, and what is bound twice)
     /// Print one JSON object instead of text.
     #[arg(long)]
     pub(crate) json: bool,
