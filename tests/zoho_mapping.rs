@@ -188,20 +188,17 @@ async fn an_image_that_was_removed_in_zoho_stays_or_goes_as_configured() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_picture_that_people_gave_a_product_without_one_in_zoho_is_theirs() {
     let shop = Shop::plain(2).await;
-    let keys = "sink = \"odoo.shop\"\nimage_removed = \"clear\"\n";
+    let keys = "sink = \"odoo.shop\"\nmatch_by = [\"default_code\"]\nimage_removed = \"clear\"\n";
     shop.place.reconfigure("sink = \"odoo.shop\"\n", keys);
-    shop.place.sync().await;
-    let item = shop.id(0);
     let pixel =
         "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
-    let update = Edit::Update {
-        model: "product.product".to_owned(),
-        id: shop.products()[&item],
-        values: fields(&json!({ "image_1920": pixel })),
-        write_date: WriteDate::Transaction,
-    };
-    shop.odoo.control().edit(vec![update]).unwrap();
-    assert!(shop.picture(&item).is_some());
+    shop.edit(0, &json!({ "sku": "OLD" }));
+    let old = json!({ "name": "Old", "default_code": "OLD", "image_1920": pixel });
+    let product = shop.create_product(&old);
+    shop.place.sync().await;
+    let item = shop.id(0);
+    assert_eq!(shop.products()[&item], product);
+    assert!(shop.picture(&item).is_some(), "it was there before");
     shop.edit(0, &json!({ "rate": 9 }));
     shop.place.sync().await;
     shop.place.run(&["sync", "--full"]).await.expect(0, &[]);

@@ -2,8 +2,11 @@
 
 use super::*;
 
-/// An image that is in the source under number `number`.
+/// An image that is in the source under number `number`; 0: one that was removed there.
 pub(super) fn image(number: u8) -> ImageReference {
+    if number == 0 {
+        return ImageReference::removed();
+    }
     format!("photo {number}.jpg").parse().unwrap()
 }
 
@@ -114,6 +117,32 @@ pub(super) async fn image_counts(state: &State) -> [u64; 4] {
 pub(super) fn goes_on(marks: u32, applied: Option<u8>) -> ClaimedImage {
     let applied = applied.map(|number| hash(&image(number)));
     ClaimedImage::Go { marks, applied }
+}
+
+pub(super) async fn only_an_image_that_was_wanted_can_be_removed(store: impl Fixture) {
+    let state = store.open().await;
+    let run = begin(&state).await;
+    bring(&state, &run, 1, 1, Some(0)).await;
+    assert_eq!(image_jobs(&state).await.len(), 0, "it never had one");
+    bring(&state, &run, 2, 1, Some(1)).await;
+    image_job(&state).await.settle(&state, Outcome::Created).await;
+    finish(&state, &run).await;
+
+    let run = begin(&state).await;
+    let removed = |id| Want { image: Some(image(0)), ..want_of(id, 1) };
+    assert_eq!(state.want(&run, &[removed(1)], false).await.unwrap(), [Wanted::Unchanged]);
+    bring(&state, &run, 2, 1, Some(0)).await;
+    let job = image_job(&state).await;
+    assert_eq!(job.0.image, Some(image(0)));
+    assert_eq!(job.claim(&state).await, goes_on(0, Some(1)));
+    job.settle(&state, Outcome::Updated).await;
+    assert_eq!(image_jobs(&state).await.len(), 0);
+    finish(&state, &run).await;
+
+    let run = begin(&state).await;
+    assert_eq!(state.want(&run, &[removed(2)], false).await.unwrap(), [Wanted::Unchanged]);
+    bring(&state, &run, 2, 2, Some(2)).await;
+    assert_eq!(image_job(&state).await.0.image, Some(image(2)));
 }
 
 pub(super) async fn an_image_is_outstanding_once_its_record_stands_in_the_sink(store: impl Fixture) {

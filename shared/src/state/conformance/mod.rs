@@ -197,6 +197,7 @@ macro_rules! conformance {
                 lease: many_doubts_are_looked_at_in_turn,
                 image: what_the_sink_keeps_of_an_image_is_remembered_and_may_be_forgotten,
                 image: an_image_is_outstanding_once_its_record_stands_in_the_sink,
+                image: only_an_image_that_was_wanted_can_be_removed,
                 image: a_record_with_another_image_or_none_any_more_is_enqueued,
                 image: the_same_image_is_brought_once,
                 image: another_image_takes_the_place_of_the_one_before,

@@ -100,10 +100,13 @@ impl Image {
         let known = self.wanted.as_ref().and_then(|wanted| wanted.sink_id.as_deref());
         let anew = matches!((known, sink_id), (Some(known), Some(named)) if known != named);
         let sink_id = sink_id.or(known).map(str::to_owned);
+        // What was never wanted is none of ours, and cannot be removed.
+        let was_wanted = self.wanted.as_ref().is_some_and(|wanted| wanted.reference.is_some());
+        let reference = job.image.clone().filter(|image| was_wanted || !image.is_removed());
         match &mut self.wanted {
-            None if job.image.is_none() => return,
+            None if reference.is_none() => return,
             Some(wanted) if wanted.version > job.version => return,
-            Some(wanted) if wanted.reference == job.image && !anew => {
+            Some(wanted) if wanted.reference == reference && !anew => {
                 wanted.sink_id = sink_id;
                 return;
             }
@@ -112,7 +115,7 @@ impl Image {
         if anew {
             self.applied = None;
         }
-        self.want(WantedImage::new(job.version, job.image.clone(), sink_id, job.run), now);
+        self.want(WantedImage::new(job.version, reference, sink_id, job.run), now);
     }
 
     /// The source no longer has the record, whose version `up_to` was wanted: what was not brought is not wanted any
