@@ -51,7 +51,6 @@ fn image_under_a_generic_content_type_is_one() {
 fn answer_without_an_image_has_the_class_of_its_evidence() {
     let gone = (Class::Permanent, Reason::Missing);
     let bad = (Class::Permanent, Reason::BadRecord);
-    let page = (Class::Transient, Reason::Protocol);
     let cases: [(u16, &str, &[u8], _); 11] = [
         (404, "application/json", br#"{"code":1002,"message":"none"}"#, gone),
         (404, "text/html", b"<html>", gone),
@@ -60,8 +59,8 @@ fn answer_without_an_image_has_the_class_of_its_evidence() {
         (200, "image/jpeg", b"", gone),
         (200, "application/json", br#"{"code":57,"message":"no"}"#, (Class::Systemic, Reason::Rights)),
         (200, "image/jpeg", br#"{"code":44,"message":"x"}"#, (Class::Throttled, Reason::Throttled)),
-        (200, "text/html;charset=UTF-8", b"<html>maintenance", page),
-        (200, "text/html", JPEG, page),
+        (200, "text/html;charset=UTF-8", b"<html>maintenance", bad),
+        (200, "text/html", JPEG, bad),
         (200, "application/pdf", b"%PDF-1.7", bad),
         (502, "text/html", b"<html>", (Class::Transient, Reason::ServerError)),
     ];
