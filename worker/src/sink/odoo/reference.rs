@@ -44,13 +44,16 @@ pub(super) enum Unresolved {
 /// What references lead to, by model and by what the record is called.
 pub(super) type Found = HashMap<(String, Called), Result<i64, Unresolved>>;
 
+/// What is remembered of finds: ids by model and by what the record is called.
+pub(super) type Known = HashMap<(String, Called), i64>;
+
 /// What has been found so far. Only finds are kept: a record that is missing may be made at any time.
 #[derive(Debug)]
 pub(super) struct References {
     pub(super) client: OdooClient,
     /// First part of the external ids of what we make.
     pub(super) prefix: String,
-    pub(super) known: HashMap<(String, Called), i64>,
+    pub(super) known: Known,
     since: Instant,
     /// Something was answered from what was found before.
     remembered: bool,
@@ -70,11 +73,11 @@ impl References {
         }
     }
 
-    /// Forgets everything: a refused row may have named a record that is gone.
-    pub(super) fn forget(&mut self) {
-        self.known.clear();
+    /// Forgets everything, and tells what it was.
+    pub(super) fn forget(&mut self) -> Known {
         self.since = Instant::now();
         self.remembered = false;
+        std::mem::take(&mut self.known)
     }
 
     /// Whether something was answered from memory since everything was forgotten.

@@ -112,9 +112,14 @@ impl OdooSink {
         if refused.is_empty() || !self.references.were_remembered() {
             return Ok(());
         }
-        self.references.forget();
+        let before = self.references.forget();
         let again: Vec<&Job> = refused.iter().filter_map(|at| batch.get(*at).copied()).collect();
-        for (at, answer) in refused.into_iter().zip(Batch::new(self, &again).run().await?) {
+        let mut again = Batch::new(self, &again);
+        again.resolve(true).await?;
+        if again.leads_where(&before) {
+            return Ok(());
+        }
+        for (at, answer) in refused.into_iter().zip(again.write().await?) {
             if let Some(place) = answers.get_mut(at) {
                 *place = answer;
             }

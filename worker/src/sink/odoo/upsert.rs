@@ -14,7 +14,7 @@ use super::external::number;
 use super::matching::{self, Find, Seeker};
 use super::plan::Difference;
 use super::record::Record;
-use super::reference::{Found, STATE, Unresolved};
+use super::reference::{Found, Known, STATE, Unresolved};
 use super::sink::OdooSink;
 
 /// Records whose values are read at once.
@@ -38,6 +38,18 @@ impl<'a, 's> Batch<'a, 's> {
     /// Finds, compares and writes. The outer failure is the system's, and then nothing was answered for any record.
     pub(super) async fn run(mut self) -> Result<Vec<Result<Upserted, Failure>>, Failure> {
         self.resolve(true).await?;
+        self.write().await
+    }
+
+    /// Whether everything that its records name is found, and nothing of it elsewhere than `before`.
+    pub(super) fn leads_where(&self, before: &Known) -> bool {
+        let known = &self.sink.references.known;
+        self.open().count() == self.records.len()
+            && known.iter().all(|(place, id)| before.get(place) == Some(id))
+    }
+
+    /// The rest of [`Self::run`].
+    pub(super) async fn write(mut self) -> Result<Vec<Result<Upserted, Failure>>, Failure> {
         self.locate().await?;
         self.bind(true).await?;
         let current = self.current().await?;
@@ -61,7 +73,7 @@ impl<'a, 's> Batch<'a, 's> {
 
     /// Finds the records that values name; states after the countries that they are of. `makes`: those that are to be made
     /// are.
-    async fn resolve(&mut self, makes: bool) -> Result<(), Failure> {
+    pub(super) async fn resolve(&mut self, makes: bool) -> Result<(), Failure> {
         let mut found = self.find(|model| model != STATE, makes).await?;
         for record in &mut self.records {
             record.place_states(&self.sink.columns, &found);
