@@ -79,7 +79,7 @@ pub(crate) enum Command {
     Healthcheck(Healthcheck),
     /// Check connection, credentials, rights, fields, folders and state, without changing anything.
     ///
-    /// Example: catalog-sync check --duplicates --by default_code
+    /// Example: catalog-sync check --duplicates --by sku
     Check(Check),
     /// Count records in source, sink and state, side by side.
     ///

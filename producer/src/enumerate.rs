@@ -275,7 +275,7 @@ impl Enumeration<'_> {
         let mut changed = changed.into_iter().peekable();
         while changed.peek().is_some() {
             let chunk: Vec<Changed> = changed.by_ref().take(DETAILS).collect();
-            for Changed { mapped, version, place } in self.completed(run, chunk).await? {
+            for Changed { mapped, version, place } in Box::pin(self.completed(run, chunk)).await? {
                 match mapped.job(run, version, place) {
                     (job, None) => noted.receipts.push(self.enqueue(job).await?),
                     (job, Some(failure)) => {

@@ -72,7 +72,7 @@ impl Report {
         }
     }
 
-    fn tell(&self, output: &Output) {
+    fn tell(&self, output: Output) {
         for examined in &self.examined {
             let text = |key: &str| examined.get(key).and_then(Value::as_str).unwrap_or_default();
             let records = examined.get("records").and_then(Value::as_u64).unwrap_or_default();
@@ -127,7 +127,7 @@ pub(crate) async fn run(config: &Arc<Config>, check: &Check) -> Result<Exit, Fai
         return Err(Failure::configuration(format!("records cannot be compared by {named}: {what}"))
             .advise("name one of a mapping with --by, such as default_code, sku, email or barcode"));
     }
-    report.tell(&output);
+    report.tell(output);
     output.object(&json!({
         "examined": report.examined, "duplicates": report.double, "untold": report.untold
     }));

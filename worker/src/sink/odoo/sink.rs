@@ -88,7 +88,7 @@ impl OdooSink {
             newest.iter().enumerate().filter(|(at, best)| at == *best).map(|(at, _)| at).collect();
         let batch: Vec<&Job> = working.iter().filter_map(|at| jobs.get(*at).copied()).collect();
         let mut answers = Batch::new(self, &batch).run().await?;
-        self.upsert_doubtful(&batch, &mut answers).await?;
+        Box::pin(self.upsert_doubtful(&batch, &mut answers)).await?;
         let answers: HashMap<usize, Result<Upserted, Failure>> = working.into_iter().zip(answers).collect();
         let superseded = || Ok(Upserted { outcome: Outcome::Superseded, sink_id: None });
         let answer = |(at, best): (usize, usize)| {
