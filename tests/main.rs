@@ -7,6 +7,7 @@
 )]
 
 mod bad_input;
+mod dead_letters;
 mod decoders;
 mod deleted_and_broken_files;
 mod deployment;

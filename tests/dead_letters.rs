@@ -1,0 +1,158 @@
+//! What was given up is listed with its reason, tried again, forgotten and exported; whatever is repeated or killed.
+
+use sandbox::ZohoChange;
+use serde_json::{Value, json};
+
+use crate::shop::{Shop, fields};
+
+/// A user of Zoho mends the unit of an item, and no window shows it.
+fn mend(shop: &Shop, item: &str) {
+    let fields = fields(&json!({ "unit": "pcs" }));
+    shop.change(ZohoChange::EditItem { item: item.to_owned(), fields, touch: false });
+}
+
+async fn letters(shop: &Shop) -> Value {
+    shop.place.run(&["dead", "list", "--json"]).await.json()["pipelines"][0].take()
+}
+
+/// Two of four items have a unit that Odoo lacks.
+async fn two_bad_items() -> (Shop, [String; 2]) {
+    let shop = Shop::plain(4).await;
+    for number in [1, 2] {
+        shop.edit(number, &json!({ "unit": "carton" }));
+    }
+    shop.place.run(&["sync"]).await.expect(1, &["Items failed: 2"]);
+    let bad = [shop.id(1), shop.id(2)];
+    (shop, bad)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_given_up_is_listed_shown_redriven_and_arrives() {
+    let (shop, [one, other]) = two_bad_items().await;
+    let listed = letters(&shop).await;
+    assert_eq!((&listed["kept"], &listed["reasons"][0]["reason"]), (&json!(2), &json!("bad_record")));
+    let page = shop.place.run(&["dead", "list", "--limit", "1"]).await;
+    page.expect(
+        0,
+        &["items: 2 dead letters: bad_record 2", "carton", "older ones: `catalog-sync dead list --pipeline"],
+    );
+    assert_eq!(page.stdout.matches("carton").count(), 1, "{page:?}");
+    let shown = shop.place.run(&["dead", "show", &one]).await;
+    shown.expect(0, &["given up", "bad_record", "'carton' does not exist", "name = "]);
+
+    mend(&shop, &one);
+    shop.place
+        .run(&["dead", "redrive", &one])
+        .await
+        .expect(0, &["items: 1 are tried again by the next sync"]);
+    shop.place
+        .run(&["dead", "redrive", &one])
+        .await
+        .expect(0, &["items: 0 are", "1 were being tried already"]);
+    // What is redriven and still bad is given up again, and its neighbour is not held up.
+    shop.place.run(&["dead", "redrive", "--reason", "bad_record"]).await.expect(0, &["items: 1 are"]);
+    shop.place.run(&["sync"]).await.expect(1, &["Items failed: 1"]);
+    assert_eq!(shop.products().len(), 3);
+    let listed = letters(&shop).await;
+    assert_eq!((&listed["kept"], &listed["letters"][0]["key"]), (&json!(1), &json!(other)));
+    mend(&shop, &other);
+    shop.place.run(&["dead", "redrive", "--all"]).await.expect(0, &["items: 1 are"]);
+    shop.place.run(&["sync"]).await.expect(0, &[]);
+    shop.assert_in_step();
+    shop.place.run(&["dead", "list"]).await.expect(0, &["there are no dead letters"]);
+    shop.place.run(&["dead", "redrive", "--all"]).await.expect(0, &["nothing was changed"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redrive_that_is_killed_loses_nothing() {
+    let (shop, bad) = two_bad_items().await;
+    for item in &bad {
+        mend(&shop, item);
+    }
+    let mut doomed = shop.place.command(&["dead", "redrive", "--all"]);
+    let ended = doomed.env("CATALOG_SYNC_CRASH", "redriven:1").status().await.unwrap();
+    assert!(!ended.success(), "it did not die");
+    shop.place.run(&["dead", "redrive", "--all"]).await.expect(0, &["2 were being tried already"]);
+    shop.place.run(&["sync"]).await.expect(0, &[]);
+    shop.assert_in_step();
+    assert_eq!(letters(&shop).await["kept"], 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_discarded_is_quiet_until_it_changes() {
+    let (shop, [one, other]) = two_bad_items().await;
+    shop.place.run(&["dead", "discard", &one]).await.expect(0, &["items: 1 are forgotten"]);
+    shop.place.run(&["dead", "discard", &one]).await.expect(2, &[&one, "not in the dead letters"]);
+    shop.place.run(&["dead", "discard", "--all"]).await.expect(0, &["items: 1 are forgotten"]);
+    assert_eq!(letters(&shop).await["kept"], 0);
+    for item in [&one, &other] {
+        assert!(!shop.products().contains_key(item));
+    }
+    for number in [1, 2] {
+        shop.edit(number, &json!({ "unit": "pcs" }));
+    }
+    shop.place.run(&["sync"]).await.expect(0, &[]);
+    shop.assert_in_step();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_export_has_a_letter_a_line() {
+    let (shop, bad) = two_bad_items().await;
+    let exported = shop.place.run(&["dead", "export"]).await;
+    exported.expect(0, &[]);
+    let lines: Vec<Value> = exported.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let mut keys: Vec<&str> = lines.iter().map(|line| line["job"]["key"].as_str().unwrap()).collect();
+    keys.sort_unstable();
+    assert_eq!(keys, bad);
+    assert!(
+        lines.iter().all(
+            |line| line["job"]["values"]["name"].is_string() && line["failure"]["reason"] == "bad_record"
+        )
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_there_is_named_and_nothing_changes() {
+    let shop = Shop::plain(2).await;
+    shop.place.run(&["dead", "list"]).await.expect(0, &["there are no dead letters"]);
+    shop.place.run(&["dead", "redrive", "--all"]).await.expect(2, &["no sync has been run yet"]);
+    assert!(!shop.place.path("catalog-sync.db").exists(), "looking makes no state");
+    let (shop, [one, _]) = two_bad_items().await;
+    let cases: [(&[&str], &str); 7] = [
+        (&["redrive", &one, "4711"], "record '4711' of items is not in the dead letters"),
+        (&["show", "4711"], "record '4711' of items is not in the dead letters"),
+        (&["redrive", "--all", "--pipeline", "itmes"], "did you mean 'items'?"),
+        (&["redrive", "--reason", "weather"], "no such reason; there are: configuration"),
+        (&["redrive"], "required"),
+        (&["discard", "--all", &one], "cannot be used with"),
+        (&["show", "--stray", "ab"], "no stray has an id that begins with 'ab'"),
+    ];
+    for (arguments, says) in cases {
+        let ran = shop.place.run(&[&["dead"][..], arguments].concat()).await;
+        ran.expect(2, &[says]);
+    }
+    let status = shop.place.run(&["status", "--json"]).await.json();
+    let records = &status["pipelines"][0]["records"];
+    assert_eq!((&records["dead"], &records["outstanding"]), (&json!(2), &json!(0)), "{records}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn why_tells_what_happens_next_also_where_the_source_is_away() {
+    let (shop, [one, _]) = two_bad_items().await;
+    let fine = shop.id(0);
+    let why = async |arguments: &[&str]| shop.place.run(&[&["why", "items"][..], arguments].concat()).await;
+    why(&[&one]).await.expect(0, &["given up (bad_record", "'carton' does not exist", "dead redrive"]);
+    let told = why(&[&fine, "--json"]).await.json();
+    assert!(told["next"].as_str().unwrap().starts_with("Nothing: the sink has"), "{told}");
+    assert_eq!(told["source"]["has"]["is_wanted"], true, "{told}");
+    let (url, product) = (told["url"].as_str().unwrap(), shop.products()[&fine]);
+    assert!(url.ends_with(&format!("/odoo/product.product/{product}")), "{url}");
+    let items = shop.zoho.control().items();
+    let sku = items.iter().find(|item| item["item_id"] == fine.as_str()).unwrap()["sku"].as_str().unwrap();
+    why(&["--sku", sku]).await.expect(0, &[&fine, "Nothing"]);
+    why(&["--sku", "nobody has this"]).await.expect(2, &["no record of items has the SKU"]);
+    why(&["4711"]).await.expect(2, &["neither source nor state knows a record '4711'"]);
+    why(&[&fine, "--offline"]).await.expect(0, &["source: was not asked", "applied: version"]);
+    shop.place.reconfigure(shop.zoho.accounts_url().as_str(), "http://127.0.0.1:9");
+    why(&[&fine]).await.expect(0, &["source: gave no answer", "as far as is known", "in the sink"]);
+}
