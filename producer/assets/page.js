@@ -49,5 +49,9 @@
   }
 
   // The address of a page that was changed says so once.
-  if (location.search.includes("said=")) history.replaceState(null, "", location.pathname);
+  const here = new URL(location.href);
+  if (here.searchParams.has("said")) {
+    here.searchParams.delete("said");
+    history.replaceState(null, "", here);
+  }
 })();
