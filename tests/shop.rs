@@ -128,8 +128,14 @@ impl Shop {
         Some(kept["checksum"].as_str().unwrap().to_owned())
     }
 
-    /// sha1 of the bytes that Zoho serves as image, by item, asked for as anybody with a token does.
+    /// sha1 of the bytes that Zoho serves as image, by item.
     pub(crate) async fn served(&self) -> BTreeMap<String, String> {
+        let images = self.images().await;
+        images.into_iter().map(|(item, bytes)| (item, hex(&Sha1::digest(bytes)))).collect()
+    }
+
+    /// The bytes that Zoho serves as image, by item, asked for as anybody with a token does.
+    pub(crate) async fn images(&self) -> BTreeMap<String, Vec<u8>> {
         let client = reqwest::Client::new();
         let grant = format!(
             "{}/oauth/v2/token?grant_type=refresh_token&client_id={}&client_secret={}&refresh_token={}",
@@ -151,11 +157,11 @@ impl Shop {
             let request = client.get(address).header("Authorization", &token);
             let mut answer = request.send().await.unwrap();
             assert_eq!(answer.status(), 200);
-            let mut sum = Sha1::new();
+            let mut bytes = Vec::new();
             while let Some(chunk) = answer.chunk().await.unwrap() {
-                sum.update(&chunk);
+                bytes.extend_from_slice(&chunk);
             }
-            served.insert(id.to_owned(), hex(&sum.finalize()));
+            served.insert(id.to_owned(), bytes);
         }
         served
     }

@@ -107,6 +107,12 @@ pub(crate) enum Command {
     ///
     /// Example: catalog-sync runs items --limit 10
     Runs(Runs),
+    /// Take over from the scripts that catalog-sync replaces: their configuration, their schedule and the records that they
+    /// have bound in Odoo, each after a look at it. Old files are only read.
+    ///
+    /// Example: catalog-sync import /opt/odoo --odoo-url https://erp.example.com --odoo-database example
+    #[expect(clippy::doc_markdown, reason = "an address to type, not a link")]
+    Import(Import),
     /// Print what a shell needs to complete our commands.
     ///
     /// Example: catalog-sync completions bash > /etc/bash_completion.d/catalog-sync
@@ -423,6 +429,37 @@ pub(crate) struct RunsShow {
     /// Its number.
     #[arg(value_name = "RUN")]
     pub(crate) id: u64,
+    /// Print one JSON object instead of text.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Import {
+    /// The old systems' folders or files.
+    #[arg(value_name = "FOLDER|FILE", required = true)]
+    pub(crate) from: Vec<PathBuf>,
+    /// Address of the Odoo that the old files are about; they do not say it.
+    #[arg(long, value_name = "URL")]
+    pub(crate) odoo_url: Option<String>,
+    /// Its database.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) odoo_database: Option<String>,
+    /// Whom to sign in as, where not with an API key on Odoo 19.
+    #[arg(long, value_name = "LOGIN")]
+    pub(crate) odoo_user: Option<String>,
+    /// Where Zoho's tokens are made, where the old files name an address that is not Zoho's own (a proxy).
+    #[arg(long, value_name = "URL")]
+    pub(crate) accounts_url: Option<String>,
+    /// Write over a configuration that is there.
+    #[arg(long, conflicts_with = "keep")]
+    pub(crate) force: bool,
+    /// Write no configuration: take over records by the one that is there.
+    #[arg(long)]
+    pub(crate) keep: bool,
+    /// Look at everything and change nothing.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
     /// Print one JSON object instead of text.
     #[arg(long)]
     pub(crate) json: bool,

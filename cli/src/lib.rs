@@ -1,6 +1,7 @@
 //! catalog-sync on one machine, and the operator's commands. The binary is this library's [`run`].
 
 mod arguments;
+mod called;
 mod check;
 mod counts;
 mod dead;
@@ -8,6 +9,7 @@ mod dead_arguments;
 mod demo;
 mod duplicates;
 mod exit;
+mod import;
 mod output;
 mod pause;
 mod plan;
@@ -33,6 +35,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use arguments::Arguments;
 use arguments::{Command, ConfigCommand, Sync as SyncArguments};
+pub use called::spelt_out;
 use exit::Exit;
 use output::Output;
 use sync::PipelineReport;
@@ -121,6 +124,7 @@ async fn command(arguments: &Arguments, stop: &CancellationToken) -> Result<Exit
         Command::Unbind(unbind) => unbind::run(&config()?, unbind).await,
         Command::Schedule(command) => Box::pin(schedule::run(&config()?, command, stop)).await,
         Command::Runs(runs) => runs::run(&*config()?, runs).await,
+        Command::Import(import) => Box::pin(import::run(&arguments.config, import)).await,
         Command::Completions(completions) => {
             let mut text = Vec::new();
             clap_complete::generate(completions.shell, &mut Arguments::command(), "catalog-sync", &mut text);

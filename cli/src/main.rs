@@ -5,5 +5,6 @@ use std::process::ExitCode;
 use clap::Parser;
 
 fn main() -> ExitCode {
-    catalog_sync::run(&catalog_sync::Arguments::parse())
+    let arguments = catalog_sync::spelt_out(std::env::args_os());
+    catalog_sync::run(&catalog_sync::Arguments::parse_from(arguments))
 }

@@ -28,12 +28,17 @@ fn the_image_is_small_nobody_s_and_checks_itself() {
     let ours = &all[*stages.last().unwrap()..];
     assert_eq!(ours[0], "FROM gcr.io/distroless/cc-debian12:nonroot AS catalog-sync");
     assert!(ours.iter().any(|line| line == "USER 65532:65532"), "{ours:#?}");
-    for program in ["catalog-sync", "catalog-producer", "catalog-worker"] {
-        let copied = ours.iter().any(|line| {
-            line.starts_with("COPY --from=build ") && line.contains(&format!("/programs/{program} "))
-        });
-        assert!(copied, "{program}");
+    assert!(ours.iter().any(|line| line == "COPY --from=build /programs/ /usr/local/bin/"), "{ours:#?}");
+    // Three names of one program, and nothing else that would make it large.
+    let build = all.iter().find(|line| line.starts_with("RUN ")).unwrap();
+    for made in [
+        "strip -o /programs/catalog-sync target/release/catalog-sync",
+        "ln -s catalog-sync /programs/catalog-producer",
+        "ln -s catalog-sync /programs/catalog-worker",
+    ] {
+        assert!(build.split("&&").any(|command| command.trim() == made), "{build}");
     }
+    assert_eq!(build.matches("/programs/").count(), 3, "{build}");
     let check = ours.iter().find(|line| line.starts_with("HEALTHCHECK ")).unwrap();
     assert!(check.ends_with(r#"CMD ["catalog-sync", "healthcheck"]"#), "{check}");
     assert!(!all.iter().any(|line| line.starts_with("ADD ") || line.contains("PASSWORD")), "{all:#?}");
@@ -56,5 +61,31 @@ fn what_the_build_copies_is_the_workspace() {
     for member in members.split(',').map(|member| member.trim().trim_matches('"')) {
         let is_kept = kept.iter().any(|path| *path == member || path.starts_with(&format!("{member}/")));
         assert!(is_kept, "{member} does not reach the build");
+    }
+}
+
+/// As the image's links do.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_program_is_three_by_its_name() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("catalog-sync.toml"), "[odoo.erp]\nurl = \"x\"\n").unwrap();
+    for (name, says) in
+        [("catalog-producer", "catalog-sync.toml line"), ("catalog-worker", "catalog-sync.toml line")]
+    {
+        let link = folder.path().join(name);
+        std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_catalog-sync-under-test"), &link).unwrap();
+        let run = |arguments: &'static [&'static str]| {
+            let mut command = tokio::process::Command::new(&link);
+            command.args(arguments).current_dir(folder.path()).env_clear().output()
+        };
+        let help = String::from_utf8(run(&["--help"]).await.unwrap().stdout).unwrap();
+        assert!(
+            help.contains(&format!("Example: catalog-sync {}", name.trim_start_matches("catalog-"))),
+            "{help}"
+        );
+        let refused = run(&[]).await.unwrap();
+        let told = String::from_utf8(refused.stderr).unwrap();
+        assert_eq!(refused.status.code(), Some(2), "{told}");
+        assert!(told.contains(says), "{told}");
     }
 }

@@ -86,7 +86,10 @@ impl Config {
     }
 
     /// The file's text; `path` is where it stands, which relative paths in it start from.
-    pub(crate) fn of_text(
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub fn of_text(
         text: &str,
         path: &Path,
         environment: &dyn Fn(&str) -> Option<String>,

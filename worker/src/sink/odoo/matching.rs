@@ -34,7 +34,7 @@ struct Match {
 
 /// What one key says of the seekers: whom it belongs to, or why that cannot be told. Those that it does not find are not
 /// named.
-type Verdicts = Vec<(usize, Result<i64, Failure>)>;
+pub(super) type Verdicts = Vec<(usize, Result<i64, Failure>)>;
 
 /// What becomes of records that are found.
 #[derive(Debug)]
@@ -166,7 +166,7 @@ fn ambiguous(key: &Column, value: &str, all: &[&Match], seekers: &[&Seeker]) -> 
 
 /// Gives found records their external ids, and makes sure that none got another one at the same time: then both are taken
 /// back, and one of them wins the next attempt.
-async fn tie(names: &ExternalIds, found: &[(&Seeker, i64)]) -> Result<Verdicts, Failure> {
+pub(super) async fn tie(names: &ExternalIds, found: &[(&Seeker, i64)]) -> Result<Verdicts, Failure> {
     let named: Vec<(&str, i64)> = found.iter().map(|(seeker, id)| (seeker.name.as_str(), *id)).collect();
     let mut verdicts = Verdicts::new();
     let mut made: Vec<(usize, i64, i64)> = Vec::new();

@@ -6,6 +6,7 @@
 //! * What is equal is not written: Odoo moves `write_date` even for identical values.
 //! * A row that Odoo refuses is split out of its batch and fails alone.
 
+mod adopt;
 mod bound;
 mod cell;
 mod change;
@@ -30,6 +31,7 @@ mod tests;
 mod upsert;
 mod writing;
 
+pub use adopt::{Adopted, Adoption};
 pub use bound::{Bound, BoundPage};
 pub use image::OdooImages;
 pub use settings::OdooSinkSettings;
