@@ -77,11 +77,6 @@ impl Place {
         self.secrets = vec![(variable, secret.to_owned())];
     }
 
-    /// One more secret.
-    pub(crate) fn add_secret(&mut self, variable: &'static str, secret: &str) {
-        self.secrets.push((variable, secret.to_owned()));
-    }
-
     /// Another value of one secret.
     pub(crate) fn replace_secret(&mut self, variable: &str, secret: &str) {
         let known = self.secrets.iter_mut().find(|(known, _)| *known == variable);

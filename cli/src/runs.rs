@@ -1,10 +1,10 @@
 //! `runs`: the history.
 
 use jiff::Timestamp;
-use producer::history;
 use serde::Serialize;
 use shared::config::Config;
 use shared::failure::Failure;
+use shared::fleet::spent_of;
 use shared::record::RunId;
 use shared::state::{RunEnd, RunKind, RunSummary};
 use shared::telemetry::Spent;
@@ -92,14 +92,14 @@ async fn show(config: &Config, id: u64, output: Output) -> Result<Exit, Failure>
             ledger.outstanding()
         ),
     ];
-    let spent = history::of(&state, run.id).await?;
+    let spent = spent_of(&state, run.id).await?;
     if let Some(spent) = &spent {
         let counts = |what: &str, counts: &std::collections::BTreeMap<String, u64>| {
             let each: Vec<String> = counts.iter().map(|(label, count)| format!("{label} {count}")).collect();
             if each.is_empty() { format!("  {what}: none") } else { format!("  {what}: {}", each.join(", ")) }
         };
-        lines.push(counts("calls of the process that enumerated it, meanwhile", &spent.calls));
-        lines.push(counts("attempts that failed there", &spent.failures));
+        lines.push(counts("calls, as far as they can be told apart", &spent.calls));
+        lines.push(counts("attempts that failed", &spent.failures));
     }
     lines.push(String::new());
     output.text(&lines.join("\n"));

@@ -1,8 +1,13 @@
-//! What is known of a run beside its ledger: how many records it will be about, and what it spent: calls, bytes of images and failures by reason, of the process that enumerated
-//! it, while it did. A run that was gone on with has the sum.
+//! What is known of a run beside its ledger: how many records it will be about, and what it spent: calls, bytes of images and failures by
+//! reason, of the process that enumerated it while it did, and of the workers until the next run began. A run that was gone on
+//! with has the sum.
 
+use std::time::Duration;
+
+use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 use shared::failure::Failure;
+use shared::fleet::{SPENT, add_spent};
 use shared::record::{PipelineName, RunId};
 use shared::state::{Run, RunSummary, State};
 use shared::telemetry::Spent;
@@ -10,30 +15,17 @@ use shared::telemetry::Spent;
 /// Every so many runs, what is about runs that the history has forgotten is forgotten too.
 const TIDY: u64 = 50;
 
-/// Adds to what the run spent.
+/// Adds to what the run spent, and forgets runs that began longer ago than `keep`.
 ///
 /// # Errors
 /// The state's.
-pub async fn add(state: &State, run: RunId, spent: &Spent) -> Result<(), Failure> {
-    let name = name_of(run);
-    loop {
-        let before = state.memo(&name).await?;
-        let sum = read(before.as_deref()).unwrap_or_default().plus(spent);
-        let after = serde_json::to_string(&sum)
-            .map_err(|error| Failure::configuration("what a run spent cannot be written").because(error))?;
-        if state.swap_memo(&name, before.as_deref(), Some(&after)).await? {
-            break;
-        }
+pub async fn add(state: &State, run: &Run, spent: &Spent, keep: Duration) -> Result<(), Failure> {
+    add_spent(state, run.id, spent).await?;
+    let keep = SignedDuration::try_from(keep).unwrap_or(SignedDuration::MAX);
+    if let Ok(before) = state.now().await?.checked_sub(keep) {
+        state.forget_runs(&run.pipeline, before).await?;
     }
-    if run.0.is_multiple_of(TIDY) { tidy(state).await } else { Ok(()) }
-}
-
-/// What the run spent; `None` where nobody noted it.
-///
-/// # Errors
-/// The state's.
-pub async fn of(state: &State, run: RunId) -> Result<Option<Spent>, Failure> {
-    Ok(read(state.memo(&name_of(run)).await?.as_deref()))
+    if run.id.0.is_multiple_of(TIDY) { tidy(state).await } else { Ok(()) }
 }
 
 /// How many records a run will be about, as the source said when it began; of each pipeline the newest run's.
@@ -71,8 +63,8 @@ fn expected_name(pipeline: &PipelineName) -> String {
 }
 
 async fn tidy(state: &State) -> Result<(), Failure> {
-    for (name, _) in state.memos("spent/").await? {
-        let run = name.strip_prefix("spent/").and_then(|number| number.parse().ok()).map(RunId);
+    for (name, _) in state.memos(SPENT).await? {
+        let run = name.strip_prefix(SPENT).and_then(|number| number.parse().ok()).map(RunId);
         if let Some(run) = run
             && state.run(run).await?.is_none()
         {
@@ -82,28 +74,50 @@ async fn tidy(state: &State) -> Result<(), Failure> {
     Ok(())
 }
 
-fn name_of(run: RunId) -> String {
-    format!("spent/{run}")
-}
-
-fn read(text: Option<&str>) -> Option<Spent> {
-    text.and_then(|text| serde_json::from_str(text).ok())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use shared::checksum::Checksum;
+    use shared::fleet::spent_of;
+    use shared::state::{Binding, NewRun, RunEnd, RunKind, Window};
+
+    const KEEP: Duration = Duration::from_hours(24);
+
+    async fn run(state: &State) -> Run {
+        let binding = Binding {
+            source: "a".to_owned(),
+            sink: "b".to_owned(),
+            mapping: Checksum::of_value(&serde_json::Value::Null),
+        };
+        let window = Window { start: None, end: jiff::Timestamp::now() };
+        let pipeline = "items".parse().unwrap();
+        let new = NewRun { pipeline, kind: RunKind::Full, window, binding, force: false, reset: false };
+        let run = state.begin_run(&new).await.unwrap();
+        state.finish_run(&run, &RunEnd::Complete).await.unwrap();
+        run
+    }
 
     #[tokio::test]
     async fn what_is_spent_is_summed_up_and_goes_with_the_history() {
         let state = State::open_memory().await.unwrap();
         let mut spent = Spent::default();
         spent.calls.insert("odoo".to_owned(), 3);
-        assert_eq!(of(&state, RunId(7)).await.unwrap(), None);
-        add(&state, RunId(7), &spent).await.unwrap();
-        add(&state, RunId(7), &spent).await.unwrap();
-        assert_eq!(of(&state, RunId(7)).await.unwrap().unwrap().calls["odoo"], 6);
-        add(&state, RunId(TIDY), &spent).await.unwrap();
-        assert_eq!(of(&state, RunId(7)).await.unwrap(), None, "there is no such run in the history");
+        let first = run(&state).await;
+        assert_eq!(spent_of(&state, first.id).await.unwrap(), None);
+        add(&state, &first, &spent, KEEP).await.unwrap();
+        add(&state, &first, &spent, KEEP).await.unwrap();
+        assert_eq!(spent_of(&state, first.id).await.unwrap().unwrap().calls["odoo"], 6);
+        let last = loop {
+            let run = run(&state).await;
+            if run.id.0.is_multiple_of(TIDY) {
+                break run;
+            }
+        };
+        add(&state, &last, &spent, KEEP).await.unwrap();
+        assert!(spent_of(&state, first.id).await.unwrap().is_some(), "it is younger than a day");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        add(&state, &last, &spent, Duration::ZERO).await.unwrap();
+        assert_eq!(state.runs(None, 100).await.unwrap(), []);
+        assert_eq!(spent_of(&state, first.id).await.unwrap(), None);
     }
 }

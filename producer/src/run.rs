@@ -136,7 +136,7 @@ impl FleetRun {
             let before = telemetry.spent(&self.pipeline.name);
             let result = enumeration.run(&run).await;
             let spent = telemetry.spent(&self.pipeline.name).since(&before);
-            let noted = history::add(state, run.id, &spent).await;
+            let noted = history::add(state, &run, &spent, self.systems.config().keep_runs).await;
             let summary = self.end(&run, result.and(noted)).await?;
             if !resumed {
                 return Ok(Enumerated { why, summary });

@@ -35,6 +35,24 @@ fn value(text: &str, series: &str) -> Option<f64> {
     text.lines().find_map(|line| line.strip_prefix(series)?.trim().parse().ok())
 }
 
+/// Beside what the producer did: all bytes of images that the worker has written.
+async fn history_tells_what_the_worker_spent(fleet: &Fleet, working: &str) {
+    let counted = "catalog_image_bytes_total{direction=\"written\",pipeline=\"items\"}";
+    let told = value(&page(working, "metrics").await.1, counted).unwrap();
+    assert!(told > 0.0);
+    fleet
+        .until("the history tells what the worker spent", || async {
+            let runs = fleet.run(&["runs", "items", "--json"]).await.json();
+            let mut written = 0;
+            for run in runs["runs"].as_array().unwrap() {
+                let shown = fleet.run(&["runs", "show", &run["id"].to_string(), "--json"]).await.json();
+                written += shown["spent"]["image_bytes"]["written"].as_u64().unwrap_or(0);
+            }
+            written.to_string() == told.to_string()
+        })
+        .await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn metrics_follow_the_work_and_the_lease_and_readiness_the_pause() {
     let fleet = Fleet::new(Size::small()).await.with([LISTEN, JSON]);
@@ -72,6 +90,7 @@ async fn metrics_follow_the_work_and_the_lease_and_readiness_the_pause() {
         "{told}"
     );
     assert!(!told.contains("catalog_records"), "a worker says nothing of the service: {told}");
+    history_tells_what_the_worker_spent(&fleet, &working).await;
     let check = [("CATALOG_SYNC_METRICS_LISTEN", working.as_str())];
     fleet.run_with(&["healthcheck"], &check).await.expect(0, &[]);
     fleet.run_with(&["healthcheck", "--ready"], &check).await.expect(0, &[]);

@@ -18,4 +18,5 @@ pub mod retry;
 pub mod role;
 mod settle;
 pub mod sink;
+mod spending;
 mod unpack;

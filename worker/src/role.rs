@@ -15,6 +15,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::lane::Lane;
+use crate::spending::Spending;
 
 /// A lane that crashed is started again after this.
 const RESTART: Duration = Duration::from_secs(1);
@@ -39,6 +40,8 @@ pub async fn run(config: Arc<Config>, pipelines: &[String], stop: CancellationTo
     let systems =
         Arc::new(Systems::metered(Arc::clone(&config), telemetry.clone()).governed_by(&meeting.state));
     let image_folder = config.state.with_extension("images");
+    let names = chosen.iter().map(|pipeline| pipeline.name.clone()).collect();
+    let mut spending = Spending::new(&meeting.state, &telemetry, names);
     let mut lanes = JoinSet::new();
     for pipeline in chosen {
         for kind in kinds(&pipeline) {
@@ -75,12 +78,14 @@ pub async fn run(config: Arc<Config>, pipelines: &[String], stop: CancellationTo
     tokio::select! {
         () = worked => {}
         () = counted => {}
+        never = spending.keep_telling() => match never {},
         () = graceless => {
             tracing::warn!("the grace period is over: what is still in hand goes back to the queue");
         }
     }
     meeting.queue.close();
     meeting.queue.closed().await;
+    spending.tell_or_log().await;
     // Where the state cannot be told, the last beat runs out by itself.
     if let Err(failure) = heart.stop(&meeting.state).await {
         tracing::debug!("{failure:#}");

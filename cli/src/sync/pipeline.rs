@@ -72,7 +72,7 @@ impl Sync<'_> {
             sink = given_back;
             let flushed = sink.flush().await;
             let spent = self.systems.telemetry().spent(&self.pipeline.name).since(&before);
-            let noted = history::add(self.state, started.run.id, &spent).await;
+            let noted = history::add(self.state, &started.run, &spent, self.systems.config().keep_runs).await;
             let result = result.and(noted);
             report.bytes_written = sink.bytes_written();
             let result = result.and_then(|()| {

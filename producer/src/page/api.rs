@@ -10,7 +10,7 @@ use axum::routing::{get, post};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use shared::fleet::Scope;
+use shared::fleet::{Scope, spent_of};
 use shared::record::RunId;
 use shared::state::Sight;
 
@@ -20,7 +20,6 @@ use super::form::Fields;
 use super::letters::{self, Deed};
 use super::record::key_of;
 use super::refusal::Refusal;
-use crate::history;
 use crate::operate::change::Change;
 use crate::operate::letters::LetterPage;
 use crate::operate::overview::PipelineView;
@@ -95,7 +94,7 @@ async fn runs(State(app): State<App>, uri: Uri) -> Result<Response, Refused> {
 async fn run(State(app): State<App>, Path(id): Path<String>) -> Result<Response, Refused> {
     let id = id.parse().map(RunId).map_err(|_| Refusal::unknown("run"))?;
     let run = app.state.run(id).await?.ok_or_else(|| Refusal::unknown("run"))?;
-    let spent = history::of(&app.state, id).await?;
+    let spent = spent_of(&app.state, id).await?;
     Ok(Json(json!({ "run": run, "spent": spent })).into_response())
 }
 

@@ -5,6 +5,7 @@ use axum::Extension;
 use axum::extract::{Path, State};
 use axum::http::Uri;
 use axum::response::{Html, IntoResponse, Response};
+use shared::fleet::spent_of;
 use shared::record::RunId;
 
 use super::app::App;
@@ -17,7 +18,6 @@ use super::view::frame::{Frame, Tab};
 use super::view::people::{QuotaView, WorkerRow};
 use super::view::run::{RunPage, RunRow};
 use super::view::when::When;
-use crate::history;
 use crate::operate::overview::PipelineView;
 
 /// Runs of a pipeline's picture.
@@ -137,7 +137,7 @@ pub(super) async fn run(
 ) -> Result<Response, Refusal> {
     let id = id.parse().map(RunId).map_err(|_| Refusal::unknown("run"))?;
     let run = app.state.run(id).await?.ok_or_else(|| Refusal::unknown("run"))?;
-    let spent = history::of(&app.state, id).await?;
+    let spent = spent_of(&app.state, id).await?;
     let at: When = When::of(run.started, app.state.now().await?);
     Ok(show(&OneRunPage {
         frame: frame(&format!("Run {id}"), Tab::Runs, session.as_deref(), &uri),

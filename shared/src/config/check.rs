@@ -25,6 +25,12 @@ use crate::zoho::{Api, Kind, ZohoEntity};
 /// Who leaves more than this of an organisation's day to others, in percent, has nearly nothing to work with.
 const RESERVE_MAX: u8 = 90;
 
+/// Runs are shown for so long where nothing else is said.
+const KEEP_RUNS: Duration = Duration::from_hours(90 * 24);
+
+/// Who looks in the morning wants to see the night.
+const KEEP_RUNS_MIN: Duration = Duration::from_hours(24);
+
 /// Checks a file that was read from `path`.
 pub(super) fn config(
     file: &File,
@@ -70,7 +76,13 @@ pub(super) fn config(
     if disable_after == 0 {
         return Err(wrong(path, "schedule.disable_after is 0").advise("use 1 at least; 5 is usual"));
     }
-    Ok(Config { state, fleet, metrics, page, notify, disable_after, odoo, zoho, pipelines })
+    let keep_runs = file.schedule.keep_runs.map_or(KEEP_RUNS, |Span(span)| span);
+    if keep_runs < KEEP_RUNS_MIN {
+        return Err(
+            wrong(path, "schedule.keep_runs is less than a day").advise("use \"90d\", or 1d at least")
+        );
+    }
+    Ok(Config { state, fleet, metrics, page, notify, disable_after, keep_runs, odoo, zoho, pipelines })
 }
 
 fn wrong(path: &Path, what: impl std::fmt::Display) -> Failure {

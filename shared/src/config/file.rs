@@ -66,6 +66,7 @@ pub(super) struct Page {
 #[serde(deny_unknown_fields)]
 pub(super) struct Schedule {
     pub(super) disable_after: Option<u32>,
+    pub(super) keep_runs: Option<Span>,
 }
 
 #[derive(Debug, Default, Deserialize)]

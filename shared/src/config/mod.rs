@@ -20,6 +20,7 @@ mod system;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::failure::Failure;
 
@@ -50,6 +51,8 @@ pub struct Config {
     pub notify: Notify,
     /// A schedule disables itself after so many failed runs in a row.
     pub disable_after: u32,
+    /// The history tells of runs that began within this time.
+    pub keep_runs: Duration,
     /// Odoo servers by name.
     pub odoo: BTreeMap<String, OdooServer>,
     /// Zoho organisations by name.

@@ -7,12 +7,14 @@ mod lease;
 mod open;
 mod pause;
 mod sink;
+mod spent;
 
 pub use heart::{Heart, Presence};
 pub use lease::{KeptLease, Lease, LeaseHolder};
 pub use open::{Meeting, knock_at_broker, open_state};
 pub use pause::{Pause, PausedBy, Scope};
 pub use sink::SinkNote;
+pub use spent::{SPENT, add_spent, spent_of};
 
 use serde::de::DeserializeOwned;
 

@@ -467,6 +467,12 @@ impl State {
         forward!(self.run(id))
     }
 
+    /// Forgets what became of runs of a pipeline that began before a time, but for the open one. Jobs of theirs that still come
+    /// are applied as ever, and counted nowhere.
+    pub async fn forget_runs(&self, pipeline: &PipelineName, before: Timestamp) -> Result<(), Failure> {
+        forward!(self.forget_runs(pipeline, before))
+    }
+
     /// A small text kept under a name (what was learnt of a remote system and is dear to ask again).
     pub async fn memo(&self, name: &str) -> Result<Option<String>, Failure> {
         forward!(self.memo(name))

@@ -73,6 +73,11 @@ impl Telemetry {
         sums(&self.families().settled, "outcome", None).into_values().sum()
     }
 
+    /// Jobs of one pipeline that this process has settled.
+    pub fn settled_of(&self, pipeline: &PipelineName) -> u64 {
+        sums(&self.families().settled, "outcome", Some(pipeline.as_str())).into_values().sum()
+    }
+
     /// Jobs of all pipelines that this process is working on.
     pub fn in_flight(&self) -> u64 {
         let mut sum = 0;

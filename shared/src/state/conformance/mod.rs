@@ -146,6 +146,7 @@ macro_rules! conformance {
                 run: finishing_twice_is_finishing_once,
                 run: a_producer_that_was_taken_over_gives_no_versions,
                 run: history_is_newest_first_and_bounded_by_the_limit,
+                run: runs_are_forgotten_by_their_age_and_the_open_one_is_not,
                 run: force_survives_a_resumption,
                 run: a_run_over_some_records_moves_neither_cursor_nor_last_full,
                 run: a_run_is_over_when_it_is_complete_and_its_last_job_has_ended,

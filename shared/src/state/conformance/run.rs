@@ -243,3 +243,26 @@ pub(super) async fn a_run_over_some_records_moves_neither_cursor_nor_last_full(s
     assert_eq!(state.pipeline(&products()).await.unwrap().unwrap(), before);
     assert!(before.cursor.is_some() && before.last_full.is_some());
 }
+
+pub(super) async fn runs_are_forgotten_by_their_age_and_the_open_one_is_not(store: impl Fixture) {
+    let state = store.open().await;
+    let old = begin(&state).await;
+    finish(&state, &old).await;
+    let young = begin(&state).await;
+    finish(&state, &young).await;
+    let open = begin(&state).await;
+    let ids = |runs: Vec<RunSummary>| runs.into_iter().map(|run| run.id).collect::<Vec<_>>();
+    let began = state.run(old.id).await.unwrap().unwrap().started;
+    state.forget_runs(&products(), began).await.unwrap();
+    assert_eq!(state.runs(None, 10).await.unwrap().len(), 3, "none began before");
+    let began = state.run(young.id).await.unwrap().unwrap().started;
+    for _ in 0..2 {
+        state.forget_runs(&products(), began).await.unwrap();
+        assert_eq!(ids(state.runs(None, 10).await.unwrap()), [open.id, young.id]);
+        assert_eq!(ids(state.runs(Some(&products()), 10).await.unwrap()), [open.id, young.id]);
+    }
+    assert_eq!(state.run(old.id).await.unwrap(), None);
+    state.forget_runs(&products(), Timestamp::MAX).await.unwrap();
+    assert_eq!(ids(state.runs(None, 10).await.unwrap()), [open.id]);
+    finish(&state, &open).await;
+}

@@ -19,8 +19,14 @@ use crate::state::{
     Binding, Counts, Ledger, NewRun, OpenRun, Page, PipelineState, Run, RunEnd, RunKind, RunSummary, Window,
 };
 
-/// Runs kept per pipeline: two weeks of one every twenty minutes.
+/// Most runs that are kept per pipeline: more than a hundred days of one every quarter of an hour.
+#[cfg(not(test))]
+const HISTORY: i64 = 10_000;
+#[cfg(test)]
 const HISTORY: i64 = 1_000;
+
+/// Runs that are forgotten at once.
+const FORGOTTEN: usize = 100;
 
 /// How often a call begins anew because others changed what it had read.
 const CONFLICTS: u32 = 20;
@@ -179,10 +185,7 @@ impl RedisState {
             commit.supersede(&self.keys, run);
         }
         for run in surplus.into_iter().map(RunId) {
-            commit.remove(&self.keys.run(run));
-            commit.remove(&self.keys.places(run));
-            commit.unindex(&self.keys.runs(), run.to_string());
-            commit.unindex(&order, run.to_string());
+            self.forget(commit, name, run);
         }
         Ok(())
     }
@@ -318,6 +321,47 @@ impl RedisState {
             }
         }
         Ok(runs)
+    }
+
+    /// Oldest first. What is gone already is gone: no conflict matters.
+    pub(in crate::state) async fn forget_runs(
+        &self,
+        name: &PipelineName,
+        before: Timestamp,
+    ) -> Result<(), Failure> {
+        let order = self.keys.runs_of(name);
+        let (_, row) = self.head(name).await?;
+        loop {
+            let mut commands = redis::pipe();
+            commands.cmd("ZRANGE").arg(&order).arg(0).arg(FORGOTTEN - 1);
+            let oldest: Vec<u64> = self.link.ask(&commands).await?.next()?;
+            let mut commit = Commit::default();
+            let mut forgotten = 0;
+            for run in oldest.into_iter().map(RunId).filter(|run| row.head.open != Some(*run)) {
+                let started = match self.run_fields(run).await? {
+                    Some(fields) => fields.time("started")?,
+                    None => None,
+                };
+                if started.is_some_and(|started| started >= before) {
+                    break;
+                }
+                self.forget(&mut commit, name, run);
+                forgotten += 1;
+            }
+            if forgotten > 0 {
+                self.commit(&commit).await?;
+            }
+            if forgotten < FORGOTTEN {
+                return Ok(());
+            }
+        }
+    }
+
+    fn forget(&self, commit: &mut Commit, name: &PipelineName, run: RunId) {
+        commit.remove(&self.keys.run(run));
+        commit.remove(&self.keys.places(run));
+        commit.unindex(&self.keys.runs(), run.to_string());
+        commit.unindex(&self.keys.runs_of(name), run.to_string());
     }
 
     async fn run_fields(&self, id: RunId) -> Result<Option<Fields>, Failure> {

@@ -130,6 +130,11 @@ impl SqliteState {
         self.read(move |connection| run::summary(connection, id)).await
     }
 
+    pub(super) async fn forget_runs(&self, name: &PipelineName, before: Timestamp) -> Result<(), Failure> {
+        let name = name.clone();
+        self.write(move |transaction| run::forget(transaction, &name, before)).await
+    }
+
     pub(super) async fn memo(&self, name: &str) -> Result<Option<String>, Failure> {
         let name = name.to_owned();
         self.read(move |connection| memo::get(connection, &name)).await

@@ -10,7 +10,10 @@ use crate::record::{PipelineName, RunId};
 use crate::state::rules::taken_over;
 use crate::state::{Counts, NewRun, Page, Run, RunEnd, RunKind, RunSummary, Window};
 
-/// Runs kept per pipeline: two weeks of one every twenty minutes.
+/// Most runs that are kept per pipeline: more than a hundred days of one every quarter of an hour.
+#[cfg(not(test))]
+const HISTORY: u64 = 10_000;
+#[cfg(test)]
 const HISTORY: u64 = 1_000;
 
 const SUMMARY: &str = "SELECT r.id, p.name, r.kind, r.window_start, r.window_end, r.started, r.ended, r.outcome, \
@@ -209,6 +212,21 @@ fn reset(transaction: &Transaction<'_>, pipeline: &mut Pipeline, now: Timestamp)
         params![pipeline.id, now, RunEnd::Complete],
     )?;
     pipeline.head.reset();
+    Ok(())
+}
+
+/// See [`crate::state::State::forget_runs`].
+pub(super) fn forget(
+    transaction: &Transaction<'_>,
+    name: &PipelineName,
+    before: Timestamp,
+) -> Result<(), StoreError> {
+    transaction.execute(
+        "DELETE FROM run WHERE started < ?2 AND \
+         pipeline = (SELECT id FROM pipeline WHERE name = ?1) AND \
+         id IS NOT (SELECT open_run FROM pipeline WHERE name = ?1)",
+        params![name, before],
+    )?;
     Ok(())
 }
 
