@@ -55,11 +55,10 @@ pub(crate) async fn state_for_looking(config: &Config) -> Result<State, Failure>
     }
 }
 
-/// The remote systems, for looking. In a fleet the calls are counted where all its processes count theirs; on one machine
-/// nothing is written, and Zoho itself says what is left.
+/// The remote systems, for looking. Looking at Zoho are calls, too: they are counted in the state where all processes count
+/// theirs, and that, with the token, is all that is written there.
 pub(crate) fn systems_for_looking(config: &Arc<Config>, state: &State) -> Systems {
-    let systems = Systems::new(Arc::clone(config));
-    if config.fleet.is_some() { systems.governed_by(state) } else { systems }
+    Systems::new(Arc::clone(config)).governed_by(state)
 }
 
 /// The sink of a pipeline, for looking.
