@@ -4,6 +4,7 @@
 mod bad_input;
 mod broker;
 mod catalogue;
+mod dead_letters;
 mod first_run;
 mod killed;
 mod processes;
