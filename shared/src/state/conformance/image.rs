@@ -2,9 +2,12 @@
 
 use super::*;
 
-/// An image that is in the source under number `number`; 0: one that was removed there.
+/// The number of an image that was removed in the source.
+const REMOVED: u8 = u8::MAX;
+
+/// An image that is in the source under number `number`.
 pub(super) fn image(number: u8) -> ImageReference {
-    if number == 0 {
+    if number == REMOVED {
         return ImageReference::removed();
     }
     format!("photo {number}.jpg").parse().unwrap()
@@ -122,18 +125,18 @@ pub(super) fn goes_on(marks: u32, applied: Option<u8>) -> ClaimedImage {
 pub(super) async fn only_an_image_that_was_wanted_can_be_removed(store: impl Fixture) {
     let state = store.open().await;
     let run = begin(&state).await;
-    bring(&state, &run, 1, 1, Some(0)).await;
+    bring(&state, &run, 1, 1, Some(REMOVED)).await;
     assert_eq!(image_jobs(&state).await.len(), 0, "it never had one");
     bring(&state, &run, 2, 1, Some(1)).await;
     image_job(&state).await.settle(&state, Outcome::Created).await;
     finish(&state, &run).await;
 
     let run = begin(&state).await;
-    let removed = |id| Want { image: Some(image(0)), ..want_of(id, 1) };
+    let removed = |id| Want { image: Some(image(REMOVED)), ..want_of(id, 1) };
     assert_eq!(state.want(&run, &[removed(1)], false).await.unwrap(), [Wanted::Unchanged]);
-    bring(&state, &run, 2, 1, Some(0)).await;
+    bring(&state, &run, 2, 1, Some(REMOVED)).await;
     let job = image_job(&state).await;
-    assert_eq!(job.0.image, Some(image(0)));
+    assert_eq!(job.0.image, Some(image(REMOVED)));
     assert_eq!(job.claim(&state).await, goes_on(0, Some(1)));
     job.settle(&state, Outcome::Updated).await;
     assert_eq!(image_jobs(&state).await.len(), 0);
