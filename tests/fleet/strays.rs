@@ -114,7 +114,7 @@ async fn a_job_of_a_newer_format_waits_for_a_newer_worker() {
     let mut worker = fleet.worker();
     fleet.in_step().await;
     let stranger = Stranger::new(&fleet).await;
-    stranger.publish(br#"{"format":2,"shape":"unheard of"}"#).await;
+    stranger.publish(br#"{"format":3,"shape":"unheard of"}"#).await;
     // Twice: it came again through the tier, as often as it takes.
     for times in 1..=2 {
         let met = || worker.log().matches("it waits for a newer worker").count();
