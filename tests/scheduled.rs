@@ -61,7 +61,7 @@ async fn a_daemon_runs_what_is_due_and_a_second_one_is_refused() {
     place
         .run(&["runs", "show", &newest])
         .await
-        .expect(0, &["of customers", "UTC", "read ", "meanwhile: odoo "]);
+        .expect(0, &["of customers", "UTC", "read ", "told apart: odoo "]);
     place.run(&["runs", "show", "999999"]).await.expect(2, &["no run 999999"]);
     place.run(&["schedule", "disable", "--why", "stock-taking"]).await.expect(0, &["customers: disabled"]);
     place.run(&["schedule", "status"]).await.expect(0, &["DISABLED", "stock-taking", "UTC"]);
