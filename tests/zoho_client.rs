@@ -171,7 +171,7 @@ async fn what_is_no_image_is_never_taken_for_one() {
     for (kind, class) in [
         (ZohoImage::Missing, Class::Permanent),
         (ZohoImage::Empty, Class::Permanent),
-        (ZohoImage::Html, Class::Transient),
+        (ZohoImage::Html, Class::Permanent),
         (ZohoImage::Cut, Class::Transient),
     ] {
         let failure = image_of(&sandbox, kind, |_| ()).await.unwrap_err();
