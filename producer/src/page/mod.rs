@@ -1,7 +1,7 @@
 //! The operator's page and its API: what the state knows, and what a person may change of it. Rendered here, useful without
 //! scripts. Everything is in the state, so every process of a fleet may serve it.
 //!
-//! [`guard`] stands before all of it; [`html`] and [`change`] are the page, [`api`] the same as JSON.
+//! `guard` stands before all of it; `html` and `change` are the page, `api` the same as JSON.
 
 mod api;
 mod app;
