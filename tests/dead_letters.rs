@@ -78,6 +78,26 @@ async fn a_redrive_that_is_killed_loses_nothing() {
     assert_eq!(letters(&shop).await["kept"], 0);
 }
 
+/// The ledger of the run that goes on has them as dead for ever; nobody is told of failures that are none any more.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_was_broken_off_ends_well_once_what_it_gave_up_is_redriven() {
+    let shop = Shop::plain(60).await;
+    for number in 1..=40 {
+        shop.edit(number, &json!({ "unit": "carton" }));
+    }
+    shop.place.run(&["sync"]).await.expect(2, &["Items NOT synced", "failed for one reason"]);
+    let given_up = letters(&shop).await["kept"].as_u64().unwrap();
+    assert!(given_up > 0);
+    for number in 1..=40 {
+        mend(&shop, &shop.id(number));
+    }
+    shop.place.run(&["dead", "redrive", "--all"]).await.expect(0, &[&format!("items: {given_up} are")]);
+    let told = format!("Items that had failed before, and no longer do: {given_up}.");
+    shop.place.run(&["sync"]).await.expect(0, &[&told]);
+    shop.assert_in_step();
+    assert_eq!(letters(&shop).await["kept"], 0);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_discarded_is_quiet_until_it_changes() {
     let (shop, [one, other]) = two_bad_items().await;

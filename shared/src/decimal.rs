@@ -138,6 +138,19 @@ impl fmt::Display for Decimal {
     }
 }
 
+/// A count as people read it: "1,234,567".
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -191,6 +204,11 @@ mod tests {
         let sent = decimal("1234567890123.456789").as_float_shows();
         assert_eq!(sent, decimal("1234567890123.4568").as_float_shows());
         assert_ne!(decimal("0.1").as_float_shows(), decimal("0.10000000000001").as_float_shows());
+    }
+
+    #[test]
+    fn counts_are_told_as_people_read_them() {
+        assert_eq!([0, 999, 1_000, 1_234_567].map(grouped), ["0", "999", "1,000", "1,234,567"]);
     }
 
     #[test]

@@ -4,6 +4,7 @@ mod daemon;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use producer::operate::overview::ScheduleView;
 use producer::schedule::{Interval, Kind, Next, Note, Overrides, Schedule};
 use serde::Serialize;
 use shared::config::{Config, Rhythm};
@@ -27,15 +28,9 @@ struct StatusJson {
 #[derive(Serialize)]
 struct PipelineJson {
     pipeline: String,
-    every_s: u64,
-    compare_every_s: Option<u64>,
-    full_every_s: Option<u64>,
-    sweep_every_s: Option<u64>,
-    next: Option<Timestamp>,
-    next_kind: Option<Kind>,
     paused: Option<Pause>,
     #[serde(flatten)]
-    note: Note,
+    schedule: ScheduleView,
 }
 
 pub(crate) async fn run(
@@ -82,14 +77,8 @@ async fn status(config: &Config, output: Output) -> Result<Exit, Failure> {
         output.text(&text(pipeline.name.as_str(), &note, rhythm, next, paused.as_ref()));
         pipelines.push(PipelineJson {
             pipeline: pipeline.name.to_string(),
-            every_s: rhythm.every.as_secs(),
-            compare_every_s: rhythm.compare_every.map(|span| span.as_secs()),
-            full_every_s: rhythm.full_every.map(|span| span.as_secs()),
-            sweep_every_s: rhythm.sweep_every.map(|span| span.as_secs()),
-            next: next.map(|next| next.at),
-            next_kind: next.map(|next| next.kind),
             paused,
-            note,
+            schedule: ScheduleView::new(note, rhythm, next),
         });
     }
     output.line("Intervals are elapsed time from the begin of a run: daylight saving moves none of them.");

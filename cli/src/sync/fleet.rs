@@ -96,7 +96,7 @@ impl<'a> FleetSync<'a> {
         watcher.end().await;
         let summary = result?;
         report.kind = Some(summary.kind);
-        report.ledger = summary.ledger;
+        report.add(summary.ledger, self.meeting.state.counts(&pipeline.name).await?.dead);
         report.sweep = Swept::by(&self.meeting.state, &pipeline.name, summary.id).await?;
         let overlap = SignedDuration::try_from(pipeline.source.overlap()).unwrap_or(SignedDuration::MAX);
         if summary.kind != RunKind::Chosen {

@@ -148,7 +148,10 @@ impl Sync<'_> {
         // A state that is sick itself cannot note that; the first failure is the one to tell.
         match self.state.finish_run(&started.run, &end).await {
             Ok(summary) => {
-                self.add(report, started, &summary);
+                // Where that cannot be told, none of them was brought since.
+                let dead =
+                    self.state.counts(&self.pipeline.name).await.map_or(u64::MAX, |counts| counts.dead);
+                self.add(report, started, &summary, dead);
                 report.sweep =
                     Swept::by(self.state, &self.pipeline.name, started.run.id).await?.or(report.sweep.take());
             }
@@ -157,10 +160,10 @@ impl Sync<'_> {
         result
     }
 
-    fn add(&self, report: &mut PipelineReport, started: &Started, summary: &RunSummary) {
+    fn add(&self, report: &mut PipelineReport, started: &Started, summary: &RunSummary, dead: u64) {
         report.kind = Some(summary.kind);
         report.why.clone_from(&started.why);
-        report.ledger += summary.ledger;
+        report.add(summary.ledger, dead);
         let overlap = SignedDuration::try_from(self.pipeline.source.overlap()).unwrap_or(SignedDuration::MAX);
         if summary.end == Some(RunEnd::Complete) && summary.kind != RunKind::Chosen {
             report.next_start = summary.window.end.checked_sub(overlap).ok();

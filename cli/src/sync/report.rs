@@ -21,6 +21,9 @@ pub(crate) struct PipelineReport {
     pub(crate) why: String,
     pub(crate) ledger: Ledger,
     pub(crate) took: Duration,
+    /// Of what the ledger has as given up, so many still are: a person may have redriven some since. The ledger of a run that
+    /// was broken off keeps what it counted.
+    pub(crate) still_dead: u64,
     /// Records in the sink afterwards, where that is known.
     pub(crate) records_total: Option<u64>,
     /// Bytes that the sink wrote.
@@ -84,6 +87,7 @@ impl PipelineReport {
             kind: None,
             why: String::new(),
             ledger: Ledger::default(),
+            still_dead: 0,
             took: Duration::ZERO,
             records_total: None,
             bytes_written: 0,
@@ -93,6 +97,12 @@ impl PipelineReport {
             images: None,
             sweep: None,
         }
+    }
+
+    /// Adds what a run's ledger has, with `dead` records of the pipeline in the dead letters now.
+    pub(crate) fn add(&mut self, ledger: Ledger, dead: u64) {
+        self.ledger += ledger;
+        self.still_dead = dead.min(self.ledger.dead + self.ledger.dead_at_source);
     }
 
     pub(crate) fn exit(&self) -> Exit {
@@ -105,7 +115,7 @@ impl PipelineReport {
             Some(failure) => Exit::after(failure),
             // A person is to decide.
             None if self.sweep.as_ref().is_some_and(|swept| swept.refused.is_some()) => Exit::Configuration,
-            None if self.ledger.dead + self.ledger.dead_at_source > 0 => Exit::RecordsFailed,
+            None if self.still_dead > 0 => Exit::RecordsFailed,
             None => Exit::Done,
         }
     }

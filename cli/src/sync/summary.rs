@@ -55,9 +55,12 @@ fn sentence(report: &PipelineReport) -> String {
         lines += &format!(" Total {} after merge: {total}.", report.pipeline);
     }
     lines.push('\n');
-    let failed = ledger.dead + ledger.dead_at_source;
-    if failed > 0 {
-        lines += &format!("{name} failed: {failed}; `catalog-sync status` says why.\n");
+    let redriven = (ledger.dead + ledger.dead_at_source).saturating_sub(report.still_dead);
+    if report.still_dead > 0 {
+        lines += &format!("{name} failed: {}; `catalog-sync status` says why.\n", report.still_dead);
+    }
+    if redriven > 0 {
+        lines += &format!("{name} that had failed before, and no longer do: {redriven}.\n");
     }
     if let Some(swept) = &report.sweep {
         lines += &format!("{name} {}.\n", swept_text(swept));

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::Serialize;
-use shared::config::{Config, Pipeline, SinkConfig, SourceConfig};
+use shared::config::{Config, Pipeline, Rhythm, SinkConfig, SourceConfig};
 use shared::failure::Failure;
 use shared::fleet::Presence;
 use shared::record::Version;
@@ -13,7 +13,7 @@ use shared::state::{RunEnd, RunKind, RunSummary, State};
 use super::quota::QuotaStatus;
 use super::status::{self, PipelineStatus, Strays};
 use crate::history;
-use crate::schedule::{Kind, Note, Schedule};
+use crate::schedule::{Kind, Next, Note, Schedule};
 
 /// Any version is below this.
 const NEWEST: Version = Version { epoch: i64::MAX as u64, sequence: i64::MAX as u64 };
@@ -181,15 +181,21 @@ impl ScheduleView {
         let schedule = Schedule::of(state, pipeline);
         let (note, next) = (schedule.note().await?, schedule.next().await?);
         let rhythm = note.overrides.over(pipeline.rhythm);
-        Ok(Self {
+        Ok(Self::new(note, rhythm, next))
+    }
+
+    /// What the state remembers, the intervals that hold, and what is due next.
+    pub fn new(note: Note, rhythm: Rhythm, next: Option<Next>) -> Self {
+        let seconds = |span: Option<Duration>| span.map(|span| span.as_secs());
+        Self {
             every_s: rhythm.every.as_secs(),
-            compare_every_s: rhythm.compare_every.map(|span| span.as_secs()),
-            full_every_s: rhythm.full_every.map(|span| span.as_secs()),
-            sweep_every_s: rhythm.sweep_every.map(|span| span.as_secs()),
+            compare_every_s: seconds(rhythm.compare_every),
+            full_every_s: seconds(rhythm.full_every),
+            sweep_every_s: seconds(rhythm.sweep_every),
             next: next.map(|next| next.at),
             next_kind: next.map(|next| next.kind),
             note,
-        })
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::class::CallClass;
 use super::quota::Limits;
+use crate::decimal::grouped;
 
 /// How long the images that wait will take, one call each.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -57,19 +58,6 @@ impl fmt::Display for Forecast {
     }
 }
 
-/// With a comma before each three digits.
-pub(super) fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use jiff::Timestamp;
@@ -97,6 +85,5 @@ mod tests {
         assert_eq!(told(3, &limits(0, 0)), "3 images left, and this plan has no calls for them");
         let spent = Limits { daily: true, ..limits(5_000, 5_000) };
         assert_eq!(told(3, &spent), "3 images left, about 2 days at this plan");
-        assert_eq!(grouped(1_234_567), "1,234,567");
     }
 }

@@ -1,5 +1,6 @@
 //! One pipeline as a card.
 
+use shared::decimal::grouped;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -8,7 +9,7 @@ use shared::state::RunSummary;
 
 use super::chart::Chart;
 use super::run::{Mark, RunRow};
-use super::when::{When, about, interval, number};
+use super::when::{When, about, interval};
 use crate::operate::overview::{PipelineView, Running};
 use crate::operate::status::Paused;
 
@@ -115,18 +116,18 @@ fn chip(view: &PipelineView) -> (Mark, &'static str) {
 fn figures(view: &PipelineView) -> Vec<(&'static str, String, bool)> {
     let counts = view.status.records;
     let mut figures = vec![
-        ("known", number(counts.wanted), false),
-        ("in the sink", number(counts.applied), false),
-        ("outstanding", number(counts.outstanding), false),
-        ("failed", number(counts.dead), counts.dead > 0),
+        ("known", grouped(counts.wanted), false),
+        ("in the sink", grouped(counts.applied), false),
+        ("outstanding", grouped(counts.outstanding), false),
+        ("failed", grouped(counts.dead), counts.dead > 0),
     ];
     if counts.outstanding > 0 {
         figures.push(("oldest waits", about(Duration::from_secs(view.lag_s)), false));
     }
     if view.images {
-        figures.push(("images in step", number(counts.images.applied), false));
-        figures.push(("images waiting", number(counts.images.outstanding), false));
-        figures.push(("images failed", number(counts.images.dead), counts.images.dead > 0));
+        figures.push(("images in step", grouped(counts.images.applied), false));
+        figures.push(("images waiting", grouped(counts.images.outstanding), false));
+        figures.push(("images failed", grouped(counts.images.dead), counts.images.dead > 0));
     }
     figures
 }
@@ -174,12 +175,12 @@ fn pause(paused: &Paused, now: Timestamp) -> Alert {
 }
 
 fn bar(running: &Running, run: Option<&RunSummary>, now: Timestamp) -> Bar {
-    let finished = number(running.finished);
+    let finished = grouped(running.finished);
     let expected = running.expected.filter(|expected| *expected > 0);
     let mut words = match expected {
         Some(expected) => {
             let percent = running.finished.min(expected) * 100 / expected;
-            format!("{finished} of {} records, {percent} %", number(expected))
+            format!("{finished} of {} records, {percent} %", grouped(expected))
         }
         None => format!("{finished} records so far"),
     };

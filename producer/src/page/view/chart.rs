@@ -1,9 +1,9 @@
 //! A small picture of the last runs: one bar each, what was written above what failed.
 
+use shared::decimal::grouped;
 use shared::state::RunSummary;
 
 use super::run::kind;
-use super::when::number;
 
 /// Units of the picture: it is scaled to its place.
 const STEP: u32 = 8;
@@ -52,16 +52,20 @@ impl Chart {
                     "run {}, {}: {} created, {} updated, {} failed",
                     run.id,
                     kind(run.kind),
-                    number(run.ledger.created),
-                    number(run.ledger.updated),
-                    number(failed(run))
+                    grouped(run.ledger.created),
+                    grouped(run.ledger.updated),
+                    grouped(failed(run))
                 ),
             }
         });
         let all: u64 = shown.iter().map(|run| written(run)).sum();
         let bad: u64 = shown.iter().map(|run| failed(run)).sum();
-        let words =
-            format!("The last {} runs: {} records written, {} failed", shown.len(), number(all), number(bad));
+        let words = format!(
+            "The last {} runs: {} records written, {} failed",
+            shown.len(),
+            grouped(all),
+            grouped(bad)
+        );
         Self {
             width: u32::try_from(BARS).unwrap_or_default() * STEP,
             height: HEIGHT,

@@ -1,11 +1,12 @@
 //! Dead letters.
 
 use jiff::Timestamp;
+use shared::decimal::grouped;
 use shared::failure::Reason;
 use shared::job::JobKind;
 use shared::record::PipelineName;
 
-use super::when::{When, number};
+use super::when::When;
 use crate::operate::letters::Line;
 
 /// All letters of a pipeline with one reason.
@@ -23,7 +24,7 @@ impl Group {
             pipeline: pipeline.to_string(),
             reason: reason.label(),
             words: words(reason),
-            count: number(count),
+            count: grouped(count),
         }
     }
 }

@@ -1,8 +1,9 @@
 //! Workers, and the calls that remote systems grant.
 
 use jiff::Timestamp;
+use shared::decimal::grouped;
 
-use super::when::{When, number};
+use super::when::When;
 use crate::operate::overview::WorkerView;
 use crate::operate::quota::QuotaStatus;
 
@@ -49,8 +50,8 @@ impl WorkerRow {
             is_alive: worker.is_alive,
             version: says.version.clone(),
             lanes: format!("{working} of {}", says.lanes.len()),
-            in_flight: number(says.in_flight),
-            settled: number(says.settled),
+            in_flight: grouped(says.in_flight),
+            settled: grouped(says.settled),
             last: says.last_settled.map(|time| When::of(time, now)),
             started: When::of(says.started, now),
         }

@@ -1,12 +1,13 @@
 //! Runs.
 
+use shared::decimal::grouped;
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use shared::state::{RunEnd, RunKind, RunSummary};
 use shared::telemetry::Spent;
 
-use super::when::{When, about, number};
+use super::when::{When, about};
 
 /// How a run stands: the class of its mark.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,11 +58,11 @@ impl RunRow {
             kind: kind(run.kind),
             began: When::of(run.started, now),
             took: took(run),
-            read: number(ledger.seen),
-            created: number(ledger.created),
-            updated: number(ledger.updated + ledger.gone),
-            unchanged: number(ledger.unchanged + ledger.unchanged_at_source + ledger.superseded),
-            failed: number(failed),
+            read: grouped(ledger.seen),
+            created: grouped(ledger.created),
+            updated: grouped(ledger.updated + ledger.gone),
+            unchanged: grouped(ledger.unchanged + ledger.unchanged_at_source + ledger.superseded),
+            failed: grouped(failed),
             has_failed: failed > 0,
             end,
             mark,
@@ -89,7 +90,7 @@ impl RunPage {
         let ledger = run.ledger;
         let exact = |time: Timestamp| time.strftime("%Y-%m-%d %H:%M:%S UTC").to_string();
         let counts = |counts: Option<&BTreeMap<String, u64>>| {
-            counts.into_iter().flatten().map(|(label, count)| (label.clone(), number(*count))).collect()
+            counts.into_iter().flatten().map(|(label, count)| (label.clone(), grouped(*count))).collect()
         };
         Self {
             row: RunRow { began, ..RunRow::of(run, run.started) },
@@ -103,20 +104,20 @@ impl RunPage {
                 exact(run.window.end)
             ),
             read: vec![
-                ("unchanged", number(ledger.unchanged_at_source)),
-                ("enqueued", number(ledger.enqueued)),
-                ("failed before", number(ledger.dead_at_source)),
+                ("unchanged", grouped(ledger.unchanged_at_source)),
+                ("enqueued", grouped(ledger.enqueued)),
+                ("failed before", grouped(ledger.dead_at_source)),
             ],
             enqueued: vec![
-                ("created", number(ledger.created)),
-                ("updated", number(ledger.updated)),
-                ("unchanged in the sink", number(ledger.unchanged)),
-                ("gone", number(ledger.gone)),
-                ("superseded", number(ledger.superseded)),
-                ("failed", number(ledger.dead)),
-                ("outstanding", number(ledger.outstanding())),
+                ("created", grouped(ledger.created)),
+                ("updated", grouped(ledger.updated)),
+                ("unchanged in the sink", grouped(ledger.unchanged)),
+                ("gone", grouped(ledger.gone)),
+                ("superseded", grouped(ledger.superseded)),
+                ("failed", grouped(ledger.dead)),
+                ("outstanding", grouped(ledger.outstanding())),
             ],
-            enqueued_sum: number(ledger.enqueued),
+            enqueued_sum: grouped(ledger.enqueued),
             calls: counts(spent.map(|spent| &spent.calls)),
             failures: counts(spent.map(|spent| &spent.failures)),
         }

@@ -56,26 +56,12 @@ pub(in crate::page) fn interval(seconds: u64) -> String {
     format!("{seconds}s")
 }
 
-/// "1,234,567".
-pub(in crate::page) fn number(count: u64) -> String {
-    let digits = count.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn numbers_and_times_read_as_people_write_them() {
-        assert_eq!([0, 999, 1_000, 1_234_567].map(number), ["0", "999", "1,000", "1,234,567"]);
+    fn times_read_as_people_write_them() {
         let spans =
             [5, 60, 3_599, 3_600, 12_000, 86_400, 400_000].map(|span| about(Duration::from_secs(span)));
         assert_eq!(spans, ["5 s", "1 min", "59 min", "1 h", "3 h 20 min", "1 day", "4 days"]);
