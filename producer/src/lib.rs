@@ -1,12 +1,14 @@
 //! The producer: reads what changed in a source and enqueues one job per record.
 //!
 //! In the order in which a record passes: [`source`] reads pages, [`start`] decides what a run enumerates,
-//! [`enumerate`] maps, compares with what is wanted, enqueues and moves the cursor; [`sweep`] looks for what the source no
+//! [`mapped`] maps, [`enumerate`] compares with what is wanted, enqueues and moves the cursor; [`sweep`] looks for what the source no
 //! longer has.
 
 pub mod enumerate;
 pub mod history;
 mod keep;
+pub mod keys;
+pub mod mapped;
 pub mod notify;
 pub mod only;
 pub mod open;

@@ -3,8 +3,7 @@
 //! Nothing counts as gone after an empty list, nor where more is missing than may be: a list that is half there, by a
 //! mistake of the source or of its filters, must not empty a shop.
 
-use std::collections::{BTreeSet, HashSet};
-use std::hash::{BuildHasher, RandomState};
+use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -18,6 +17,7 @@ use shared::record::{PipelineName, RecordKey, RunId, Values};
 use shared::state::{Run, State, Want, Wanted};
 
 use crate::enumerate::Enumeration;
+use crate::keys::Keys;
 use crate::source::Absent;
 
 /// Records of the state read at once.
@@ -35,24 +35,18 @@ pub struct Sweeping {
     pub allow_mass: bool,
 }
 
-/// Keys that were read, as hashes: 16 MB or so for a million. Two keys with one hash would hide that one of them is gone,
-/// until the next sweep, which hashes otherwise.
+/// Keys that were read. Two that are taken for each other would hide that one of them is gone, until the next sweep.
 #[derive(Debug, Default)]
 pub(crate) struct Seen {
-    hasher: RandomState,
-    hashes: HashSet<u64>,
+    keys: Keys,
     /// One that the source certainly has.
     example: Option<RecordKey>,
 }
 
 impl Seen {
     pub(crate) fn insert(&mut self, key: &RecordKey) {
-        self.hashes.insert(self.hasher.hash_one(key));
+        self.keys.insert(key);
         self.example.get_or_insert_with(|| key.clone());
-    }
-
-    fn contains(&self, key: &RecordKey) -> bool {
-        self.hashes.contains(&self.hasher.hash_one(key))
     }
 }
 
@@ -158,7 +152,7 @@ impl Enumeration<'_> {
                 // One that changes meanwhile may come twice.
                 if is_wanted && !missing.contains(&record.key) {
                     known += 1;
-                    if !seen.contains(&record.key) {
+                    if !seen.keys.contains(&record.key) {
                         missing.insert(record.key);
                     }
                 }
@@ -213,7 +207,7 @@ fn refusal(run: &Run, swept: &Swept, seen: &Seen, sweeping: Sweeping) -> Option<
     if missing == 0 {
         return None;
     }
-    if seen.hashes.is_empty() {
+    if seen.keys.is_empty() {
         return Some(format!("the source's list is empty: all {known} known records are left as they are"));
     }
     let most = sweeping.rules.limit(known);

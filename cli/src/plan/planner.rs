@@ -12,7 +12,7 @@ use shared::record::{ImageReference, RecordKey, Version};
 use shared::state::{PipelineState, State, Weighed, Weight};
 use shared::systems::Systems;
 
-use producer::enumerate::Mapped;
+use producer::mapped::Mapped;
 use producer::source::{Source, SourceRow};
 use producer::start::{Due, Wish, due};
 use worker::open::Viewed;

@@ -3,7 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use producer::enumerate::Mapped;
+use producer::mapped::Mapped;
 use producer::only::ByKey;
 use producer::source::{Source, SourceRow};
 use shared::checksum::Checksum;

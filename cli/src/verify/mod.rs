@@ -3,7 +3,6 @@
 mod budget;
 mod confirm;
 mod finding;
-mod keys;
 mod survey;
 mod text;
 

@@ -3,7 +3,8 @@
 
 use std::collections::{HashMap, HashSet};
 
-use producer::enumerate::Mapped;
+use producer::keys::Keys;
+use producer::mapped::Mapped;
 use producer::source::Source;
 use shared::checksum::Checksum;
 use shared::config::Pipeline;
@@ -15,7 +16,6 @@ use worker::sink::{Looked, SinkView};
 
 use super::budget::Budget;
 use super::finding::Totals;
-use super::keys::Keys;
 
 /// Records of the state that are read together.
 const TOGETHER: usize = 500;

@@ -14,7 +14,7 @@ use shared::systems::Systems;
 
 use super::next::{Situation, SourceStand, next};
 use super::status::Paused;
-use crate::enumerate::Mapped;
+use crate::mapped::Mapped;
 use crate::open;
 use crate::schedule::Schedule;
 

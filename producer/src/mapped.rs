@@ -1,0 +1,107 @@
+//! What the mapping makes of a row of the source, and the job that carries it.
+
+use std::collections::HashMap;
+
+use jiff::Timestamp;
+use shared::checksum::Checksum;
+use shared::failure::Failure;
+use shared::job::{FORMAT, Job, JobKind};
+use shared::record::{ImageReference, PipelineName, RecordKey, RunId, Values, Version};
+use shared::state::{Run, RunKind, Want, Window};
+
+use crate::source::{Source, SourceRow};
+
+/// A row, and what the mapping made of it.
+#[derive(Debug, Clone)]
+pub struct Mapped {
+    /// As the source gave it.
+    pub row: SourceRow,
+    /// What it becomes, or why it cannot be mapped.
+    pub values: Result<Values, Failure>,
+    /// Of the values, under the mapping.
+    pub checksum: Checksum,
+    /// The image that it has, where the sink takes images.
+    pub image: Option<ImageReference>,
+}
+
+impl Mapped {
+    /// Maps a row; `images`: the sink takes them; `clears`: and one that the source no longer has is taken from it.
+    pub fn of(source: &Source, row: SourceRow, images: bool, clears: bool) -> Self {
+        let values = source.mapping().apply(&row.values);
+        let checksum = source.checksum(&row, values.as_ref().unwrap_or(&row.values));
+        // What cannot be a reference names no image that could be asked for.
+        let told = row.image.as_deref().filter(|_| images);
+        let removed = images && clears && row.image.is_none();
+        let image = removed.then(ImageReference::removed).or_else(|| told.and_then(|text| text.parse().ok()));
+        Self { row, values, checksum, image }
+    }
+
+    /// Maps rows with what only their details say, whether they have changed or not.
+    pub async fn whole(source: &Source, rows: Vec<SourceRow>, images: bool) -> Result<Vec<Self>, Failure> {
+        let of = |row: SourceRow| Self::of(source, row, images, false);
+        if !source.has_details() {
+            return Ok(rows.into_iter().map(of).collect());
+        }
+        let listed: HashMap<RecordKey, SourceRow> =
+            rows.iter().map(|row| (row.key.clone(), row.clone())).collect();
+        let whole = source.complete(rows).await?.into_iter();
+        Ok(whole
+            .filter_map(|row| Some(of(listed.get(&row.key)?.clone()).with_details(source, row)))
+            .collect())
+    }
+
+    /// The same record with what [`Source::complete`] says of it.
+    #[must_use]
+    pub fn with_details(self, source: &Source, row: SourceRow) -> Self {
+        Self { values: source.mapping().apply(&row.values), row, ..self }
+    }
+
+    /// What is wanted of the record.
+    pub fn want(&self) -> Want {
+        Want { key: self.row.key.clone(), checksum: self.checksum, image: self.image.clone() }
+    }
+
+    /// A job that nobody enqueues, to look by it at what a sink has; or why the row cannot be mapped.
+    pub fn for_looking(self, pipeline: &PipelineName) -> Result<Job, Failure> {
+        let window = Window { start: None, end: Timestamp::UNIX_EPOCH };
+        let run = Run {
+            id: RunId(0),
+            pipeline: pipeline.clone(),
+            kind: RunKind::Full,
+            window,
+            force: false,
+            epoch: 0,
+            position: None,
+            pages: 0,
+        };
+        match self.job(&run, Version { epoch: 0, sequence: 0 }, 0) {
+            (job, None) => Ok(job),
+            (_, Some(failure)) => Err(failure),
+        }
+    }
+
+    /// The job of it; where it could not be mapped, with the row's own values and the reason.
+    pub(crate) fn job(self, run: &Run, version: Version, place: u64) -> (Job, Option<Failure>) {
+        let (values, failure) = match self.values {
+            Ok(values) => (values, None),
+            Err(failure) => (self.row.values, Some(failure)),
+        };
+        let job = Job {
+            format: FORMAT,
+            kind: JobKind::Record,
+            pipeline: run.pipeline.clone(),
+            key: self.row.key,
+            version,
+            checksum: self.checksum,
+            run: run.id,
+            place,
+            attempt: 1,
+            values,
+            image: self.image,
+            sink_id: None,
+            source_time: self.row.time,
+            failures: Vec::new(),
+        };
+        (job, failure)
+    }
+}
