@@ -170,9 +170,19 @@ async fn assert_the_page_shows_the_fleet(log: &str, workers: u64) {
     let url = format!("http://127.0.0.1:{}/api/v1/status", port_in(log, "the operator's page is served"));
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     assert_eq!(client.get(&url).send().await.unwrap().status(), 401);
-    let shown: Value = client.get(&url).bearer_auth(PAGE_TOKEN).send().await.unwrap().json().await.unwrap();
-    let all = shown["workers"].as_array().unwrap();
-    assert_eq!(all.iter().filter(|worker| worker["is_alive"] == true).count() as u64, workers, "{shown}");
-    let settled: u64 = all.iter().map(|worker| worker["settled"].as_u64().unwrap()).sum();
-    assert!(settled > 0 && all.iter().any(|worker| worker["last_settled"].is_string()), "{shown}");
+    let began = Instant::now();
+    loop {
+        let answer = client.get(&url).bearer_auth(PAGE_TOKEN).send().await.unwrap();
+        let shown: Value = answer.json().await.unwrap();
+        let all = shown["workers"].as_array().unwrap();
+        assert_eq!(all.iter().filter(|worker| worker["is_alive"] == true).count() as u64, workers, "{shown}");
+        let settled =
+            |worker: &Value| worker["settled"].as_u64() > Some(0) && worker["last_settled"].is_string();
+        // A worker's heart says what it has done a beat later.
+        if all.iter().any(settled) {
+            return;
+        }
+        assert!(began.elapsed() < PATIENCE, "{shown}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
 }
