@@ -172,7 +172,28 @@ async fn why_tells_what_happens_next_also_where_the_source_is_away() {
     why(&["--sku", sku]).await.expect(0, &[&fine, "Nothing"]);
     why(&["--sku", "nobody has this"]).await.expect(2, &["no record of items has the SKU"]);
     why(&["4711"]).await.expect(2, &["neither source nor state knows a record '4711'"]);
+    // New in Zoho and in no sink yet: Zoho itself is asked.
+    let new = fields(&json!({ "name": "New lamp", "sku": "N & 1", "rate": 3, "unit": "pcs" }));
+    let created = shop.change(ZohoChange::CreateItem { fields: new });
+    why(&["--sku", "N & 1"]).await.expect(0, &[&created, "never seen"]);
     why(&[&fine, "--offline"]).await.expect(0, &["source: was not asked", "applied: version"]);
     shop.place.reconfigure(shop.zoho.accounts_url().as_str(), "http://127.0.0.1:9");
     why(&[&fine]).await.expect(0, &["source: gave no answer", "as far as is known", "in the sink"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn why_finds_a_sku_where_items_go_into_a_file() {
+    let shop = Shop::plain(6).await;
+    shop.place.reconfigure("sink = \"odoo.shop\"", "sink = \"json.files\"");
+    shop.place.sync().await;
+    let items = shop.zoho.control().items();
+    let (item, sku) = (items[2]["item_id"].as_str().unwrap(), items[2]["sku"].as_str().unwrap());
+    shop.reset_counts();
+    let why = async |sku: &str| shop.place.run(&["why", "items", "--sku", sku]).await;
+    why(sku).await.expect(0, &[item, "Nothing: the sink has what the source has"]);
+    let counts = shop.zoho.control().counts();
+    assert_eq!(counts.list, 2, "one call finds it, one reads it: {counts:?}");
+    why("nobody has this").await.expect(2, &["no record of items has the SKU 'nobody has this'"]);
+    // Zoho compares without regard to case; a SKU is what it is.
+    why(&sku.to_lowercase()).await.expect(2, &["no record of items has the SKU"]);
 }

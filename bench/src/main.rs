@@ -17,6 +17,7 @@ mod json;
 mod machine;
 mod main_job;
 mod odoo;
+mod operate;
 mod overhead;
 mod page;
 mod peer;
@@ -65,6 +66,8 @@ enum Part {
     Pictures,
     /// The operator's page and /metrics over a million records and 100,000 dead letters.
     Page,
+    /// What is asked on the command line over a million records and 100,000 dead letters, in a file and in Redis.
+    Operate,
     /// Plan and verify of a file: memory, calls, and one changed field among all.
     Verify,
     /// Start-up times.
@@ -136,6 +139,10 @@ fn measure(arguments: &Arguments) {
     }
     if wants(Part::Redis) {
         runtime.block_on(redis::measure(&mut report, 1_000_000 / share as u64));
+    }
+    if wants(Part::Operate) {
+        let (records, letters) = (1_000_000 / share as u64, 100_000 / share as u64);
+        runtime.block_on(operate::measure(&mut report, records, letters));
     }
     if wants(Part::Verify) {
         verify::measure(&mut report, &runtime, 100_000 / share);

@@ -161,6 +161,7 @@ pub(crate) enum DemoVersion {
 }
 
 #[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("archiving").args(["plan", "sweep"]))]
 pub(crate) struct Sync {
     /// Which pipelines (default: all).
     #[arg(value_name = "PIPELINE")]
@@ -172,10 +173,10 @@ pub(crate) struct Sync {
     #[arg(long, value_name = "FILE")]
     pub(crate) plan: Option<PathBuf>,
     /// Read everything, and archive (or mark, or remove) what the source no longer has, as configured.
-    #[arg(long, conflicts_with = "plan")]
+    #[arg(long)]
     pub(crate) sweep: bool,
     /// However many records are gone: after a look at what the sweep refused.
-    #[arg(long, requires = "sweep")]
+    #[arg(long, requires = "archiving")]
     pub(crate) allow_mass_archive: bool,
     /// Print one JSON object instead of text.
     #[arg(long)]
@@ -193,6 +194,12 @@ pub(crate) struct PlanArguments {
     /// Of everything, compared with what the sink really holds: what `sync --full` would do.
     #[arg(long)]
     pub(crate) full: bool,
+    /// Also of what the source no longer has: what `sync --sweep` would archive, mark or remove.
+    #[arg(long)]
+    pub(crate) sweep: bool,
+    /// However many records are gone; `sync --plan` asks for this flag, too.
+    #[arg(long, requires = "sweep")]
+    pub(crate) allow_mass_archive: bool,
     /// Show every record, field and letter, not the first of each kind.
     #[arg(long)]
     pub(crate) all: bool,

@@ -71,7 +71,7 @@ async fn synced(
     stop: &CancellationToken,
 ) -> Result<Vec<PipelineReport>, Failure> {
     let asked = if let Some(path) = &arguments.plan {
-        plan::asked(config, path, &arguments.pipelines, output).await?
+        plan::asked(config, path, (&arguments.pipelines, arguments.allow_mass_archive), output).await?
     } else {
         let wish = Wish {
             full: arguments.full,

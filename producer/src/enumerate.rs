@@ -147,7 +147,7 @@ impl Enumeration<'_> {
         for receipts in in_flight {
             self.durable(receipts).await?;
         }
-        Ok(())
+        self.gone_of_plan(run, only).await
     }
 
     async fn read_pages(

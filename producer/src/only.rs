@@ -15,11 +15,15 @@ use crate::source::{Source, SourceRow};
 const TOGETHER: usize = 500;
 
 /// The records that a run is restricted to. They are enqueued whatever is remembered of them.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Only {
     /// With the checksum of the values that are to be written: a record that has others by now is left out. `None`:
     /// whatever the source has.
     pub records: HashMap<RecordKey, Option<Checksum>>,
+    /// Records that the source no longer has: those that are confirmed to be gone are wanted as that.
+    pub gone: Vec<RecordKey>,
+    /// A record that the source has. Where even that is denied, none of `gone` is believed.
+    pub example: Option<RecordKey>,
     /// They changed since then, as far as is known: spares a source that is read as a list.
     pub since: Option<Timestamp>,
     /// In words, for the log and the summary.

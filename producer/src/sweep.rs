@@ -18,13 +18,14 @@ use shared::state::{Run, State, Want, Wanted};
 
 use crate::enumerate::Enumeration;
 use crate::keys::Keys;
-use crate::source::Absent;
+use crate::only::Only;
+use crate::source::{Absent, Source};
 
 /// Records of the state read at once.
 const KNOWN: usize = 1_000;
 
 /// Records that are asked for by key, and then enqueued, at once.
-const CONFIRM: usize = 100;
+pub const CONFIRM: usize = 100;
 
 /// How a sweep goes about it.
 #[derive(Debug, Clone, Copy)]
@@ -37,16 +38,22 @@ pub struct Sweeping {
 
 /// Keys that were read. Two that are taken for each other would hide that one of them is gone, until the next sweep.
 #[derive(Debug, Default)]
-pub(crate) struct Seen {
+pub struct Seen {
     keys: Keys,
     /// One that the source certainly has.
     example: Option<RecordKey>,
 }
 
 impl Seen {
-    pub(crate) fn insert(&mut self, key: &RecordKey) {
+    /// Adds a key.
+    pub fn insert(&mut self, key: &RecordKey) {
         self.keys.insert(key);
         self.example.get_or_insert_with(|| key.clone());
+    }
+
+    /// One of them.
+    pub fn example(&self) -> Option<&RecordKey> {
+        self.example.as_ref()
     }
 }
 
@@ -103,32 +110,24 @@ fn memo(pipeline: &PipelineName) -> String {
 }
 
 impl Enumeration<'_> {
+    fn search<'a>(&'a self, run: &'a Run) -> Search<'a> {
+        let Self { state, source, sweeping, .. } = *self;
+        Search { state, source, pipeline: &run.pipeline, sweeping }
+    }
+
     /// Looks for what is known and was not seen by this run, which has read everything. When it returns, the jobs of what
     /// is gone are durable.
     pub(crate) async fn find_gone(&self, run: &Run, seen: &Seen) -> Result<(), Failure> {
-        let (known, missing) = self.missing(run, seen).await?;
-        let mut swept = Swept {
-            run: run.id.0,
-            at: Some(self.state.now().await?),
-            known,
-            missing: missing.len() as u64,
-            ..Swept::default()
-        };
-        swept.refused = refusal(run, &swept, seen, self.sweeping);
+        let search = self.search(run);
+        let (swept, missing) = search.missing(seen, || self.stopped()).await?;
+        let mut swept = Swept { run: run.id.0, ..swept };
         if let Some(why) = &swept.refused {
             tracing::warn!(pipeline = %run.pipeline, run = %run.id, "{why}");
             return swept.note(self.state, &run.pipeline).await;
         }
-        let missing: Vec<RecordKey> = missing.into_iter().collect();
         for keys in missing.chunks(CONFIRM) {
             self.stopped()?;
-            let Absent { mut gone, left, there } = self.source.confirm(keys, seen.example.as_ref()).await?;
-            swept.there += there;
-            swept.left += left.len() as u64;
-            if self.sweeping.rules.left_is_gone {
-                gone.extend(left);
-            }
-            swept.gone += gone.len() as u64;
+            let gone = search.confirm(&mut swept, keys, seen.example()).await?;
             if self.sweeping.rules.gone != Gone::Keep {
                 let receipts = self.want_gone(run, gone, false).await?;
                 self.durable(receipts).await?;
@@ -142,27 +141,22 @@ impl Enumeration<'_> {
         swept.note(self.state, &run.pipeline).await
     }
 
-    /// How many records are known and not gone, and which of them were not seen.
-    async fn missing(&self, run: &Run, seen: &Seen) -> Result<(u64, BTreeSet<RecordKey>), Failure> {
-        let (mut known, mut missing, mut after) = (0, BTreeSet::new(), None);
-        loop {
-            let page = self.state.known(&run.pipeline, after.as_deref(), KNOWN).await?;
-            for record in page.records {
-                let is_wanted = record.wanted.is_some_and(|wanted| wanted.checksum != Checksum::GONE);
-                // One that changes meanwhile may come twice.
-                if is_wanted && !missing.contains(&record.key) {
-                    known += 1;
-                    if !seen.keys.contains(&record.key) {
-                        missing.insert(record.key);
-                    }
-                }
-            }
+    /// Of the records that a plan found to be gone, those that still are: confirmed once more, wanted as gone and enqueued.
+    pub(crate) async fn gone_of_plan(&self, run: &Run, only: &Only) -> Result<(), Failure> {
+        let search = self.search(run);
+        for keys in only.gone.chunks(CONFIRM) {
             self.stopped()?;
-            after = page.next;
-            if after.is_none() {
-                return Ok((known, missing));
+            let mut swept = Swept::default();
+            let gone = search.confirm(&mut swept, keys, only.example.as_ref()).await?;
+            let back = keys.len() - gone.len();
+            if back > 0 {
+                tracing::warn!(pipeline = %run.pipeline, run = %run.id, records = back, "are not gone any more and are left out");
             }
+            let receipts = self.want_gone(run, gone, false).await?;
+            self.durable(receipts).await?;
+            crash::point(Point::Confirmed);
         }
+        Ok(())
     }
 
     /// Wants records as gone, and enqueues what is new of it.
@@ -201,23 +195,120 @@ impl Enumeration<'_> {
     }
 }
 
-/// Why nothing is to be done about what is missing.
-fn refusal(run: &Run, swept: &Swept, seen: &Seen, sweeping: Sweeping) -> Option<String> {
-    let Swept { known, missing, .. } = *swept;
-    if missing == 0 {
-        return None;
+/// The search for what a source no longer has. Nothing is noted of it anywhere.
+#[derive(Debug, Clone, Copy)]
+pub struct Search<'a> {
+    /// What is known.
+    pub state: &'a State,
+    /// Where it came from.
+    pub source: &'a Source,
+    /// Of which pipeline.
+    pub pipeline: &'a PipelineName,
+    /// What may be done.
+    pub sweeping: Sweeping,
+}
+
+impl Search<'_> {
+    /// What is known and not among what was `seen`, which is all that the source lists; nothing where [`Swept::refused`] says
+    /// why. `go_on` is asked now and then, and ends the search by its failure.
+    ///
+    /// # Errors
+    /// The state's, and that of `go_on`.
+    pub async fn missing(
+        &self,
+        seen: &Seen,
+        go_on: impl Fn() -> Result<(), Failure>,
+    ) -> Result<(Swept, Vec<RecordKey>), Failure> {
+        let (known, missing) = self.unseen(Some(&seen.keys), go_on).await?;
+        let at = Some(self.state.now().await?);
+        let mut swept = Swept { at, known, missing: missing.len() as u64, ..Swept::default() };
+        swept.refused = self.refusal(&swept, seen);
+        let missing = if swept.refused.is_some() { Vec::new() } else { missing.into_iter().collect() };
+        Ok((swept, missing))
     }
-    if seen.keys.is_empty() {
-        return Some(format!("the source's list is empty: all {known} known records are left as they are"));
+
+    /// Which of these are gone, each asked for by itself, and adds up what else they are. At most [`CONFIRM`] at a time;
+    /// `example` is a record that the source listed.
+    ///
+    /// # Errors
+    /// The source's; `Reason::Protocol` where it denies even the example.
+    pub async fn confirm(
+        &self,
+        swept: &mut Swept,
+        keys: &[RecordKey],
+        example: Option<&RecordKey>,
+    ) -> Result<Vec<RecordKey>, Failure> {
+        let Absent { mut gone, left, there } = self.source.confirm(keys, example).await?;
+        swept.there += there;
+        swept.left += left.len() as u64;
+        if self.sweeping.rules.left_is_gone {
+            gone.extend(left);
+        }
+        swept.gone += gone.len() as u64;
+        Ok(gone)
     }
-    let most = sweeping.rules.limit(known);
-    if missing <= most || sweeping.allow_mass || sweeping.rules.gone == Gone::Keep {
-        return None;
+
+    /// Why so many records of a plan may not go at once; `None`: they may.
+    ///
+    /// # Errors
+    /// The state's.
+    pub async fn refusal_of(&self, gone: u64) -> Result<Option<String>, Failure> {
+        let (known, _) = self.unseen(None, || Ok(())).await?;
+        Ok(self.too_many(known, gone))
     }
-    Some(format!(
-        "{missing} of {known} known records are not in the source's list, and at most {most} may be gone at once \
-         (gone_at_most_percent = {}): nothing was done about them; where that is right, run `catalog-sync sync {} --sweep \
-         --allow-mass-archive`",
-        sweeping.rules.at_most_percent, run.pipeline
-    ))
+
+    /// How many records are known and not gone, and which of them were not seen; `None`: they are counted alone.
+    async fn unseen(
+        &self,
+        seen: Option<&Keys>,
+        go_on: impl Fn() -> Result<(), Failure>,
+    ) -> Result<(u64, BTreeSet<RecordKey>), Failure> {
+        let (mut known, mut missing, mut after) = (0, BTreeSet::new(), None);
+        loop {
+            let page = self.state.known(self.pipeline, after.as_deref(), KNOWN).await?;
+            for record in page.records {
+                let is_wanted = record.wanted.is_some_and(|wanted| wanted.checksum != Checksum::GONE);
+                // One that changes meanwhile may come twice.
+                if is_wanted && !missing.contains(&record.key) {
+                    known += 1;
+                    if seen.is_some_and(|seen| !seen.contains(&record.key)) {
+                        missing.insert(record.key);
+                    }
+                }
+            }
+            go_on()?;
+            after = page.next;
+            if after.is_none() {
+                return Ok((known, missing));
+            }
+        }
+    }
+
+    /// Why nothing is to be done about what is missing.
+    fn refusal(&self, swept: &Swept, seen: &Seen) -> Option<String> {
+        let Swept { known, missing, .. } = *swept;
+        if missing == 0 {
+            return None;
+        }
+        if seen.keys.is_empty() {
+            return Some(format!(
+                "the source's list is empty: all {known} known records are left as they are"
+            ));
+        }
+        self.too_many(known, missing)
+    }
+
+    fn too_many(&self, known: u64, missing: u64) -> Option<String> {
+        let Sweeping { rules, allow_mass } = self.sweeping;
+        let most = rules.limit(known);
+        if missing <= most || allow_mass || rules.gone == Gone::Keep {
+            return None;
+        }
+        Some(format!(
+            "{missing} of {known} known records are not in the source's list, and at most {most} may be gone at once \
+             (gone_at_most_percent = {}): nothing was done about them; where that is right, run `catalog-sync sync {} \
+             --sweep --allow-mass-archive`",
+            rules.at_most_percent, self.pipeline
+        ))
+    }
 }

@@ -10,7 +10,7 @@ use crate::truth::{assert_file_holds, records, sandbox_of};
 const MODEL: &str = "product.template";
 
 /// Products alone, with these lines more.
-async fn place_of(sandbox: &OdooSandbox, more: &str) -> Place {
+pub(super) async fn place_of(sandbox: &OdooSandbox, more: &str) -> Place {
     let place = Place::new(sandbox);
     place.reconfigure("entity = \"products\"\n", &format!("entity = \"products\"\n{more}"));
     place.run(&["sync", "products"]).await.expect(0, &[]);
@@ -25,7 +25,7 @@ fn report(ran: &Ran) -> Value {
     ran.json()["pipelines"][0].clone()
 }
 
-fn delete(sandbox: &OdooSandbox, at: impl Iterator<Item = usize>) -> Vec<i64> {
+pub(super) fn delete(sandbox: &OdooSandbox, at: impl Iterator<Item = usize>) -> Vec<i64> {
     let ids = sandbox.control().ids(MODEL).unwrap();
     let gone: Vec<i64> = at.map(|at| ids[at]).collect();
     let edits = gone.iter().map(|id| Edit::Delete { model: MODEL.to_owned(), id: *id }).collect();
@@ -33,7 +33,7 @@ fn delete(sandbox: &OdooSandbox, at: impl Iterator<Item = usize>) -> Vec<i64> {
     gone
 }
 
-fn of(place: &Place, id: i64) -> Option<Value> {
+pub(super) fn of(place: &Place, id: i64) -> Option<Value> {
     records(&place.products()).into_iter().find(|record| record["id"] == id)
 }
 

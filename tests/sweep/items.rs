@@ -24,18 +24,18 @@ fn outcome(ran: &Ran, name: &str) -> u64 {
     ran.json()["pipelines"][0]["outcomes"][name].as_u64().unwrap()
 }
 
-fn delete(shop: &Shop, number: u32) -> String {
+pub(super) fn delete(shop: &Shop, number: u32) -> String {
     let item = shop.id(number);
     shop.change(ZohoChange::DeleteItem { item: item.clone() });
     item
 }
 
-fn is_archived(shop: &Shop, item: &str) -> bool {
+pub(super) fn is_archived(shop: &Shop, item: &str) -> bool {
     archived(shop).iter().any(|archived| archived == item)
 }
 
 /// Items whose products are archived, and their templates with them.
-fn archived(shop: &Shop) -> Vec<String> {
+pub(super) fn archived(shop: &Shop) -> Vec<String> {
     let rows = |model| -> BTreeMap<i64, Value> {
         let rows = shop.odoo.control().rows(model).unwrap().into_iter();
         rows.map(|row| (row["id"].as_i64().unwrap(), row)).collect()
@@ -51,7 +51,7 @@ fn archived(shop: &Shop) -> Vec<String> {
 }
 
 /// Ids of items that are active in Zoho, so that an archived product says something.
-fn active(shop: &Shop, count: usize) -> Vec<u32> {
+pub(super) fn active(shop: &Shop, count: usize) -> Vec<u32> {
     let items = shop.zoho.control().items();
     let is_active = |number: &u32| {
         let id = shop.id(*number);

@@ -1,21 +1,25 @@
 //! `sync --plan`: what a plan says is looked at once more before anything is done. Where one record has moved, nothing is.
 
+use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 
 use producer::only::{ByKey, Only};
 use producer::start::Wish;
+use shared::checksum::Checksum;
 use shared::config::{Config, Pipeline};
 use shared::failure::Failure;
 use shared::record::RecordKey;
-use shared::state::State;
-use shared::systems::Systems;
+use shared::state::Window;
 
-use super::change::Head;
+use super::change::{Change, Head};
 use super::planner::{Planner, state_for_looking, systems_for_looking};
-use super::read::{Planned, digest, read};
+use super::read::{Planned, PlannedRecord, digest, read};
 use crate::output::Output;
 use crate::sync::Asked;
+
+/// Records that are gone which are looked at together.
+const TOGETHER: usize = 500;
 
 /// Records that have moved which are named.
 const NAMED: usize = 10;
@@ -28,7 +32,7 @@ const NAMED: usize = 10;
 pub(crate) async fn asked<'a>(
     config: &'a Arc<Config>,
     path: &Path,
-    names: &[String],
+    (names, allow_mass_archive): (&[String], bool),
     output: &Output,
 ) -> Result<Vec<Asked<'a>>, Failure> {
     let plans = read(path)?;
@@ -39,6 +43,7 @@ pub(crate) async fn asked<'a>(
     }
     let state = state_for_looking(config).await?;
     let systems = systems_for_looking(config, &state);
+    let looking = Wish { allow_mass_archive, ..Wish::default() };
     let mut asked = Vec::new();
     for planned in plans {
         let name = planned.head.pipeline.to_string();
@@ -49,7 +54,8 @@ pub(crate) async fn asked<'a>(
             Failure::configuration("this plan is of another configuration").because(failure)
         })?;
         for pipeline in chosen {
-            let only = check(config, pipeline, (&systems, &state), &planned).await?;
+            let planner = Planner::open(config, pipeline, &systems, &state, &looking).await?;
+            let only = check(pipeline, planner, &planned).await?;
             if planned.failing > 0 {
                 let failing = planned.failing;
                 output.line(format!(
@@ -63,41 +69,82 @@ pub(crate) async fn asked<'a>(
 }
 
 /// Looks at every record of a plan once more.
-async fn check(
-    config: &Config,
-    pipeline: &Pipeline,
-    (systems, state): (&Systems, &State),
-    planned: &Planned,
-) -> Result<Only, Failure> {
-    let mut planner = Planner::open(config, pipeline, systems, state, false).await?;
+async fn check(pipeline: &Pipeline, mut planner: Planner<'_>, planned: &Planned) -> Result<Only, Failure> {
     if !planned.head.is_about(&planner.head) {
         return Err(foreign(&planned.head, &planner.head));
     }
+    let is_gone =
+        |key: &&RecordKey| planned.records.get(*key).is_some_and(|planned| planned.source == Checksum::GONE);
+    let (gone, there): (Vec<&RecordKey>, Vec<&RecordKey>) = planned.records.keys().partition(is_gone);
     let (since, mut moved) = (planned.head.since, Vec::new());
-    let mut missing: std::collections::HashSet<&RecordKey> = planned.records.keys().collect();
+    let mut missing: HashSet<&RecordKey> = there.iter().copied().collect();
     let source = planner.source.clone();
-    let mut rows = ByKey::new(&source, planned.records.keys().cloned(), since);
+    let mut rows = ByKey::new(&source, there.into_iter().cloned(), since);
     while let Some(rows) = rows.more().await? {
         for (key, change) in planner.again(rows).await? {
             missing.remove(&key);
-            let Some(planned) = planned.records.get(&key) else { continue };
-            match change {
-                Some(change) if digest(&change) == planned.digest => {}
-                Some(change) if change.source != Some(planned.source) => {
-                    moved.push(format!("{key} changed in the source"));
-                }
-                Some(_) => moved.push(format!("{key} changed in the sink")),
-                None => moved.push(format!("{key} is in step by now")),
+            if let Some(planned) = planned.records.get(&key) {
+                moved.extend(has_moved(&key, change.as_ref(), planned));
             }
         }
     }
     moved.extend(missing.into_iter().map(|key| format!("{key} is gone from the source")));
+    let gone: Vec<RecordKey> = gone.into_iter().cloned().collect();
+    let example = check_gone(&mut planner, planned, &gone, &mut moved).await?;
     if !moved.is_empty() {
         return Err(stale(pipeline, &moved, planned.records.len()));
     }
-    let records = planned.records.iter().map(|(key, planned)| (key.clone(), Some(planned.source)));
+    let records = planned.records.iter().filter(|(_, planned)| planned.source != Checksum::GONE);
+    let records = records.map(|(key, planned)| (key.clone(), Some(planned.source))).collect();
     let why = format!("{} records of a plan made at {}", planned.records.len(), planned.head.until);
-    Ok(Only { records: records.collect(), since, why })
+    Ok(Only { records, gone, example, since, why })
+}
+
+/// What is said to be gone must not be in the source's list, and not be more than may go at once. Answers a record that the
+/// list has.
+async fn check_gone(
+    planner: &mut Planner<'_>,
+    planned: &Planned,
+    gone: &[RecordKey],
+    moved: &mut Vec<String>,
+) -> Result<Option<RecordKey>, Failure> {
+    if gone.is_empty() {
+        return Ok(None);
+    }
+    if let Some(why) = planner.search().refusal_of(gone.len() as u64).await? {
+        return Err(Failure::configuration(format!("nothing of the plan was done: {why}"))
+            .advise("where the plan is right, add --allow-mass-archive"));
+    }
+    let source = planner.source.clone();
+    let first = source.page(Window { start: None, end: source.clock() }, None).await?;
+    let Some(example) = first.rows.into_iter().next().map(|row| row.key) else {
+        return Err(Failure::configuration(
+            "the source's list is empty by now: nothing of the plan was done",
+        )
+        .advise("make a new plan and look at it"));
+    };
+    let mut back = ByKey::listed(&source, gone.iter().cloned());
+    while let Some(rows) = back.more().await? {
+        moved.extend(rows.into_iter().map(|row| format!("{} is in the source again", row.key)));
+    }
+    for keys in gone.chunks(TOGETHER) {
+        for (key, change) in planner.gone_again(keys.to_vec()).await? {
+            if let Some(planned) = planned.records.get(&key) {
+                moved.extend(has_moved(&key, change.as_ref(), planned));
+            }
+        }
+    }
+    Ok(Some(example))
+}
+
+/// How a record differs from what was planned of it.
+fn has_moved(key: &RecordKey, change: Option<&Change>, planned: &PlannedRecord) -> Option<String> {
+    match change {
+        Some(change) if digest(change) == planned.digest => None,
+        Some(change) if change.source != Some(planned.source) => Some(format!("{key} changed in the source")),
+        Some(_) => Some(format!("{key} changed in the sink")),
+        None => Some(format!("{key} is in step by now")),
+    }
 }
 
 fn stale(pipeline: &Pipeline, moved: &[String], all: usize) -> Failure {

@@ -1,6 +1,7 @@
 //! What a plan says of a pipeline and of each of its records: the words of the plan's file.
 
 use jiff::Timestamp;
+use producer::sweep::Swept;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use shared::checksum::Checksum;
@@ -20,8 +21,12 @@ pub(crate) enum Action {
     Create,
     /// Write the fields that differ.
     Update,
-    /// Archive it: it is inactive in the source.
+    /// Archive it: it is inactive in the source, or gone from it.
     Archive,
+    /// Mark it in the file as gone from the source.
+    Mark,
+    /// Take it out of the file: it is gone from the source.
+    Remove,
     /// Give a record that was found by its values our external id, and change nothing else of it.
     Bind,
     /// Bring an image, and nothing else.
@@ -31,8 +36,16 @@ pub(crate) enum Action {
 }
 
 impl Action {
-    pub(crate) const ALL: [Self; 6] =
-        [Self::Create, Self::Update, Self::Archive, Self::Bind, Self::Download, Self::Fail];
+    pub(crate) const ALL: [Self; 8] = [
+        Self::Create,
+        Self::Update,
+        Self::Archive,
+        Self::Mark,
+        Self::Remove,
+        Self::Bind,
+        Self::Download,
+        Self::Fail,
+    ];
 }
 
 /// An image that would be brought.
@@ -54,14 +67,14 @@ pub(crate) struct Change {
     /// What the sink calls it, where that differs from its key and it is there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) sink_id: Option<String>,
-    /// What the source has, mapped: a record whose checksum is another one by now has moved.
+    /// What the source has, mapped: a record whose checksum is another one by now has moved. [`Checksum::GONE`]: nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) source: Option<Checksum>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) fields: Vec<FieldChange>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) image: Option<ImageChange>,
-    /// Why it would fail.
+    /// Why it would fail, or that it is gone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) why: Option<String>,
 }
@@ -108,6 +121,8 @@ pub(crate) struct Totals {
     pub(crate) create: u64,
     pub(crate) update: u64,
     pub(crate) archive: u64,
+    pub(crate) mark: u64,
+    pub(crate) remove: u64,
     pub(crate) bind: u64,
     pub(crate) fail: u64,
     /// Images to bring, with their records or alone.
@@ -125,6 +140,8 @@ impl Totals {
             Action::Create => &mut self.create,
             Action::Update => &mut self.update,
             Action::Archive => &mut self.archive,
+            Action::Mark => &mut self.mark,
+            Action::Remove => &mut self.remove,
             Action::Bind => &mut self.bind,
             Action::Fail => &mut self.fail,
             Action::Download => return,
@@ -133,8 +150,19 @@ impl Totals {
 
     /// Whether a sync would do nothing.
     pub(crate) fn is_nothing(&self) -> bool {
-        self.create + self.update + self.archive + self.bind + self.fail + self.download == 0
+        let Self { create, update, archive, mark, remove, bind, fail, download, .. } = *self;
+        create + update + archive + mark + remove + bind + fail + download == 0
     }
+}
+
+/// What a plan of a pipeline ends with.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct Outcome {
+    #[serde(flatten)]
+    pub(crate) totals: Totals,
+    /// What was found to be gone; `None`: it was not looked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) sweep: Option<Swept>,
 }
 
 /// Checksum of how a pipeline's sink is written, as far as it changes what is written.

@@ -9,6 +9,7 @@ mod text;
 
 use std::sync::Arc;
 
+use producer::start::Wish;
 use shared::config::Config;
 use shared::failure::Failure;
 
@@ -30,26 +31,33 @@ pub(crate) async fn run(config: &Arc<Config>, arguments: &PlanArguments) -> Resu
     let state = state_for_looking(config).await?;
     let systems = systems_for_looking(config, &state);
     let mut document = Document::create(arguments.out.as_deref(), arguments.json, "changes")?;
+    let PlanArguments { full, sweep, allow_mass_archive, .. } = *arguments;
+    let wish = Wish { full, sweep, allow_mass_archive, ..Wish::default() };
+    let mut exit = Exit::Done;
     for pipeline in chosen {
-        let planner = Planner::open(config, pipeline, &systems, &state, arguments.full).await?;
+        let planner = Planner::open(config, pipeline, &systems, &state, &wish).await?;
         if let Some(notice) = &planner.notice {
             output.line(notice);
         }
         let mut shower = Shower::begin(output, arguments.all, &planner.head);
         document.head(&planner.head)?;
-        let totals = planner
+        let outcome = planner
             .plan(&mut |change| {
                 shower.change(&change);
                 document.entry(&change)
             })
             .await?;
-        document.totals(&totals)?;
-        shower.end(&totals);
+        document.totals(&outcome)?;
+        if outcome.sweep.as_ref().is_some_and(|swept| swept.refused.is_some()) {
+            // As with `sync --sweep`: a person is to decide.
+            exit = Exit::Configuration;
+        }
+        shower.end(&outcome);
     }
     document.end()?;
     if let Some(path) = &arguments.out {
         let path = path.display();
         output.line(format!("Saved in {path}; `catalog-sync sync --plan {path}` does exactly that."));
     }
-    Ok(Exit::Done)
+    Ok(exit)
 }

@@ -4,21 +4,24 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use shared::config::{Config, Pipeline, SinkConfig};
+use shared::checksum::Checksum;
+use shared::config::{Config, Gone, Pipeline, SinkConfig};
 use shared::failure::Failure;
 use shared::fleet::SinkNote;
 use shared::job::Job;
 use shared::record::{ImageReference, RecordKey, Version};
-use shared::state::{PipelineState, State, Weighed, Weight};
+use shared::state::{PipelineState, RunKind, State, Weighed, Weight};
 use shared::systems::Systems;
 
+use jiff::Timestamp;
 use producer::mapped::Mapped;
 use producer::source::{Source, SourceRow};
 use producer::start::{Due, Wish, due};
+use producer::sweep::{CONFIRM, Search, Seen, Sweeping, Swept};
 use worker::open::Viewed;
 use worker::sink::{Looked, SinkView};
 
-use super::change::{Action, Change, Head, ImageChange, Totals, settings_of};
+use super::change::{Action, Change, Head, ImageChange, Outcome, Totals, settings_of};
 use crate::state::open_state;
 
 /// Any version is below this.
@@ -40,6 +43,7 @@ pub(crate) struct Planner<'a> {
     due: Due,
     /// Outstanding work waits for the next sync of this machine; in a fleet, workers have it in hand.
     has_backlog: bool,
+    sweeping: Sweeping,
     /// What a person should know, in words.
     pub(crate) notice: Option<String>,
     pub(crate) head: Head,
@@ -89,7 +93,7 @@ impl<'a> Planner<'a> {
         pipeline: &'a Pipeline,
         systems: &Systems,
         state: &State,
-        full: bool,
+        wish: &Wish,
     ) -> Result<Self, Failure> {
         let nothing = State::open_memory().await?;
         // What is learnt of the source's fields goes nowhere.
@@ -102,7 +106,8 @@ impl<'a> Planner<'a> {
         };
         let is_complete = known.as_ref().is_some_and(|known| known.cursor.is_some());
         let sink_asks = (unmarked && is_complete).then(|| "last_sync.json has no entry for it".to_owned());
-        let wish = Wish { full, sink_asks, ..Wish::default() };
+        let sweeping = Sweeping { rules: pipeline.sweep, allow_mass: wish.allow_mass_archive };
+        let wish = Wish { sink_asks, ..wish.clone() };
         let binding = source.binding(identity.as_deref().unwrap_or_default());
         let due = due(known.as_ref(), pipeline, &binding, &wish, source.clock());
         let head = Head {
@@ -118,29 +123,84 @@ impl<'a> Planner<'a> {
         };
         let state = if due.reset { nothing } else { state.clone() };
         let (has_backlog, totals) = (config.fleet.is_none(), Totals::default());
-        Ok(Self { pipeline, state, source, view, known, due, has_backlog, notice, head, totals })
+        Ok(Self { pipeline, state, source, view, known, due, has_backlog, sweeping, notice, head, totals })
     }
 
     /// Gives every change to `take`.
-    pub(crate) async fn plan(mut self, take: Take<'_>) -> Result<Totals, Failure> {
+    pub(crate) async fn plan(mut self, take: Take<'_>) -> Result<Outcome, Failure> {
         if self.has_backlog {
             self.backlog(take).await?;
         }
         // A run that is gone on with is followed by another one over what changed since: read from the beginning, its
         // window holds both.
-        let mut position = None;
+        let (mut position, mut window) = (None, self.due.window);
+        let mut seen = (self.due.kind == RunKind::Sweep).then(Seen::default);
+        if seen.is_some() {
+            // As a sweep reads: what changes meanwhile moves to the end, and is not to seem missing.
+            window.end = Timestamp::MAX;
+        }
         loop {
-            let page = self.source.page(self.due.window, position.as_deref()).await?;
+            let page = self.source.page(window, position.as_deref()).await?;
+            if let Some(seen) = &mut seen {
+                page.rows.iter().for_each(|row| seen.insert(&row.key));
+            }
             self.rows(page.rows, false, take).await?;
             position = page.next;
             if position.is_none() {
                 break;
             }
         }
+        let sweep = match seen {
+            Some(seen) => Some(self.gone(&seen, take).await?),
+            None => None,
+        };
         if self.has_backlog && self.pipeline.takes_images() {
             self.images(take).await?;
         }
-        Ok(self.totals)
+        Ok(Outcome { totals: self.totals, sweep })
+    }
+
+    pub(crate) fn search(&self) -> Search<'_> {
+        let Self { state, source, sweeping, .. } = self;
+        Search { state, source, pipeline: &self.pipeline.name, sweeping: *sweeping }
+    }
+
+    /// What a sweep would do with what the source no longer has.
+    async fn gone(&mut self, seen: &Seen, take: Take<'_>) -> Result<Swept, Failure> {
+        let (mut swept, missing) = self.search().missing(seen, || Ok(())).await?;
+        for keys in missing.chunks(CONFIRM) {
+            let gone = self.search().confirm(&mut swept, keys, seen.example()).await?;
+            for (_, change) in self.gone_again(gone).await? {
+                if let Some(change) = change {
+                    self.totals.add(&change);
+                    take(change)?;
+                }
+            }
+        }
+        Ok(swept)
+    }
+
+    /// What would be done with records that are gone: of some a change, of others nothing.
+    pub(crate) async fn gone_again(
+        &mut self,
+        keys: Vec<RecordKey>,
+    ) -> Result<Vec<(RecordKey, Option<Change>)>, Failure> {
+        let how = self.sweeping.rules.gone;
+        let answers = self.view.look_gone(&keys, how).await?;
+        let change = |record: &RecordKey, looked| {
+            let Looked::Different { sink_id, fields, .. } = looked else { return None };
+            let action = match how {
+                Gone::Keep => return None,
+                Gone::Archive => Action::Archive,
+                Gone::Mark => Action::Mark,
+                Gone::Remove => Action::Remove,
+            };
+            let why = Some("the source no longer has it".to_owned());
+            let (record, source) = (record.clone(), Some(Checksum::GONE));
+            Some(Change { record, action, sink_id, source, fields, image: None, why })
+        };
+        let changes: Vec<_> = keys.iter().zip(answers).map(|(key, looked)| change(key, looked)).collect();
+        Ok(keys.into_iter().zip(changes).collect())
     }
 
     /// What is outstanding from earlier runs is enqueued again, as the source has it now.

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use worker::sink::FieldChange;
 
-use super::change::{Action, Change, Head, Totals};
+use super::change::{Action, Change, Head, Outcome, Totals};
 use crate::output::Output;
+use crate::sync::summary::swept_text;
 
 /// Changes of one action that are shown, unless all are asked for.
 const SHOWN: u64 = 10;
@@ -42,7 +43,7 @@ impl Shower {
         }
     }
 
-    pub(crate) fn end(self, totals: &Totals) {
+    pub(crate) fn end(self, outcome: &Outcome) {
         let hidden = |action: &Action| {
             let seen = self.seen.get(action).copied().unwrap_or(0);
             (!self.all && seen > SHOWN).then(|| format!("{} more to {}", seen - SHOWN, word(*action)))
@@ -51,18 +52,26 @@ impl Shower {
         if !hidden.is_empty() {
             self.output.line(format!("  ... and {}: --all shows them", hidden.join(", ")));
         }
-        self.output.line(sentence(totals));
+        self.output.line(sentence(&outcome.totals));
+        if let Some(swept) = &outcome.sweep {
+            self.output.line(format!("  {}.", swept_text(swept)));
+        }
     }
 }
 
 fn sentence(totals: &Totals) -> String {
-    let Totals { read, create, update, archive, bind, fail, download, unchanged, dead } = *totals;
+    let Totals { read, create, update, archive, mark, remove, bind, fail, download, unchanged, dead } =
+        *totals;
     let mut text = if totals.is_nothing() {
         format!("  Nothing to do: {read} records read, all in step.")
     } else {
+        let in_files = [(mark, "to mark as gone, "), (remove, "to remove, ")];
+        let in_files = in_files.iter().filter(|(count, _)| *count > 0);
+        let in_files: Vec<String> = in_files.map(|(count, what)| format!("{count} {what}")).collect();
+        let in_files = in_files.concat();
         format!(
-            "  Plan: {create} to create, {update} to update, {archive} to archive, {bind} to bind, {download} images \
-             to bring, {fail} would fail; {unchanged} of {read} records stay as they are."
+            "  Plan: {create} to create, {update} to update, {archive} to archive, {in_files}{bind} to bind, {download} \
+             images to bring, {fail} would fail; {unchanged} of {read} records stay as they are."
         )
     };
     if dead > 0 {
@@ -76,6 +85,8 @@ fn word(action: Action) -> &'static str {
         Action::Create => "create",
         Action::Update => "update",
         Action::Archive => "archive",
+        Action::Mark => "mark as gone",
+        Action::Remove => "remove",
         Action::Bind => "bind",
         Action::Download => "bring an image of",
         Action::Fail => "fail",
@@ -86,7 +97,7 @@ fn line(change: &Change, all: bool) -> String {
     let sign = match change.action {
         Action::Create => '+',
         Action::Update | Action::Bind => '~',
-        Action::Archive => '-',
+        Action::Archive | Action::Mark | Action::Remove => '-',
         Action::Download => '^',
         Action::Fail => '!',
     };

@@ -101,7 +101,7 @@ impl Sync<'_> {
     async fn run_once(&self, started: &Started, source: &Source, sink: Sink) -> (Sink, Result<(), Failure>) {
         let progress = Arc::new(self.systems.telemetry().progress(&self.pipeline.name));
         if let Some(only) = &self.wish.only {
-            progress.expect(only.records.len() as u64);
+            progress.expect((only.records.len() + only.gone.len()) as u64);
         } else if started.run.window.start.is_none()
             && let Ok(records) = source.count().await
         {

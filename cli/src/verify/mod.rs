@@ -58,7 +58,7 @@ pub(crate) async fn run(
         if !mends.is_empty() && arguments.repair {
             state.forget_images(&pipeline.name, &images).await?;
             let why = format!("{} records that verify found not to be in step", mends.len());
-            let only = Only { records: mends, since: None, why };
+            let only = Only { records: mends, why, ..Only::default() };
             asked.push(Asked { pipeline, wish: Wish { only: Some(Arc::new(only)), ..Wish::default() } });
         }
     }

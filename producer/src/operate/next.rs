@@ -1,8 +1,11 @@
 //! What happens next to a record, in one sentence: follows from what is known, without asking anybody.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use shared::fleet::Pause;
 use shared::job::Attempt;
+use shared::queue::TIERS;
 use shared::state::{Begun, Sight, Stage};
 
 /// What the source says of a record, beside what is wanted of it.
@@ -104,11 +107,37 @@ fn outstanding(of: &Situation<'_>, sight: &Sight) -> String {
             times_of(*times)
         ),
         (_, true) => format!(
-            "Its job waits in the queue or for its next attempt{}; should it be lost, a run enqueues it again.",
-            since(sight.since)
+            "Its job waits in the queue or for its next attempt{}{}; should it be lost, a run enqueues it again.",
+            since(sight.since),
+            next_attempt(sight.since, of.now)
         ),
         (_, false) => format!("The sync that is running, or the next one, brings it{}.", since(sight.since)),
     }
+}
+
+/// When a job that failed before is tried again at the latest. How often it failed is known to the broker alone; it has not
+/// failed more often than the retry tiers allow in the time that it has been outstanding.
+fn next_attempt(since: Option<Timestamp>, now: Timestamp) -> String {
+    let Some(waited) = since.and_then(|since| Duration::try_from(now.duration_since(since)).ok()) else {
+        return String::new();
+    };
+    let (mut attempt, mut least) = (2, Duration::ZERO);
+    for (after, tier) in (2..).zip(TIERS) {
+        // In its tier since it has gone through all shorter ones.
+        if least > waited {
+            break;
+        }
+        attempt = after;
+        least += tier;
+    }
+    let Some(tier) = TIERS.get(attempt - 2) else { return String::new() };
+    let latest = now + *tier;
+    let attempts = if attempt == 2 { "attempt 2".to_owned() } else { format!("attempt 2 to {attempt}") };
+    format!(
+        " (where attempts failed, {attempts} of {} comes between now and {}, unless a system asked for a longer wait)",
+        TIERS.len() + 1,
+        time(latest)
+    )
 }
 
 fn applied(of: &Situation<'_>, sight: &Sight) -> String {
@@ -347,6 +376,15 @@ mod tests {
     fn what_is_outstanding() {
         let waiting = Sight { since: Some(now()), ..sight(Stage::Outstanding) };
         says(&fleet(Some(&waiting), SourceStand::Same), &["in the queue", "since 2026-11-26 12:00:00"]);
+        let first = ["attempt 2 of 6", "between now and 2026-11-26 12:00:01 UTC"];
+        says(&fleet(Some(&waiting), SourceStand::Same), &first);
+        // Tiers of 1, 5, 30 and 120 seconds: after 40 the fourth may be its own.
+        let since = Some(at("2026-11-26T11:59:20Z"));
+        let longer = Sight { since, ..waiting.clone() };
+        let later = ["attempt 2 to 5 of 6", "between now and 2026-11-26 12:02:00 UTC"];
+        says(&fleet(Some(&longer), SourceStand::Same), &later);
+        let longest = Sight { since: Some(at("2026-11-26T03:00:00Z")), ..waiting.clone() };
+        says(&fleet(Some(&longest), SourceStand::Same), &["attempt 2 to 6 of 6", "12:10:00 UTC"]);
         let alone = Situation { fleet: false, ..fleet(Some(&waiting), SourceStand::Same) };
         says(&alone, &["sync", "brings it"]);
         let claimed = Sight { begun: Some(begun(true)), ..sight(Stage::Outstanding) };

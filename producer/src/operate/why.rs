@@ -11,6 +11,7 @@ use shared::odoo::{Place, SearchRead};
 use shared::record::{ImageReference, PipelineName, RecordKey, Values};
 use shared::state::{Known, Sight, State};
 use shared::systems::Systems;
+use shared::zoho::Kind;
 
 use super::next::{Situation, SourceStand, next};
 use super::status::Paused;
@@ -177,10 +178,10 @@ fn url_of(address: &str, model: &str, id: &str, major: Option<u32>) -> String {
     format!("{address}/web#id={id}&model={model}&view_type=form")
 }
 
-/// The records of a pipeline that have a SKU: by the Odoo that is its source or sink, and by its dead letters.
+/// The record of a pipeline that has a SKU: by the Odoo that is its source or sink, by its dead letters, and by Zoho.
 ///
 /// # Errors
-/// In words where there is none, or several. The state's; why Odoo cannot be asked, where the letters do not tell either.
+/// In words where there is none, or several. The state's; why a remote system cannot be asked, where none of the others tells.
 pub async fn by_sku(
     state: &State,
     pipeline: &Pipeline,
@@ -190,27 +191,38 @@ pub async fn by_sku(
     let asked = in_odoo(pipeline, systems, sku).await;
     let mut found = asked.as_ref().ok().cloned().flatten().unwrap_or_default();
     if found.is_empty() {
-        let letters = state.dead_letters(&pipeline.name, LETTERS).await?;
+        let letters = state.letters_with(&pipeline.name, &json!(sku).to_string(), LETTERS).await?;
         let has = |values: &Values| {
             ["default_code", "sku"].iter().any(|name| values.get(*name) == Some(&json!(sku)))
         };
-        found.extend(
-            letters.into_iter().filter(|letter| has(&letter.job.values)).map(|letter| letter.job.key),
-        );
+        let letters = letters.into_iter().map(|filed| filed.letter.job).filter(|job| has(&job.values));
+        found.extend(letters.map(|job| job.key));
+    }
+    let mut asked = asked.map(|keys| keys.is_some());
+    if found.is_empty() {
+        // Its calls are counted: asked last, of what is nowhere else.
+        match in_zoho(pipeline, systems, sku).await {
+            Ok(Some(keys)) => {
+                found.extend(keys);
+                asked = Ok(true);
+            }
+            Ok(None) => {}
+            Err(failure) => asked = asked.and(Err(failure)),
+        }
     }
     found.sort();
     found.dedup();
     match (found.as_slice(), asked) {
         ([one], _) => Ok(one.clone()),
         ([], Err(failure)) => Err(failure),
-        ([], Ok(None)) => Err(Failure::configuration(format!(
-            "no Odoo is source or sink of {}, to be asked for a SKU",
+        ([], Ok(false)) => Err(Failure::configuration(format!(
+            "neither source nor sink of {} can be asked for a SKU",
             pipeline.name
         ))
         .advise("name the record by its key in the source")),
-        ([], Ok(Some(_))) => {
+        ([], Ok(true)) => {
             Err(Failure::configuration(format!("no record of {} has the SKU '{sku}'", pipeline.name))
-                .advise("name it by its key in the source, should it never have reached the sink"))
+                .advise("name it by its key in the source"))
         }
         (several, _) => {
             let keys: Vec<&str> = several.iter().map(RecordKey::as_str).collect();
@@ -258,6 +270,20 @@ async fn in_odoo(
     let client = systems.odoo(&entity.server).await?;
     let ids = client.search(&search(&entity.model)).await?;
     Ok(Some(ids.into_iter().filter_map(|id| u64::try_from(id).ok()).map(RecordKey::from).collect()))
+}
+
+/// `None` where the source is no Zoho, or not of items.
+async fn in_zoho(
+    pipeline: &Pipeline,
+    systems: &Systems,
+    sku: &str,
+) -> Result<Option<Vec<RecordKey>>, Failure> {
+    let SourceConfig::Zoho(entity) = &pipeline.source else { return Ok(None) };
+    if entity.kind != Kind::Items {
+        return Ok(None);
+    }
+    let ids = systems.zoho(&entity.server).await?.items_by_sku(entity.api, sku).await?;
+    Ok(Some(ids.into_iter().filter_map(|id| id.parse().ok()).collect()))
 }
 
 #[cfg(test)]

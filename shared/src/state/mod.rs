@@ -388,6 +388,16 @@ impl State {
         forward!(self.letters(pipeline, reason, before, limit))
     }
 
+    /// Of the newest `newest` dead letters of a pipeline those in whose JSON text `text` stands anywhere, newest first.
+    pub async fn letters_with(
+        &self,
+        pipeline: &PipelineName,
+        text: &str,
+        newest: usize,
+    ) -> Result<Vec<FiledLetter>, Failure> {
+        forward!(self.letters_with(pipeline, text, newest))
+    }
+
     /// The newest dead letters of a pipeline, newest first, at most `limit`.
     pub async fn dead_letters(
         &self,

@@ -56,6 +56,14 @@ impl ZohoClient {
         Ok(page)
     }
 
+    /// The ids of items with exactly this SKU, of the first 200 that Zoho finds by it.
+    pub async fn items_by_sku(&self, api: Api, sku: &str) -> Result<Vec<String>, Failure> {
+        let found = rows(Kind::Items, self.json(&Request::items_by_sku(api, sku)).await?)?;
+        // Zoho answers a filter that it does not know with everything.
+        let has_it = |row: &&Row| row.values().get("sku").and_then(Value::as_str) == Some(sku);
+        Ok(found.iter().filter(has_it).map(Row::id).collect())
+    }
+
     /// One record with everything that the list leaves out.
     ///
     /// # Errors

@@ -66,6 +66,18 @@ impl Request {
         }
     }
 
+    /// Items with a SKU, inactive ones too. Books documents no such filter, and is searched for the text: look at what comes.
+    pub fn items_by_sku(api: Api, sku: &str) -> Self {
+        let filter = match api {
+            Api::Inventory => "sku",
+            Api::Books => "search_text",
+        };
+        Self::new(api, CallKind::List, Kind::Items.scope(api), &[Kind::Items.as_str()])
+            .with("filter_by", "Status.All")
+            .with("per_page", "200")
+            .with(filter, sku)
+    }
+
     /// One record with everything that the list leaves out.
     pub fn detail(api: Api, kind: Kind, id: &str) -> Self {
         Self::new(api, CallKind::Detail, kind.scope(api), &[kind.as_str(), id])
@@ -147,6 +159,14 @@ mod tests {
              &sort_column=last_modified_time&sort_order=A&last_modified_time=2026-10-09T13%3A20%3A00%2B0530"
         );
         assert_eq!(request.scope, "ZohoInventory.items.READ");
+    }
+
+    #[test]
+    fn a_sku_is_asked_for_by_what_each_front_end_documents() {
+        let inventory = url(&Request::items_by_sku(Api::Inventory, "A&B 1"));
+        assert!(inventory.ends_with("filter_by=Status.All&per_page=200&sku=A%26B+1"), "{inventory}");
+        let books = url(&Request::items_by_sku(Api::Books, "A&B 1"));
+        assert!(books.ends_with("filter_by=Status.All&per_page=200&search_text=A%26B+1"), "{books}");
     }
 
     #[test]

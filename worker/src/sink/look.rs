@@ -3,8 +3,10 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use shared::config::Gone;
 use shared::failure::Failure;
 use shared::job::Job;
+use shared::record::RecordKey;
 
 use super::json::{JsonRow, JsonView};
 use super::odoo::OdooSink;
@@ -66,6 +68,21 @@ impl SinkView {
                 jobs.iter().map(|job| view.look(&JsonRow { key: &job.key, values: &job.values })).collect()
             }),
             Self::Odoo(sink) => sink.look(jobs).await,
+        }
+    }
+
+    /// What would be done with these records if they were gone from the source: one answer per key, in their order;
+    /// [`Looked::Same`] where there is nothing to do, never [`Looked::Missing`].
+    ///
+    /// # Errors
+    /// The sink's own.
+    pub async fn look_gone(&mut self, keys: &[RecordKey], how: Gone) -> Result<Vec<Looked>, Failure> {
+        match (self, how) {
+            (_, Gone::Keep) => Ok(keys.iter().map(|_| Looked::Same { sink_id: None }).collect()),
+            (Self::Json(view), how) => {
+                tokio::task::block_in_place(|| keys.iter().map(|key| view.look_gone(key, how)).collect())
+            }
+            (Self::Odoo(sink), _) => sink.look_gone(keys).await,
         }
     }
 }

@@ -100,6 +100,26 @@ pub(super) async fn the_newest_letters_come_first(store: impl Fixture) {
     assert_eq!(state.dead_letters(&products(), 2).await.unwrap().len(), 2);
 }
 
+pub(super) async fn letters_are_found_by_what_stands_in_them(store: impl Fixture) {
+    let state = store.open().await;
+    let run = begin(&state).await;
+    // More than Redis is asked for at once.
+    for id in 1..=205 {
+        let job = enqueue(&state, &run, id, 1).await;
+        let mut letter = job.letter("refused");
+        letter.job.values.insert("sku".to_owned(), format!("S \"{}\"", id % 100).into());
+        state.bury(&[letter]).await.unwrap();
+    }
+    let found = async |sku: &str, newest| -> Vec<String> {
+        let text = serde_json::to_string(sku).unwrap();
+        let found = state.letters_with(&products(), &text, newest).await.unwrap();
+        found.into_iter().map(|filed| filed.letter.job.key.to_string()).collect()
+    };
+    assert_eq!(found("S \"3\"", 1_000).await, ["203", "103", "3"]);
+    assert_eq!(found("S \"3\"", 150).await, ["203", "103"], "older ones are not looked at");
+    assert_eq!(found("S", 1_000).await, [""; 0]);
+}
+
 pub(super) async fn a_redriven_job_is_claimed_again(store: impl Fixture) {
     let state = store.open().await;
     let job = enqueue(&state, &begin(&state).await, 1, 1).await;

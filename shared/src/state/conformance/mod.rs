@@ -245,6 +245,7 @@ macro_rules! conformance {
                 dead_letter: a_letter_is_kept_while_changed_values_are_tried,
                 dead_letter: a_letter_about_what_was_applied_meanwhile_is_only_counted,
                 dead_letter: the_newest_letters_come_first,
+                dead_letter: letters_are_found_by_what_stands_in_them,
                 dead_letter: a_redriven_job_is_claimed_again,
                 dead_letter: letters_are_listed_and_counted_by_their_reason,
                 dead_letter: a_replaced_letter_stands_under_its_new_reason_only,

@@ -18,6 +18,30 @@ impl RedisState {
         before: Option<u64>,
         limit: usize,
     ) -> Result<Vec<FiledLetter>, Failure> {
+        self.filed(name, reason, before, limit, |_| true).await
+    }
+
+    pub(in crate::state) async fn letters_with(
+        &self,
+        name: &PipelineName,
+        text: &str,
+        newest: usize,
+    ) -> Result<Vec<FiledLetter>, Failure> {
+        self.filed(name, None, None, newest, |letter| {
+            std::str::from_utf8(letter).is_ok_and(|letter| letter.contains(text))
+        })
+        .await
+    }
+
+    /// Of the newest `limit` letters those whose text is to be `taken`.
+    async fn filed(
+        &self,
+        name: &PipelineName,
+        reason: Option<Reason>,
+        before: Option<u64>,
+        limit: usize,
+        taken: impl Fn(&[u8]) -> bool,
+    ) -> Result<Vec<FiledLetter>, Failure> {
         let names = self.head(name).await?.1.keys(&self.keys, name);
         let order = reason.map_or_else(|| names.letter_order(), |reason| names.letters_by(reason));
         let below = before.map_or_else(|| "+inf".to_owned(), |before| format!("({before}"));
@@ -26,14 +50,14 @@ impl RedisState {
         commands.cmd("ZREVRANGEBYSCORE").arg(&order).arg(below).arg("-inf").arg("WITHSCORES");
         commands.arg("LIMIT").arg(0).arg(limit);
         let fields: Vec<(Vec<u8>, u64)> = self.link.ask(&commands).await?.next()?;
-        let mut found = Vec::with_capacity(fields.len());
+        let mut found = Vec::new();
         for page in fields.chunks(PAGE) {
             let mut commands = redis::pipe();
             let names_of_page = page.iter().map(|(field, _)| field.as_slice()).collect::<Vec<_>>();
             commands.cmd("HMGET").arg(names.letters()).arg(names_of_page);
             let texts: Vec<Option<Vec<u8>>> = self.link.ask(&commands).await?.next()?;
             for ((_, number), text) in page.iter().zip(texts) {
-                let Some(text) = text else { continue };
+                let Some(text) = text.filter(|text| taken(text)) else { continue };
                 found.push(FiledLetter { number: *number, letter: letter_of(&text)? });
             }
         }

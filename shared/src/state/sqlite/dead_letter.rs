@@ -29,6 +29,25 @@ pub(super) fn newest(
     Ok(letters)
 }
 
+/// See [`crate::state::State::letters_with`].
+pub(super) fn with(
+    connection: &Connection,
+    name: &PipelineName,
+    text: &str,
+    newest: usize,
+) -> Result<Vec<FiledLetter>, StoreError> {
+    let letters = connection
+        .prepare_cached(
+            "SELECT id, letter FROM (SELECT id, letter FROM dead_letter WHERE pipeline = \
+             (SELECT id FROM pipeline WHERE name = ?1) ORDER BY id DESC LIMIT ?3) WHERE instr(letter, ?2) > 0",
+        )?
+        .query_map(params![name, text, newest], |row| {
+            Ok(FiledLetter { number: row.get(0)?, letter: row.get(1)? })
+        })?
+        .collect::<Result<_, _>>()?;
+    Ok(letters)
+}
+
 fn number(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }

@@ -102,6 +102,16 @@ impl SqliteState {
         self.read(move |connection| dead_letter::newest(connection, &name, reason, before, limit)).await
     }
 
+    pub(super) async fn letters_with(
+        &self,
+        name: &PipelineName,
+        text: &str,
+        newest: usize,
+    ) -> Result<Vec<FiledLetter>, Failure> {
+        let (name, text) = (name.clone(), text.to_owned());
+        self.read(move |connection| dead_letter::with(connection, &name, &text, newest)).await
+    }
+
     pub(super) async fn letter_counts(&self, name: &PipelineName) -> Result<Vec<(Reason, u64)>, Failure> {
         let name = name.clone();
         self.read(move |connection| dead_letter::counts(connection, &name)).await

@@ -10,6 +10,7 @@ use std::path::Path;
 
 use serde_json::Value;
 use shared::checksum::Checksum;
+use shared::config::Gone;
 use shared::failure::{Failure, Reason};
 use shared::record::{RecordKey, Values};
 
@@ -142,6 +143,22 @@ impl JsonView {
         }
         let fields = changes(&there, row.values);
         Ok(Ok(Looked::Different { sink_id: None, binds: false, fields }))
+    }
+
+    /// See [`crate::sink::SinkView::look_gone`].
+    pub(crate) fn look_gone(&mut self, key: &RecordKey, how: Gone) -> Result<Looked, Failure> {
+        let fields = match how {
+            _ if !self.contains(key) => None,
+            Gone::Remove => Some(Vec::new()),
+            Gone::Mark if !self.is_marked(key)? => {
+                Some(vec![FieldChange { field: DELETED.to_owned(), old: None, new: Some(Value::Bool(true)) }])
+            }
+            _ => None,
+        };
+        Ok(match fields {
+            Some(fields) => Looked::Different { sink_id: None, binds: false, fields },
+            None => Looked::Same { sink_id: None },
+        })
     }
 
     /// What stands in the file under an id.
