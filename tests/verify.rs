@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use sandbox::{Edit, OdooVersion, WriteDate, ZohoChange, ZohoImage};
 use serde_json::{Value, json};
 
-use crate::place::Place;
+use crate::place::{Place, Ran};
 use crate::shop::{Shop, fields};
 use crate::truth::{assert_files_hold_the_source, records, sandbox_of};
 
@@ -172,14 +172,41 @@ async fn more_calls_than_allowed_are_refused_beforehand_or_ended() {
     let shop = Shop::plain(30).await;
     shop.place.reconfigure("sink = \"odoo.shop\"\n", "sink = \"odoo.shop\"\npage_size = 5\n");
     // The state knows nothing yet, and Zoho tells no total: it is noticed under way.
-    let ran = shop.place.run(&["verify", "--max-calls", "12"]).await;
-    ran.expect(3, &["more than --max-calls 12"]);
+    let ran = shop.place.run(&["verify", "--max-calls", "20"]).await;
+    ran.expect(3, &["more than --max-calls 20"]);
     shop.place.sync().await;
     shop.reset_counts();
-    let ran = shop.place.run(&["verify", "--max-calls", "12"]).await;
-    ran.expect(2, &["takes about", "more than --max-calls 12"]);
+    let ran = shop.place.run(&["verify", "--max-calls", "20"]).await;
+    ran.expect(2, &["takes about", "more than --max-calls 20"]);
     assert_eq!(shop.zoho.control().counts().list, 0);
     shop.place.run(&["verify", "--max-calls", "60"]).await.expect(0, &["in step"]);
+}
+
+/// What was estimated, and what it took.
+fn calls_of(ran: &Ran) -> (u64, u64) {
+    let report = &ran.json()["pipelines"][0];
+    (report["calls_estimated"].as_u64().unwrap(), report["totals"]["calls"].as_u64().unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_calls_that_are_estimated_are_those_that_are_made_where_all_is_in_step() {
+    for (version, items) in [(OdooVersion::V17, 3), (OdooVersion::V18, 430), (OdooVersion::V19, 200)] {
+        let shop = Shop::of(version, items).await;
+        shop.place.sync().await;
+        let (estimated, made) = calls_of(&shop.place.run(&["verify", "--json"]).await);
+        assert_eq!(estimated, made, "{items} items with images");
+        std::fs::remove_file(shop.place.path("catalog-sync.db")).unwrap();
+        // Then nobody knows of images, and Zoho tells no total: Odoo tells how many there are of ours.
+        let (estimated, made) = calls_of(&shop.place.run(&["verify", "--json"]).await);
+        assert_eq!(estimated, made, "{items} items, and no state");
+    }
+    let sandbox = sandbox_of(OdooVersion::V18).await;
+    let place = Place::new(&sandbox);
+    place.sync().await;
+    for pipeline in ["customers", "products"] {
+        let (estimated, made) = calls_of(&place.run(&["verify", pipeline, "--json"]).await);
+        assert_eq!(estimated, made, "{pipeline} into a file");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -18,6 +18,7 @@ use shared::record::RecordKey;
 use shared::state::State;
 use shared::systems::Systems;
 use tokio_util::sync::CancellationToken;
+use worker::sink::SinkView;
 
 use crate::arguments::Verify;
 use crate::exit::Exit;
@@ -98,19 +99,27 @@ impl Look<'_> {
         let nothing = State::open_memory().await?;
         let source = producer::open::source(pipeline, systems, &nothing, true).await?;
         let known = state.counts(name).await?;
-        let records = source.count().await?.max(known.wanted);
-        let estimate = estimate(pipeline, records, known.images.applied);
-        output.line(format!("{name}: about {records} records, about {estimate} calls"));
+        let mut view = view_of(config, pipeline, systems, state).await?.view;
+        let mut records = source.count().await?.max(known.wanted);
+        if let (0, SinkView::Odoo(sink)) = (records, &view) {
+            // A state that was wiped, and a source that does not say: as many as we brought.
+            records = sink.count().await?;
+        }
+        let estimate = budget.used() + estimate((pipeline, &source), &view, records, known);
+        output.line(format!(
+            "{name}: about {records} records, about {estimate} calls, and more where something differs"
+        ));
         budget.refuse(estimate)?;
         document.head(&json!({ "pipeline": name, "calls_estimated": estimate }))?;
 
         let mut found = Found::default();
-        let mut view = view_of(config, pipeline, systems, state).await?.view;
         let survey =
             Survey { pipeline, state, source: &source, view: &mut view, budget, totals: &mut found.totals };
         let suspects = survey.walk().await?;
-        // A file may have been replaced by a sync since.
-        let mut view = view_of(config, pipeline, systems, state).await?.view;
+        if !suspects.is_empty() {
+            // A file may have been replaced by a sync since, and what was found by its values was promised to a suspect.
+            view = view_of(config, pipeline, systems, state).await?.view;
+        }
         let mut shower = Shower::new(*output, arguments.all);
         let Found { totals, mends, images } = &mut found;
         let confirm = Confirm {

@@ -18,7 +18,7 @@ use super::budget::Budget;
 use super::finding::Totals;
 
 /// Records of the state that are read together.
-const TOGETHER: usize = 500;
+pub(crate) const TOGETHER: usize = 500;
 
 /// Who has to be looked at again. Some 100 bytes a record.
 #[derive(Debug, Default)]
@@ -33,6 +33,17 @@ pub(crate) struct Suspects {
     pub(crate) images: Vec<RecordKey>,
     /// In the state and not in the source.
     pub(crate) remembered: Vec<RecordKey>,
+}
+
+impl Suspects {
+    pub(crate) fn is_empty(&self) -> bool {
+        let Self { differing, extra, sharing, images, remembered } = self;
+        differing.is_empty()
+            && extra.is_empty()
+            && sharing.is_empty()
+            && images.is_empty()
+            && remembered.is_empty()
+    }
 }
 
 /// What is looked at.

@@ -7,7 +7,7 @@ use shared::failure::Failure;
 use shared::odoo::SearchRead;
 use shared::record::RecordKey;
 
-use super::column::ACTIVE;
+use super::column::{ACTIVE, Kind};
 use super::external::{LOOK_UP, number};
 use super::sink::OdooSink;
 
@@ -30,6 +30,12 @@ pub struct BoundPage {
 }
 
 impl OdooSink {
+    /// Columns that refer to other records: what their values lead to is found once.
+    pub fn reference_columns(&self) -> usize {
+        let is_reference = |kind: &Kind| matches!(kind, Kind::Reference { .. } | Kind::References { .. });
+        self.columns.iter().filter(|column| is_reference(&column.kind)).count()
+    }
+
     /// Some 1,000 records that carry our external ids; `after` is [`BoundPage::next`] of the page before. External ids
     /// whose names are none of a numeric key are another pipeline's.
     ///
