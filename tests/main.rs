@@ -32,6 +32,7 @@ mod shop;
 mod shop_killed;
 mod stopped;
 mod sweep;
+mod translations;
 mod truth;
 mod verify;
 mod zoho_bad_input;

@@ -25,6 +25,7 @@ pub(crate) mod index;
 pub(crate) mod install;
 pub(crate) mod json2;
 pub(crate) mod jsonrpc;
+pub(crate) mod language;
 pub(crate) mod load;
 pub(crate) mod method;
 pub(crate) mod naming;

@@ -39,6 +39,83 @@ mod over_http {
     }
 
     #[tokio::test]
+    async fn a_text_is_one_for_each_language_and_falls_back_to_english() {
+        for version in [OdooVersion::V17, OdooVersion::V19] {
+            let server = start(version, 3).await;
+            let id = server.control().ids("product.template").unwrap()[0];
+            let in_lang = async |lang: &str, method: &str, args: Value| {
+                let params = json!({"service": "object", "method": "execute_kw",
+                    "args": [server.database(), 2, server.password(), "product.template", method, args,
+                        {"context": {"lang": lang}}]});
+                let body = json!({"jsonrpc": "2.0", "id": 1, "params": params});
+                let client = reqwest::Client::builder().no_proxy().build().unwrap();
+                let answer =
+                    client.post(format!("{}/jsonrpc", server.url())).json(&body).send().await.unwrap();
+                answer.json::<Value>().await.unwrap()
+            };
+            let read = async |lang: &str| {
+                let answer = in_lang(lang, "read", json!([[id], ["name"]])).await;
+                answer["result"][0]["name"].as_str().unwrap_or_default().to_owned()
+            };
+            let write =
+                async |lang: &str, name: Value| in_lang(lang, "write", json!([[id], {"name": name}])).await;
+            let refused = read_error(&in_lang("fr_FR", "read", json!([[id], ["name"]])).await);
+            assert_eq!(refused, "Invalid language code: fr_FR");
+            let rows = server.control().rows("res.lang").unwrap();
+            for row in rows.iter().filter(|row| row["active"] == false) {
+                let values = Map::from_iter([("active".to_owned(), json!(true))]);
+                let id = row["id"].as_i64().unwrap();
+                let model = "res.lang".to_owned();
+                let edit = Edit::Update { model, id, values, write_date: WriteDate::Transaction };
+                server.control().edit(vec![edit]).unwrap();
+            }
+            write("en_US", json!("Chair")).await;
+            assert_eq!(read("fr_FR").await, "Chair");
+            // What shows already is not kept, so that French goes on falling back.
+            write("fr_FR", json!("Chair")).await;
+            write("en_US", json!("Seat")).await;
+            assert_eq!((read("fr_FR").await, read("de_DE").await), ("Seat".to_owned(), "Seat".to_owned()));
+            write("fr_FR", json!("Chaise")).await;
+            write("en_US", json!("Stool")).await;
+            assert_eq!((read("fr_FR").await, read("de_DE").await), ("Chaise".to_owned(), "Stool".to_owned()));
+            let found = in_lang("fr_FR", "search", json!([[["name", "=", "Chaise"]]])).await;
+            assert_eq!(found["result"], json!([id]));
+            // Emptied in one language it is empty in all, which a required field does not allow.
+            assert!(write("fr_FR", json!(false)).await.get("error").is_some());
+            assert_eq!(read("en_US").await, "Stool");
+        }
+    }
+
+    fn read_error(answer: &Value) -> String {
+        answer["error"]["data"]["message"].as_str().unwrap_or_default().to_owned()
+    }
+
+    #[tokio::test]
+    async fn records_that_a_rule_keeps_from_the_user_are_not_found_and_not_read() {
+        let server = start(OdooVersion::V18, 0).await;
+        let ids = server.control().ids("res.partner").unwrap();
+        let hidden = ids[ids.len() - 1];
+        let rule = Edit::RuleOut { model: "res.partner".to_owned(), ids: vec![hidden] };
+        server.control().edit(vec![rule]).unwrap();
+        let found =
+            result(call(&server, "res.partner", "search", json!([[["id", "in", [hidden, ids[0]]]]])).await);
+        assert_eq!(found, json!([ids[0]]));
+        // Unlike one that is not there, which is left out, it refuses the whole call.
+        let read =
+            async |ids: Value| call(&server, "res.partner", "read", json!([ids, ["name"]])).await.unwrap().1;
+        assert!(read(json!([ids[0], hidden])).await.contains("odoo.exceptions.AccessError"));
+        assert!(read(json!([ids[0], 999_999])).await.contains("result"));
+        let written =
+            call(&server, "res.partner", "write", json!([[hidden], {"name": "x"}])).await.unwrap().1;
+        assert!(written.contains("odoo.exceptions.AccessError"), "{written}");
+        server
+            .control()
+            .edit(vec![Edit::RuleOut { model: "res.partner".to_owned(), ids: Vec::new() }])
+            .unwrap();
+        assert!(read(json!([hidden])).await.contains("result"));
+    }
+
+    #[tokio::test]
     async fn each_fault_happens_once_and_the_next_call_is_well() {
         let server = start(OdooVersion::V18, 0).await;
         let control = server.control();

@@ -4,20 +4,24 @@
 //! transaction share one `write_date` to the microsecond, so paging by `write_date` loops on Odoo 17 and 18 and skips rows
 //! on 19; and a `write_date >` cursor loses rows on 19, where it is rewritten to the next whole second (measured).
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use shared::checksum::Checksum;
-use shared::config::{OdooEntity, suggest};
+use shared::config::OdooEntity;
 use shared::failure::{Failure, Reason};
 use shared::mapping::Mapping;
-use shared::odoo::{OdooClient, SearchRead};
+use shared::odoo::{OdooClient, Row, SearchRead, in_language, language_context};
 use shared::record::{RecordKey, Values};
 use shared::state::{Binding, State, Window};
 
-use super::{Absent, SourcePage, SourceRow};
+use super::{SourcePage, SourceRow};
+
+mod confirm;
+mod fields;
+
+use fields::{KnownFields, known_fields, lacking};
 
 /// Records of one Odoo model, archived ones included.
 #[derive(Debug, Clone)]
@@ -26,13 +30,8 @@ pub struct OdooSource {
     entity: OdooEntity,
     mapping: Mapping,
     fields: Vec<String>,
-}
-
-/// The fields of a model, as they were read from a server of this version.
-#[derive(Serialize, Deserialize)]
-struct KnownFields {
-    server: String,
-    fields: Vec<String>,
+    /// Fields by the language in which they are read beside those.
+    translations: BTreeMap<String, Vec<String>>,
 }
 
 impl OdooSource {
@@ -51,40 +50,48 @@ impl OdooSource {
         let known = state.memo(&memo).await?.and_then(|text| serde_json::from_str::<KnownFields>(&text).ok());
         if let (Some(known), false) = (known, refresh)
             && known.server == client.version().text
-            && let Ok(source) = Self::resolve(client, entity, &known.fields)
+            && let Ok(source) = Self::resolve(client, entity, &known)
         {
             return Ok(source);
         }
-        let fields = known_fields(client, entity).await?;
-        let source = Self::resolve(client, entity, &fields)?;
-        let known = KnownFields { server: client.version().text.clone(), fields };
+        let known = known_fields(client, entity).await?;
+        let source = Self::resolve(client, entity, &known)?;
         let text = serde_json::to_string(&known).expect("names are text");
         state.set_memo(&memo, Some(&text)).await?;
         Ok(source)
     }
 
-    fn resolve(client: &OdooClient, entity: &OdooEntity, known: &[String]) -> Result<Self, Failure> {
+    fn resolve(client: &OdooClient, entity: &OdooEntity, known: &KnownFields) -> Result<Self, Failure> {
         let mut columns = Vec::with_capacity(entity.columns.len());
         for column in &entity.columns {
-            let is_known = |name: &str| known.iter().any(|field| field == name);
-            let lacks = column.column.origin.fields().into_iter();
-            let lacks = lacks.filter(|(name, optional)| !is_known(name) && !optional);
-            match lacks.map(|(name, _)| name.to_owned()).next() {
+            let mut lacks = column.column.origin.fields().into_iter().filter(|(_, optional)| !optional);
+            match lacks.find_map(|(name, _)| lacking(client, entity, name, known)) {
                 Some(_) if column.optional => {}
-                Some(name) => return Err(missing_field(client, entity, &name, known)),
+                Some(failure) => return Err(failure),
                 None => columns.push(column.column.clone()),
             }
         }
         let mapping = Mapping::new(columns);
-        let mut fields: Vec<String> = mapping.source_fields().into_iter().map(str::to_owned).collect();
-        fields.retain(|field| known.contains(field));
+        let read = mapping.source_fields().into_iter();
+        let read = read.filter(|name| lacking(client, entity, name, known).is_none());
+        let mut fields: Vec<String> = Vec::new();
+        let mut translations: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for name in read {
+            match in_language(name) {
+                (field, None) => fields.push(field.to_owned()),
+                (field, Some(lang)) => {
+                    translations.entry(lang.to_owned()).or_default().push(field.to_owned());
+                }
+            }
+        }
+        let known = &known.fields;
         if known.iter().any(|field| field == "write_date")
             && !fields.iter().any(|field| field == "write_date")
         {
             fields.push("write_date".to_owned());
         }
         let client = client.with_context(archived_too());
-        Ok(Self { client, entity: entity.clone(), mapping, fields })
+        Ok(Self { client, entity: entity.clone(), mapping, fields, translations })
     }
 
     pub(super) fn identity(&self) -> String {
@@ -145,68 +152,6 @@ impl OdooSource {
         self.read(domain, None).await
     }
 
-    /// A search leaves out what this user may not see, and that is not gone: `read` is asked too, which leaves out what is
-    /// not there and refuses what is hidden (measured on 17, 18 and 19).
-    pub(super) async fn confirm(
-        &self,
-        keys: &[RecordKey],
-        example: Option<&RecordKey>,
-    ) -> Result<Absent, Failure> {
-        let ids: HashMap<i64, &RecordKey> =
-            keys.iter().filter_map(|key| Some((key.as_str().parse().ok()?, key))).collect();
-        let mut absent = Absent { there: (keys.len() - ids.len()) as u64, ..Absent::default() };
-        let mut asked: Vec<i64> = ids.keys().copied().collect();
-        let example_id: Option<i64> = example.and_then(|example| example.as_str().parse().ok());
-        asked.extend(example_id);
-        let there = self.ids(Vec::new(), &asked).await?;
-        if let (Some(example), Some(id)) = (example, example_id)
-            && !there.contains(&id)
-        {
-            return Err(super::distrusted(example));
-        }
-        let read = self.ids(self.entity.domain.clone(), &asked).await?;
-        let mut unseen = Vec::new();
-        for (id, key) in &ids {
-            match (there.contains(id), read.contains(id)) {
-                (false, _) => unseen.push(*id),
-                (true, false) => absent.left.push((*key).clone()),
-                (true, true) => absent.there += 1,
-            }
-        }
-        let hidden = self.hidden(unseen.clone()).await?;
-        absent.there += hidden.len() as u64;
-        unseen.retain(|id| !hidden.contains(id));
-        absent.gone = unseen.iter().filter_map(|id| ids.get(id).map(|key| (*key).clone())).collect();
-        absent.gone.sort();
-        Ok(absent)
-    }
-
-    /// Which of these there are, archived ones too.
-    async fn ids(&self, mut domain: Vec<Value>, ids: &[i64]) -> Result<HashSet<i64>, Failure> {
-        domain.push(json!(["id", "in", ids]));
-        let request = SearchRead { domain: domain.into(), ..SearchRead::new(&self.entity.model) };
-        Ok(self.client.search(&request).await?.into_iter().collect())
-    }
-
-    /// Which of these are there and not for this user. One that is refuses all that are read with it.
-    async fn hidden(&self, ids: Vec<i64>) -> Result<HashSet<i64>, Failure> {
-        let mut hidden = HashSet::new();
-        let mut parts = vec![ids];
-        while let Some(part) = parts.pop() {
-            let (first, rest) = part.split_at(part.len() / 2);
-            if part.is_empty() {
-                continue;
-            }
-            match self.client.read(&self.entity.model, &part, &self.fields).await {
-                Ok(rows) => hidden.extend(rows.iter().filter_map(|row| row.get("id")?.as_i64())),
-                Err(failure) if failure.reason != Reason::Rights => return Err(failure),
-                Err(_) if first.is_empty() => hidden.extend(rest),
-                Err(_) => parts.extend([first.to_vec(), rest.to_vec()]),
-            }
-        }
-        Ok(hidden)
-    }
-
     /// The domain's terms for a window. There is no upper bound: walking by id needs none, and a record that was written
     /// in the second in which the run began is not to wait for the next one. A product's cost and barcode live on its
     /// variant, and writing them there does not move the template's `write_date` (measured on 17, 18 and 19): products
@@ -232,7 +177,44 @@ impl OdooSource {
             ..SearchRead::new(&self.entity.model)
         };
         let rows = self.client.search_read(&request).await?;
-        rows.into_iter().map(source_row).collect()
+        let mut rows: Vec<SourceRow> = rows.into_iter().map(source_row).collect::<Result<_, _>>()?;
+        for (lang, fields) in &self.translations {
+            self.read_translations(&mut rows, lang, fields).await?;
+        }
+        Ok(rows)
+    }
+
+    /// Reads fields in a language into the rows, as `name@fr_FR`. A record that was deleted since its row was read has the
+    /// row's own texts; whoever looks for deleted ones finds it.
+    async fn read_translations(
+        &self,
+        rows: &mut [SourceRow],
+        lang: &str,
+        fields: &[String],
+    ) -> Result<(), Failure> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let ids: Vec<&str> = rows.iter().map(|row| row.key.as_str()).collect();
+        let ids: Vec<u64> = ids.into_iter().filter_map(|id| id.parse().ok()).collect();
+        let request = SearchRead {
+            domain: json!([["id", "in", ids]]),
+            fields: fields.to_vec(),
+            order: Some("id asc".to_owned()),
+            context: language_context(lang),
+            ..SearchRead::new(&self.entity.model)
+        };
+        let translated = self.client.search_read(&request).await?;
+        let translated: HashMap<u64, Row> =
+            translated.into_iter().filter_map(|row| Some((row.get("id")?.as_u64()?, row))).collect();
+        for row in rows {
+            let texts = row.key.as_str().parse().ok().and_then(|id: u64| translated.get(&id));
+            for field in fields {
+                let text = texts.or(Some(&row.values)).and_then(|texts| texts.get(field)).cloned();
+                row.values.insert(format!("{field}@{lang}"), text.unwrap_or(Value::Bool(false)));
+            }
+        }
+        Ok(())
     }
 }
 
@@ -252,8 +234,8 @@ pub struct Checked {
 /// # Errors
 /// As [`OdooSource::open`], and `Systemic/Rights` where the user may not read the model.
 pub async fn check(client: &OdooClient, entity: &OdooEntity) -> Result<Checked, Failure> {
-    let fields = known_fields(client, entity).await?;
-    let source = OdooSource::resolve(client, entity, &fields)?;
+    let known = known_fields(client, entity).await?;
+    let source = OdooSource::resolve(client, entity, &known)?;
     let kept = source.mapping.columns();
     let left_out = entity.columns.iter().filter(|column| !kept.contains(&column.column));
     Ok(Checked {
@@ -266,10 +248,6 @@ pub async fn check(client: &OdooClient, entity: &OdooEntity) -> Result<Checked, 
 /// How many records of `entity` the server has, archived ones included.
 pub async fn count(client: &OdooClient, entity: &OdooEntity) -> Result<u64, Failure> {
     client.with_context(archived_too()).search_count(&entity.model, &entity.domain.clone().into()).await
-}
-
-async fn known_fields(client: &OdooClient, entity: &OdooEntity) -> Result<Vec<String>, Failure> {
-    Ok(client.fields_get(&entity.model, &["type".to_owned()]).await?.keys().cloned().collect())
 }
 
 /// Forgets what was learnt of a model's fields: the server has just said that one of them does not exist.
@@ -297,19 +275,4 @@ fn source_row(values: Values) -> Result<SourceRow, Failure> {
     })?;
     let time = values.get("write_date").and_then(Value::as_str).map(str::to_owned);
     Ok(SourceRow { key: RecordKey::from(id), values, time, image: None })
-}
-
-fn missing_field(client: &OdooClient, entity: &OdooEntity, name: &str, known: &[String]) -> Failure {
-    let known: Vec<&str> = known.iter().map(String::as_str).collect();
-    let near = suggest(name, &known);
-    let advice = if near.starts_with("did") {
-        near
-    } else {
-        format!("take it out of the pipeline, or write \"{name}?\" to leave it out where it does not exist")
-    };
-    Failure::systemic(
-        Reason::Field,
-        format!("{} on Odoo {} has no field '{name}' for this user", entity.model, client.version().text),
-    )
-    .advise(advice)
 }

@@ -1,6 +1,8 @@
 //! Who may do what, and how a refusal is worded.
 
+use crate::odoo::database::Database;
 use crate::odoo::error::OdooError;
+use crate::odoo::schema::ModelId;
 use crate::odoo::settings::OdooVersion;
 
 /// A user that can log in.
@@ -64,6 +66,15 @@ impl Operation {
         })
     }
 
+    fn name(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Write => "write",
+            Self::Create => "create",
+            Self::Unlink => "unlink",
+        }
+    }
+
     fn verb(self) -> &'static str {
         match self {
             Self::Read => "access",
@@ -71,6 +82,32 @@ impl Operation {
             Self::Create => "create",
             Self::Unlink => "delete",
         }
+    }
+}
+
+impl Database {
+    /// Refuses records that a record rule keeps from the user; one of them is enough. Worded as without debug mode.
+    pub(crate) fn check_rules(
+        &self,
+        user: &User,
+        model: ModelId,
+        operation: Operation,
+        ids: &[i64],
+    ) -> Result<(), OdooError> {
+        if !ids.iter().any(|id| self.ruled_out.contains(&(model, *id)) && self.exists(model, *id)) {
+            return Ok(());
+        }
+        let described = self.schema.model(model);
+        Err(OdooError::access(format!(
+            "Uh-oh! Looks like you have stumbled upon some top-secret records.\n\nSorry, {} (id={}) doesn't have \
+             '{}' access to:\n- {} ({})\n\nIf you really, really need access, perhaps you can win over your friendly \
+             administrator with a batch of freshly baked cookies.",
+            user.name,
+            user.uid,
+            operation.name(),
+            described.description,
+            described.name
+        )))
     }
 }
 

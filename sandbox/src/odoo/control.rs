@@ -155,6 +155,25 @@ impl Control {
         Ok(Some(row))
     }
 
+    /// A text of a record as it shows in a language; nothing where the field is empty.
+    ///
+    /// # Errors
+    /// A model that there is not, or a language that is not installed.
+    pub fn text_in(
+        &self,
+        lang: &str,
+        model: &str,
+        id: i64,
+        field: &str,
+    ) -> Result<Option<String>, EditError> {
+        let mut database = self.state.database();
+        let model = model_id(&database, model)?;
+        database.speak(Some(lang))?;
+        let text = database.text(model, id, field).map(Into::into);
+        database.lang = None;
+        Ok(text)
+    }
+
     /// All ids of a model, ascending; archived records too.
     pub fn ids(&self, model: &str) -> Result<Vec<i64>, EditError> {
         let database = self.state.database();

@@ -1,6 +1,6 @@
 //! All tables of one stand-in server, with transactions.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::odoo::index::{Entry, Index};
@@ -34,6 +34,10 @@ pub(crate) struct Database {
     pub(crate) now: Stamp,
     /// Who runs it.
     pub(crate) uid: i64,
+    /// In which language, where it is not `en_US`.
+    pub(crate) lang: Option<Box<str>>,
+    /// Records that record rules keep from every user.
+    pub(crate) ruled_out: HashSet<(ModelId, i64)>,
     /// Attachment content by SHA-1.
     pub(crate) files: HashMap<Box<str>, Arc<[u8]>>,
     tables: Vec<Table>,
@@ -72,6 +76,8 @@ impl Database {
             tally: Tally::default(),
             now: Stamp::civil((2025, 6, 1), (8, 0, 0), 123_456),
             uid: 1,
+            lang: None,
+            ruled_out: HashSet::new(),
             files: HashMap::new(),
             tables,
             undo: Vec::new(),
@@ -102,6 +108,7 @@ impl Database {
         self.tally = Tally::default();
         self.now = now;
         self.uid = uid;
+        self.lang = None;
     }
 
     /// Ids the next records of these models get.
@@ -159,7 +166,11 @@ impl Database {
             Presence::Changed(row) => row,
             Presence::Absent | Presence::Untouched => Row::default(),
         };
+        let schema = self.schema.clone();
+        let described = schema.model(model);
         for (field, value) in columns {
+            let is_translated = described.field(field).is_some_and(|field| field.translate);
+            let value = if is_translated { self.translated(model, id, field, value) } else { value };
             row.set(field, value);
         }
         self.set(model, id, Presence::Changed(row));
@@ -189,8 +200,13 @@ impl Database {
         }
     }
 
-    /// A column of the record's own row; the seeded or initial value where nobody set it.
+    /// A column of the record's own row in the language of the call.
     pub(crate) fn column(&self, model: ModelId, id: i64, field: FieldId) -> Value {
+        self.shown(self.stored(model, id, field))
+    }
+
+    /// A column of the record's own row; the seeded or initial value where nobody set it.
+    pub(crate) fn stored(&self, model: ModelId, id: i64, field: FieldId) -> Value {
         let table = self.table(model);
         if let Some(value) = table.row(id).and_then(|row| row.get(field)) {
             return value.clone();

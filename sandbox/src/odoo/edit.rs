@@ -37,6 +37,17 @@ pub enum Edit {
         #[serde(default)]
         write_date: WriteDate,
     },
+    /// New values of a record in an installed language.
+    Translate {
+        /// The model.
+        model: String,
+        /// The record.
+        id: i64,
+        /// The language's code, such as `fr_FR`.
+        lang: String,
+        /// Field values as a `write` call takes them.
+        values: Map<String, Json>,
+    },
     /// Archives a record, or brings it back, as the button does.
     Archive {
         /// The model.
@@ -59,6 +70,13 @@ pub enum Edit {
         model: String,
         /// The record.
         id: i64,
+    },
+    /// A record rule keeps these records of a model, and no others, from every user, the administrator too.
+    RuleOut {
+        /// The model.
+        model: String,
+        /// The records; none: all are seen again.
+        ids: Vec<i64>,
     },
     /// Gives a record an external id `module.name`.
     Name {
@@ -126,6 +144,14 @@ impl Edit {
                 stamp(database, model, id, &write_date)?;
                 Ok(None)
             }
+            Self::Translate { model, id, lang, values } => {
+                let model = model_id(database, &model)?;
+                database.speak(Some(&lang))?;
+                let written = database.write(model, &[id], &values);
+                database.lang = None;
+                written?;
+                Ok(None)
+            }
             Self::Archive { model, id, active } => {
                 let model = model_id(database, &model)?;
                 database.archive(model, &[id], active)?;
@@ -139,6 +165,12 @@ impl Edit {
             Self::DeleteRow { model, id } => {
                 let model = model_id(database, &model)?;
                 database.set(model, id, crate::odoo::table::Presence::Absent);
+                Ok(None)
+            }
+            Self::RuleOut { model, ids } => {
+                let model = model_id(database, &model)?;
+                database.ruled_out.retain(|(of, _)| *of != model);
+                database.ruled_out.extend(ids.into_iter().map(|id| (model, id)));
                 Ok(None)
             }
             Self::Name { external_id, model, id } => {

@@ -181,7 +181,7 @@ fn order(kind: Kind, value: &Value, operand: &Json) -> Option<std::cmp::Ordering
         Value::Int(own) => as_float(*own).partial_cmp(&number()?),
         Value::Float(own) => own.partial_cmp(&number()?),
         Value::Null if matches!(kind, Kind::Integer | Kind::Float) => 0.0.partial_cmp(&number()?),
-        Value::Text(own) => Some(own.as_ref().cmp(text_of(operand).as_str())),
+        Value::Text(own) | Value::Translated(own, _) => Some(own.as_ref().cmp(text_of(operand).as_str())),
         Value::Bool(own) => Some(own.cmp(&is_truthy(operand))),
         Value::Null | Value::Stamp(_) | Value::Ids(_) => None,
     }

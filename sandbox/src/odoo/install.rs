@@ -69,6 +69,7 @@ impl Database {
         self.install_partners();
         self.install_units();
         self.install_accounting();
+        self.install_languages();
         for (id, key, value) in [
             (1, "database.uuid", "6f9f1c9e-4f3a-11ef-9b0a-0242ac120002"),
             (2, "web.base.url", "http://127.0.0.1"),
@@ -114,6 +115,27 @@ impl Database {
                     ("country_id", Value::Int(country)),
                 ],
             );
+        }
+    }
+
+    /// Every database knows all languages; those that are installed are the active ones.
+    fn install_languages(&mut self) {
+        for (id, code, name) in [
+            (1, "en_US", "English (US)"),
+            (2, "de_DE", "German / Deutsch"),
+            (3, "es_ES", "Spanish / Español"),
+            (4, "fr_FR", "French / Français"),
+            (5, "it_IT", "Italian / Italiano"),
+        ] {
+            let short = code.split('_').next().unwrap_or(code);
+            let columns = [
+                ("name", Value::text(name)),
+                ("code", Value::text(code)),
+                ("iso_code", Value::text(short)),
+                ("url_code", Value::text(short)),
+                ("active", Value::Bool(code == "en_US")),
+            ];
+            self.add(model::LANG, id, Some(&format!("base.lang_{short}")), &columns);
         }
     }
 

@@ -181,6 +181,7 @@ impl Database {
                 continue;
             }
             self.check_rights(user, model, Operation::Write)?;
+            self.check_rules(user, model, Operation::Write, &[id])?;
             self.write(model, &[id], &one.vals)?;
         }
         let new: Vec<&Upsert> =

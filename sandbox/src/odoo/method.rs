@@ -16,10 +16,18 @@ use crate::odoo::value::Value;
 pub(crate) type Answer = Result<Option<Json>, OdooError>;
 
 impl Database {
-    /// Runs a method for a user.
+    /// Runs a method for a user, in the language of the call's context.
     pub(crate) fn run(&mut self, user: &User, model: ModelId, method: &str, call: &Bound) -> Answer {
+        self.speak(call.context.get("lang").and_then(Json::as_str))?;
+        let answer = self.run_spoken(user, model, method, call);
+        self.lang = None;
+        answer
+    }
+
+    fn run_spoken(&mut self, user: &User, model: ModelId, method: &str, call: &Bound) -> Answer {
         if let Some(operation) = needed(method) {
             self.check_rights(user, model, operation)?;
+            self.check_rules(user, model, operation, &call.ids)?;
         }
         match method {
             "search" => Ok(Some(json!(self.search(query(model, call))?))),

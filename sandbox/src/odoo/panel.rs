@@ -10,6 +10,7 @@
 //! | `POST /_sandbox/begin` | the same, invisible until committed; answers the transaction |
 //! | `POST /_sandbox/commit` | the transaction; answers the created ids |
 //! | `GET /_sandbox/rows/<model>` | all records of a model |
+//! | `GET /_sandbox/text/<language>/<model>/<id>/<field>` | a text as that language shows it, or `null` |
 //! | `GET /_sandbox/ids/<model>` | their ids |
 //! | `GET /_sandbox/external_ids/<model>` | their external ids |
 //! | `GET /_sandbox/faults` | the faults still to come |
@@ -53,6 +54,7 @@ fn act(control: &Control, request: &Request, path: &str) -> Result<Json, String>
         ("POST", ("begin", _)) => words(control.begin(read(request)?)).map(|id| json!(id)),
         ("POST", ("commit", _)) => words(control.commit(read(request)?)).map(|ids| json!(ids)),
         ("GET", ("rows", model)) => words(control.rows(model)).map(|rows| json!(rows)),
+        ("GET", ("text", place)) => text(control, place),
         ("GET", ("ids", model)) => words(control.ids(model)).map(|ids| json!(ids)),
         ("GET", ("external_ids", model)) => Ok(json!(control.external_ids(model))),
         ("GET", ("faults", _)) => Ok(json!(control.pending_faults())),
@@ -70,6 +72,14 @@ fn act(control: &Control, request: &Request, path: &str) -> Result<Json, String>
         }
         (method, _) => Err(format!("no control answers {method} {path}")),
     }
+}
+
+fn text(control: &Control, place: &str) -> Result<Json, String> {
+    let [lang, model, id, field] = place.split('/').collect::<Vec<_>>()[..] else {
+        return Err("a text is at <language>/<model>/<id>/<field>".to_owned());
+    };
+    let id = id.parse().map_err(|_| format!("{id} is no id"))?;
+    words(control.text_in(lang, model, id, field)).map(|text| json!(text))
 }
 
 fn set_clock(control: &Control, asked: &Json) -> Result<Json, String> {

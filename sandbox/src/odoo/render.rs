@@ -96,7 +96,7 @@ pub(crate) fn plain(kind: Kind, value: &Value) -> Json {
         Value::Bool(flag) => Json::Bool(*flag),
         Value::Int(number) => json!(number),
         Value::Float(number) => float(*number),
-        Value::Text(text) => json!(text),
+        Value::Text(text) | Value::Translated(text, _) => json!(text),
         Value::Stamp(stamp) => json!(stamp.to_string()),
         Value::Ids(ids) => json!(ids),
     }

@@ -130,6 +130,7 @@ const ATTACHMENT: &str = include_str!("schema/ir.attachment.tsv");
 const USERS: &str = include_str!("schema/res.users.tsv");
 const COMPANY: &str = include_str!("schema/res.company.tsv");
 const CURRENCY: &str = include_str!("schema/res.currency.tsv");
+const LANG: &str = include_str!("schema/res.lang.tsv");
 const PARAMETER: &str = include_str!("schema/ir.config_parameter.tsv");
 
 /// Indices of the models the code names; the order of [`Schema::of`].
@@ -149,7 +150,8 @@ pub(crate) mod model {
     pub(crate) const COMPANY: ModelId = 11;
     pub(crate) const CURRENCY: ModelId = 12;
     pub(crate) const PARAMETER: ModelId = 13;
-    pub(crate) const UOM_CATEGORY: ModelId = 15;
+    pub(crate) const LANG: ModelId = 15;
+    pub(crate) const UOM_CATEGORY: ModelId = 16;
 }
 
 impl Schema {
@@ -182,6 +184,7 @@ impl Schema {
             load("res.currency", "Currency", "active desc, name, id", &[CURRENCY]),
             load("ir.config_parameter", "System Parameter", "key, id", &[PARAMETER]),
             load("product.pricelist.item", "Pricelist Rule", "min_quantity desc, id", &[PRICELIST_ITEM]),
+            load("res.lang", "Languages", "active desc, name, id", &[LANG]),
         ];
         if version < OdooVersion::V19 {
             models.push(load("uom.category", "Product UoM Categories", "name, id", &[UOM_CATEGORY]));

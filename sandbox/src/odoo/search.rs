@@ -40,7 +40,7 @@ impl Database {
     pub(crate) fn search(&self, query: Query<'_>) -> Result<Vec<i64>, OdooError> {
         let (expr, model) = (self.condition(query)?, query.model);
         let order = self.order_by(model, query.order)?;
-        let found = |id: &i64| self.fulfils(&expr, model, *id);
+        let found = |id: &i64| !self.ruled_out.contains(&(model, *id)) && self.fulfils(&expr, model, *id);
         let limit = query.limit.unwrap_or(usize::MAX);
         let by_id = order.first().is_none_or(|first| self.is_id(model, first.field) && !first.descending);
         Ok(match self.candidates(model, &expr) {
@@ -66,7 +66,8 @@ impl Database {
     pub(crate) fn count(&self, query: Query<'_>) -> Result<usize, OdooError> {
         let expr = self.condition(query)?;
         let limit = query.limit.unwrap_or(usize::MAX);
-        let found = |id: &i64| self.fulfils(&expr, query.model, *id);
+        let found =
+            |id: &i64| !self.ruled_out.contains(&(query.model, *id)) && self.fulfils(&expr, query.model, *id);
         Ok(match self.candidates(query.model, &expr) {
             Candidates::Range(low, high) => {
                 self.table(query.model).ids(low, high).filter(found).take(limit).count()

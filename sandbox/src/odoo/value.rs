@@ -12,6 +12,8 @@ pub(crate) enum Value {
     Int(i64),
     Float(f64),
     Text(Box<str>),
+    /// A text in `en_US`, and in the languages that have one of their own, by code. Never seen outside the tables.
+    Translated(Box<str>, Box<[(Box<str>, Box<str>)]>),
     Stamp(Stamp),
     Ids(Box<[i64]>),
 }
@@ -48,7 +50,7 @@ impl Value {
             Self::Bool(flag) => *flag,
             Self::Int(number) => *number != 0,
             Self::Float(number) => *number != 0.0,
-            Self::Text(text) => !text.is_empty(),
+            Self::Text(text) | Self::Translated(text, _) => !text.is_empty(),
             Self::Stamp(_) => true,
             Self::Ids(ids) => !ids.is_empty(),
         }

@@ -115,6 +115,7 @@ fn what_a_person_must_mend_is_systemic_whatever_was_asked() {
         ("odoo.exceptions.UserError", "Object product.template doesn't exist", Reason::Model),
         ("builtins.AttributeError", "type object 'product.template' has no attribute 'write'", Reason::Model),
         ("builtins.ValueError", "Invalid field 'x' on model 'product.template'", Reason::Field),
+        ("odoo.exceptions.UserError", "Invalid language code: fr_FX", Reason::Field),
         (
             "odoo.exceptions.AccessError",
             "You do not have enough rights to access the field \"x\" on Product (product.template).",

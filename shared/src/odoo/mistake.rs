@@ -36,6 +36,19 @@ impl Exception {
         let Purpose::Call(call) = expected.purpose else {
             return None;
         };
+        if let Some(code) =
+            self.message.strip_prefix("Invalid language code: ").filter(|_| self.is_named(&["UserError"]))
+        {
+            let what = format!(
+                "the language '{}' is not installed in Odoo at {}",
+                code.trim(),
+                expected.place.host()
+            );
+            let failure = Failure::systemic(Reason::Field, what);
+            return Some(
+                failure.advise("install it in Odoo's settings, or correct the pipeline's languages"),
+            );
+        }
         let (name, how) = self.unknown_field(call.model, &call.operation)?;
         let what =
             format!("{how} field '{name}' of model '{}' in Odoo at {}", call.model, expected.place.host());

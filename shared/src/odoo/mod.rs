@@ -15,6 +15,7 @@ mod exception;
 #[cfg(test)]
 mod exception_tests;
 mod http;
+mod language;
 mod load;
 mod login;
 mod mistake;
@@ -32,6 +33,7 @@ pub use client::OdooClient;
 pub use config::{OdooConfig, OdooSecret, Transport};
 pub use dialect::{Dialect, Request};
 pub use http::CallCounts;
+pub use language::{in_language, language_context};
 pub use load::{LoadAnswer, LoadMessage};
 pub use place::Place;
 pub use version::ServerVersion;

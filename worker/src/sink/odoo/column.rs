@@ -4,14 +4,14 @@ use serde_json::Value;
 use shared::config::suggest;
 use shared::failure::{Failure, Reason};
 use shared::mapping::Missing;
-use shared::odoo::Row;
+use shared::odoo::{Row, in_language};
 
 use super::cell::Cell;
 use super::html;
 
 /// What `fields_get` is asked for.
-pub(super) const ATTRIBUTES: [&str; 8] =
-    ["type", "string", "required", "readonly", "relation", "digits", "selection", "size"];
+pub(super) const ATTRIBUTES: [&str; 9] =
+    ["type", "string", "required", "readonly", "relation", "digits", "selection", "size", "translate"];
 
 /// The field that says whether a record is archived. It is never written: a variant's `active` alone leaves its template
 /// in the shop without anything to sell (measured on Odoo 17 to 19), so records are archived by Odoo's own actions.
@@ -63,6 +63,8 @@ pub(super) struct Column {
     pub(super) name: String,
     /// The field of Odoo, such as `uom_id`.
     pub(super) field: String,
+    /// The language in which it is written and read, where it is not that of the sink: `name@fr_FR`.
+    pub(super) lang: Option<String>,
     /// What Odoo's own screens call it.
     pub(super) label: String,
     pub(super) kind: Kind,
@@ -77,8 +79,9 @@ impl Column {
     /// # Errors
     /// Systemic where the model has no such field, or it cannot be written.
     pub(super) fn find(name: &str, model: &str, fields: &Row) -> Result<Self, Failure> {
-        let (field, by) = match name.split_once('/') {
-            None => (name, By::Any),
+        let (whole, lang) = in_language(name);
+        let (field, by) = match whole.split_once('/') {
+            None => (whole, By::Any),
             Some((field, "id")) => (field, By::ExternalId),
             Some((field, ".id")) => (field, By::DatabaseId),
             Some(_) => return Err(refused(name, model, "has an unknown ending").advise("use /id or /.id")),
@@ -98,15 +101,30 @@ impl Column {
         if by != By::Any && !matches!(kind, Kind::Reference { .. } | Kind::References { .. }) {
             return Err(refused(name, model, "refers to no other record").advise("take /id or /.id away"));
         }
+        if lang.is_some() && !matches!(kind, Kind::Text(_)) {
+            return Err(refused(name, model, "is no text that is translated as a whole")
+                .advise("take the language away, or the column out of the mapping"));
+        }
+        if lang.is_some() && !is_true(described, "translate") {
+            return Err(refused(name, model, "has the same value in every language")
+                .advise("take the language away, or the column out of the mapping"));
+        }
         let label = described.get("string").and_then(Value::as_str).unwrap_or(field);
         Ok(Self {
             name: name.to_owned(),
             field: field.to_owned(),
             label: label.to_owned(),
             kind,
-            required: is_true(described, "required"),
+            // A translation that is empty shows the field's own text.
+            required: lang.is_none() && is_true(described, "required"),
+            lang: lang.map(str::to_owned),
             missing: Missing::Fail,
         })
+    }
+
+    /// Under which its value stands in a row that was read: translations stand beside what they translate.
+    pub(super) fn key(&self) -> &str {
+        if self.lang.is_some() { &self.name } else { &self.field }
     }
 
     /// The model that it refers to, if it does.
@@ -203,13 +221,13 @@ pub(super) mod tests {
     /// The fields of a product as Odoo describes them.
     pub(in super::super) fn fields() -> Row {
         let fields = json!({
-            "name": {"type": "char", "string": "Name", "required": true},
+            "name": {"type": "char", "string": "Name", "required": true, "translate": true},
             "ref": {"type": "char", "string": "Reference", "size": 4},
             "list_price": {"type": "float", "string": "Sales Price", "digits": [16, 2]},
             "volume": {"type": "float", "string": "Volume", "digits": false},
             "sequence": {"type": "integer", "string": "Sequence"},
             "sale_ok": {"type": "boolean", "string": "Sales"},
-            "description": {"type": "html", "string": "Notes"},
+            "description": {"type": "html", "string": "Notes", "translate": true},
             "type": {"type": "selection", "string": "Product Type", "selection": [["consu", "Goods"], ["service", "Service"]]},
             "since": {"type": "date", "string": "Since"},
             "seen": {"type": "datetime", "string": "Seen"},
@@ -236,6 +254,10 @@ pub(super) mod tests {
             ("seller_ids", "'one2many'"),
             ("name/id", "refers to no other record"),
             ("uom_id/name", "/id or /.id"),
+            ("nam@fr_FR", "did you mean 'name'?"),
+            ("ref@fr_FR", "the same value in every language"),
+            ("description@fr_FR", "translated as a whole"),
+            ("list_price@fr_FR", "no text"),
         ] {
             let failure = Column::find(name, "product.product", &fields()).unwrap_err();
             assert_eq!((failure.class, failure.reason), (Class::Systemic, Reason::Field));

@@ -13,6 +13,7 @@ use super::column::{Column, Kind};
 use super::plan::Difference;
 use super::record::Record;
 use super::sink::OdooSink;
+use super::translation;
 use super::upsert::Batch;
 
 impl OdooSink {
@@ -40,7 +41,9 @@ fn looked(
     let Some(id) = record.id else {
         let cells = record.cells.iter().enumerate();
         let cells = cells.filter_map(|(position, cell)| Some((position, cell.as_ref()?)));
-        let fields = cells.filter(|(_, cell)| **cell != Cell::Empty);
+        let fields = cells.filter(|(position, cell)| {
+            **cell != Cell::Empty && !translation::says_nothing(columns, &record.cells, *position)
+        });
         let change = |(position, cell): (usize, &Cell)| change(columns.get(position)?, cell, record, None);
         return Looked::Missing { fields: fields.filter_map(change).collect() };
     };
@@ -61,6 +64,6 @@ fn change(column: &Column, cell: &Cell, record: &Record<'_>, current: Option<&Ro
         Kind::Reference { .. } | Kind::References { .. } => record.job.values.get(&column.name)?.clone(),
         _ => cell.for_write(column),
     };
-    let old = current.map(|row| row.get(&column.field).cloned().unwrap_or(Value::Null));
+    let old = current.map(|row| row.get(column.key()).cloned().unwrap_or(Value::Null));
     Some(FieldChange { field: column.name.clone(), old, new: Some(new) })
 }

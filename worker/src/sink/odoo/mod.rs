@@ -28,6 +28,7 @@ mod sink;
 mod split;
 #[cfg(test)]
 mod tests;
+mod translation;
 mod upsert;
 mod writing;
 

@@ -10,6 +10,7 @@ use super::column::{ACTIVE, Column, Kind};
 use super::external::DATA;
 use super::reference::STATE;
 use super::settings::OdooSinkSettings;
+use super::translation;
 
 /// The fields of all columns.
 pub(super) fn find_columns(
@@ -23,7 +24,9 @@ pub(super) fn find_columns(
         let mut column = Column::find(name, model, fields)?;
         column.missing = settings.missing.get(name).copied().unwrap_or_default();
         check_missing(&column, model)?;
-        if let Some(other) = found.iter().find(|other| other.field == column.field) {
+        if let Some(other) =
+            found.iter().find(|other| other.field == column.field && other.lang == column.lang)
+        {
             let what =
                 format!("columns '{}' and '{name}' are both field '{}' of Odoo", other.name, column.field);
             return Err(Failure::systemic(Reason::Field, what).advise("keep one of them"));
@@ -34,10 +37,41 @@ pub(super) fn find_columns(
         }
         found.push(column);
     }
+    check_bases(&found, model)?;
     if found.is_empty() {
         return Err(Failure::configuration("the pipeline has no columns for Odoo"));
     }
     Ok(found)
+}
+
+/// What a translation translates is to be there: where it is empty, that shows.
+fn check_bases(columns: &[Column], model: &str) -> Result<(), Failure> {
+    let is_alone = |at: &usize| translation::base_of(columns, *at).is_none();
+    let of = |at: usize| columns.get(at).filter(|column| column.lang.is_some());
+    let Some(column) = (0..columns.len()).filter(is_alone).find_map(of) else { return Ok(()) };
+    let (name, field) = (&column.name, &column.field);
+    let what =
+        format!("column '{name}' of model '{model}' translates '{field}', which the mapping does not have");
+    Err(Failure::systemic(Reason::Field, what).advise(format!("map '{field}' beside it")))
+}
+
+/// Every language of a column is installed, and none is that in which the sink writes anyway.
+pub(super) async fn check_languages(client: &OdooClient, columns: &[Column]) -> Result<(), Failure> {
+    if columns.iter().all(|column| column.lang.is_none()) {
+        return Ok(());
+    }
+    let installed = client.languages().await?;
+    for (column, lang) in columns.iter().filter_map(|column| Some((column, column.lang.as_deref()?))) {
+        if lang == client.language() {
+            let what =
+                format!("column '{}' is in the language in which this pipeline writes anyway", column.name);
+            return Err(Failure::systemic(Reason::Field, what).advise(format!("write '{}'", column.field)));
+        }
+        if !installed.iter().any(|code| code == lang) {
+            return Err(client.lacks_language(&column.name, lang, &installed));
+        }
+    }
+    Ok(())
 }
 
 /// Only what is called by its name can be made, or can be meant to be somewhere else.
@@ -61,14 +95,17 @@ fn check_missing(column: &Column, model: &str) -> Result<(), Failure> {
 pub(super) fn find_keys(names: &[String], columns: &[Column]) -> Result<Vec<usize>, Failure> {
     let find = |name: &String| {
         let found = columns.iter().position(|column| column.name == *name);
-        let is_text =
-            |at: &usize| columns.get(*at).is_some_and(|column| matches!(column.kind, Kind::Text(_)));
+        let is_text = |at: &usize| {
+            columns
+                .get(*at)
+                .is_some_and(|column| column.lang.is_none() && matches!(column.kind, Kind::Text(_)))
+        };
         match (found, found.filter(is_text)) {
             (_, Some(at)) => Ok(at),
-            (Some(_), None) => {
-                Err(Failure::configuration(format!("records cannot be matched by '{name}': it is no text"))
-                    .advise("match by a column such as default_code, barcode or name"))
-            }
+            (Some(_), None) => Err(Failure::configuration(format!(
+                "records cannot be matched by '{name}': it is no text, or a translation"
+            ))
+            .advise("match by a column such as default_code, barcode or name")),
             (None, None) => {
                 let known: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
                 Err(Failure::configuration(format!(

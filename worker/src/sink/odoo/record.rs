@@ -12,6 +12,7 @@ use super::super::Upserted;
 use super::cell::{Called, Cell, Wanted};
 use super::column::{Column, Kind};
 use super::reference::{COUNTRY, Found, STATE, Unresolved, unresolved};
+use super::translation;
 
 /// A job, and how far it has come.
 pub(super) struct Record<'a> {
@@ -64,7 +65,10 @@ impl<'a> Record<'a> {
     /// Puts what references lead to in their place; one that leads nowhere fails the record.
     pub(super) fn find(&mut self, columns: &[Column], found: &Found) {
         match cells(columns, &self.wanted, found) {
-            Ok(cells) => self.cells = cells,
+            Ok(mut cells) => {
+                translation::fall_back(columns, &mut cells);
+                self.cells = cells;
+            }
             Err(failure) => self.failure = Some(failure),
         }
     }
@@ -73,7 +77,7 @@ impl<'a> Record<'a> {
     pub(super) fn changed(&self, columns: &[Column], current: &Row) -> Vec<(usize, Cell)> {
         let differs = |(position, (column, cell)): (usize, (&Column, &Option<Cell>))| {
             let cell = cell.as_ref()?;
-            let current = Cell::of_odoo(column, current.get(&column.field));
+            let current = Cell::of_odoo(column, current.get(column.key()));
             (!column.is_same(cell, &current)).then(|| (position, cell.clone()))
         };
         columns.iter().zip(&self.cells).enumerate().filter_map(differs).collect()

@@ -15,7 +15,7 @@ use super::change::{Change, What};
 use super::column::{ACTIVE, ATTRIBUTES, Column};
 use super::external::{ExternalIds, LOOK_UP};
 use super::image;
-use super::opening::{check_prefix, check_rights, find_columns, find_keys};
+use super::opening::{check_languages, check_prefix, check_rights, find_columns, find_keys};
 use super::record::newest;
 use super::reference::References;
 use super::settings::OdooSinkSettings;
@@ -46,7 +46,7 @@ pub struct OdooSink {
 
 impl OdooSink {
     /// Checks settings, rights and columns: `columns` are those of the pipeline's mapping, named like Odoo's fields; a
-    /// reference may end in `/id` (external ids) or `/.id` (database ids).
+    /// reference may end in `/id` (external ids) or `/.id` (database ids), a text in `@` and a language.
     ///
     /// # Errors
     /// Systemic: a column that this Odoo does not have or that cannot be written (with the name that was probably meant), a
@@ -61,6 +61,7 @@ impl OdooSink {
         let fields = client.fields_get(&settings.model, &ATTRIBUTES.map(str::to_owned)).await?;
         let found = find_columns(columns, &settings, &fields)?;
         let match_by = find_keys(&settings.match_by, &found)?;
+        check_languages(&client, &found).await?;
         check_prefix(&client, &settings).await?;
         check_rights(&client, &settings, &found).await?;
         Ok(Self {

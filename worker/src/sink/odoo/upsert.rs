@@ -56,6 +56,7 @@ impl<'a, 's> Batch<'a, 's> {
         let differences = self.compare(&current);
         self.update(&differences).await;
         self.insert().await;
+        self.translate(&differences).await;
         self.archive(&differences).await;
         self.answers()
     }
@@ -213,10 +214,12 @@ impl<'a, 's> Batch<'a, 's> {
             // Unlike `read`, a search leaves out what the user may not see instead of failing for all.
             let mut search = SearchRead::new(&self.sink.settings.model);
             search.domain = serde_json::json!([["id", "in", ids]]);
-            search.fields = self.sink.columns.iter().map(|column| column.field.clone()).collect();
+            let own = self.sink.columns.iter().filter(|column| column.lang.is_none());
+            search.fields = own.map(|column| column.field.clone()).collect();
             search.order = Some("id asc".to_owned());
             let rows = self.sink.client.search_read(&search).await?;
             current.extend(rows.into_iter().filter_map(|row| Some((number(&row, "id")?, row))));
+            self.read_translations(ids, &mut current).await?;
         }
         Ok(current)
     }

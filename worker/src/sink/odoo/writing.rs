@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use shared::failure::{Class, Reason};
+use shared::odoo::language_context;
 
 use super::cell::Cell;
 use super::change::{Applied, Change, What, not_sent};
@@ -14,17 +15,16 @@ use super::upsert::Batch;
 const WRITE: usize = 500;
 
 impl<'a> Batch<'a, '_> {
-    /// Writes what differs but whether records are archived. What is refused is sent once more after the others: a barcode
+    /// Writes what differs but whether records are archived, and translations. What is refused is sent once more after the others: a barcode
     /// may have moved from one record to another, and the one that takes it came first.
     pub(super) async fn update(&mut self, differences: &[Difference]) {
-        let active = self.sink.active;
         let fields = |difference: &Difference| {
-            let cells = difference.cells.iter().filter(|(position, _)| Some(*position) != active);
+            let cells = difference.cells.iter().filter(|(position, _)| self.sink.is_plain(*position));
             Difference { cells: cells.cloned().collect(), ..*difference }
         };
         let mut differences: Vec<Difference> =
             differences.iter().map(fields).filter(|difference| !difference.cells.is_empty()).collect();
-        self.send(&differences).await;
+        self.send(&differences, None).await;
         let sent = differences.len();
         differences.retain(|difference| self.is_refused(difference.row));
         if (1..sent).contains(&differences.len()) {
@@ -33,13 +33,14 @@ impl<'a> Batch<'a, '_> {
                     record.failure = None;
                 }
             }
-            self.send(&differences).await;
+            self.send(&differences, None).await;
         }
     }
 
-    async fn send(&mut self, differences: &[Difference]) {
+    /// Sends columns that are all in one language; `None`: in the sink's.
+    pub(super) async fn send(&mut self, differences: &[Difference], lang: Option<&str>) {
         for change in plan::updates(&self.sink.columns, differences) {
-            self.apply(change, |record, _| record.is_written = true).await;
+            self.apply(change, lang, |record, _| record.is_written = true).await;
         }
     }
 
@@ -52,10 +53,10 @@ impl<'a> Batch<'a, '_> {
 
     /// Makes what Odoo does not have.
     pub(super) async fn insert(&mut self) {
-        let (active, prefix) = (self.sink.active, &self.sink.settings.prefix);
+        let prefix = &self.sink.settings.prefix;
         let insert = |(row, record): (usize, &Record<'a>)| {
             let cells = record.cells.iter().cloned().enumerate();
-            let cells = cells.filter(|(position, _)| Some(*position) != active);
+            let cells = cells.filter(|(position, _)| self.sink.is_plain(*position));
             Insert {
                 row,
                 external_id: format!("{prefix}.{}", self.sink.external_name(&record.job.key)),
@@ -66,7 +67,7 @@ impl<'a> Batch<'a, '_> {
             self.open().filter(|(_, record)| record.id.is_none()).map(insert).collect();
         for change in plan::inserts(&self.sink.columns, &inserts) {
             let created = |record: &mut Record<'_>, id| (record.id, record.is_created) = (Some(id), true);
-            self.apply(change, created).await;
+            self.apply(change, None, created).await;
         }
     }
 
@@ -91,7 +92,7 @@ impl<'a> Batch<'a, '_> {
         for (method, records) in [("action_archive", archived), ("action_unarchive", back)] {
             if !records.is_empty() {
                 let (rows, ids) = records.into_iter().unzip();
-                self.apply(Change { rows, what: What::Action { method, ids } }, |record, _| {
+                self.apply(Change { rows, what: What::Action { method, ids } }, None, |record, _| {
                     record.is_written = true;
                 })
                 .await;
@@ -100,7 +101,7 @@ impl<'a> Batch<'a, '_> {
     }
 
     /// Sends a change, unless the system has failed before.
-    async fn apply(&mut self, change: Change, done: impl Fn(&mut Record<'a>, i64)) {
+    async fn apply(&mut self, change: Change, lang: Option<&str>, done: impl Fn(&mut Record<'a>, i64)) {
         if let Some(failure) = &self.stopped {
             let failure = not_sent(failure);
             change.rows.iter().for_each(|row| self.fail(*row, failure.clone()));
@@ -110,8 +111,11 @@ impl<'a> Batch<'a, '_> {
             What::Load { .. } => self.sink.settings.batch,
             What::Write { .. } | What::Action { .. } => WRITE,
         };
-        let Applied { answers, stopped } =
-            change.apply(&self.sink.client, &self.sink.settings.model, size).await;
+        let client = match lang {
+            None => self.sink.client.clone(),
+            Some(lang) => self.sink.client.with_context(language_context(lang)),
+        };
+        let Applied { answers, stopped } = change.apply(&client, &self.sink.settings.model, size).await;
         self.stopped = stopped;
         for (row, answer) in answers {
             match (answer, self.records.get_mut(row)) {

@@ -10,3 +10,4 @@ mod race;
 mod reference;
 mod refusal;
 mod stand;
+mod translation;
