@@ -1,6 +1,6 @@
 //! What was given up is listed with its reason, tried again, forgotten and exported; whatever is repeated or killed.
 
-use sandbox::ZohoChange;
+use sandbox::{ZohoChange, ZohoImage};
 use serde_json::{Value, json};
 
 use crate::shop::{Shop, fields};
@@ -196,4 +196,68 @@ async fn why_finds_a_sku_where_items_go_into_a_file() {
     why("nobody has this").await.expect(2, &["no record of items has the SKU 'nobody has this'"]);
     // Zoho compares without regard to case; a SKU is what it is.
     why(&sku.to_lowercase()).await.expect(2, &["no record of items has the SKU"]);
+}
+
+/// Two of four items have an image that is none, each in its own way.
+async fn two_bad_images() -> (Shop, [String; 2]) {
+    let shop = Shop::new(4).await;
+    for (number, kind) in [(1, ZohoImage::Empty), (2, ZohoImage::Truncated)] {
+        shop.upload(number, kind);
+    }
+    shop.place.run(&["sync"]).await.expect(1, &["Items images: 2 in step, 2 failed"]);
+    let bad = [shop.id(1), shop.id(2)];
+    (shop, bad)
+}
+
+/// The server has the image by now, and nothing in Zoho's lists tells of it.
+fn serve(shop: &Shop, item: &str) {
+    shop.change(ZohoChange::ServeImage { item: item.to_owned(), kind: ZohoImage::Jpeg });
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_image_that_was_given_up_is_redriven_and_arrives_without_its_record() {
+    let (shop, [one, other]) = two_bad_images().await;
+    let listed = letters(&shop).await;
+    assert_eq!((&listed["kept"], &listed["letters"][0]["kind"]), (&json!(2), &json!("image")), "{listed}");
+    shop.place.run(&["dead", "show", &one]).await.expect(0, &["image"]);
+    shop.place.run(&["why", "items", &one]).await.expect(0, &["in the sink, its image was given up"]);
+    serve(&shop, &one);
+    shop.place.run(&["dead", "redrive", &one]).await.expect(0, &["items: 1 are tried again"]);
+    shop.place.run(&["dead", "redrive", &one]).await.expect(0, &["1 were being tried already"]);
+    shop.reset_counts();
+    shop.place.run(&["sync"]).await.expect(0, &["Items images: 3 in step, 1 failed"]);
+    let (zoho, odoo) = (shop.zoho.control().counts(), shop.odoo.control().counts());
+    assert_eq!((zoho.image, odoo.image_writes), (1, 1), "its neighbour's is left alone: {zoho:?}");
+    assert_eq!(shop.picture(&one).as_ref(), shop.served().await.get(&one));
+    let listed = letters(&shop).await;
+    assert_eq!((&listed["kept"], &listed["letters"][0]["key"]), (&json!(1), &json!(other)), "{listed}");
+
+    // Still bad: given up again, by its reason and without end.
+    let reason = listed["reasons"][0]["reason"].as_str().unwrap();
+    shop.place.run(&["dead", "redrive", "--reason", reason]).await.expect(0, &["items: 1 are"]);
+    shop.place.run(&["sync"]).await.expect(1, &["3 in step, 1 failed"]);
+    serve(&shop, &other);
+    shop.place.run(&["dead", "redrive", "--all"]).await.expect(0, &["items: 1 are"]);
+    shop.place.run(&["sync"]).await.expect(0, &["4 in step, 0 failed"]);
+    assert_eq!(letters(&shop).await["kept"], 0);
+    shop.place.run(&["verify"]).await.expect(0, &["in step", "4 as they were written"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_discarded_image_is_quiet_until_there_is_another_one_and_its_product_stands() {
+    let (shop, [one, other]) = two_bad_images().await;
+    shop.place.run(&["dead", "discard", &one]).await.expect(0, &["items: 1"]);
+    assert_eq!(letters(&shop).await["letters"][0]["key"], json!(other));
+    serve(&shop, &one);
+    shop.reset_counts();
+    shop.place.run(&["sync"]).await.expect(0, &["2 in step, 1 failed"]);
+    let counts = shop.zoho.control().counts();
+    assert_eq!(counts.image, 0, "it is no longer wanted: {counts:?}");
+    assert_eq!((shop.products().len(), shop.picture(&one)), (4, None));
+    shop.place.run(&["dead", "discard", "--all"]).await.expect(0, &["items: 1"]);
+    shop.place.run(&["sync"]).await.expect(0, &[]);
+    shop.upload(1, ZohoImage::Png);
+    shop.place.sync().await;
+    assert_eq!(shop.picture(&one).as_ref(), shop.served().await.get(&one));
+    shop.assert_in_step();
 }

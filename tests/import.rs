@@ -3,10 +3,13 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use sandbox::{Edit, OdooVersion, WriteDate};
 use serde_json::{Value, json};
+use tokio::process::Child;
 
+use crate::dice::{Dice, kills};
 use crate::place::{PASSWORD, Place, Ran};
 use crate::secrets::{contains, files_below};
 use crate::shop::{Shop, fields};
@@ -99,21 +102,21 @@ impl Old {
     }
 
     async fn import(&self, more: &[&str]) -> Ran {
-        let (url, accounts) = (self.shop.odoo.url(), self.shop.zoho.accounts_url());
-        let usual = [
-            "import",
-            "old",
-            "--odoo-url",
-            &url,
-            "--odoo-database",
-            self.shop.odoo.database(),
-            "--odoo-user",
-            self.shop.odoo.login(),
-            "--accounts-url",
-            &accounts,
-            "--json",
-        ];
+        let usual = self.usual();
+        let usual: Vec<&str> = usual.iter().map(String::as_str).collect();
         self.place.run(&[&usual[..], more].concat()).await
+    }
+
+    fn start_import(&self) -> Child {
+        let usual = self.usual();
+        self.place.start(&usual.iter().map(String::as_str).collect::<Vec<_>>())
+    }
+
+    fn usual(&self) -> Vec<String> {
+        let (url, accounts) = (self.shop.odoo.url(), self.shop.zoho.accounts_url());
+        let odoo = ["--odoo-url", &url, "--odoo-database", self.shop.odoo.database()];
+        let more = ["--odoo-user", self.shop.odoo.login(), "--accounts-url", &accounts, "--json"];
+        ["import", "old"].iter().chain(&odoo).chain(&more).map(ToString::to_string).collect()
     }
 
     fn set_zoho_secrets(&mut self) {
@@ -167,6 +170,44 @@ async fn products_of_the_old_script_are_bound_and_nothing_of_them_is_written_or_
         old.shop.edit(3, &json!({ "rate": 77.77 }));
         assert_eq!(old.place.sync().await.count("items", "updated"), 1);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_import_that_is_killed_is_run_again_and_binds_each_product_once() {
+    let mut dice = Dice::new();
+    let mut killed = 0;
+    for round in 0..kills(4) {
+        let mut old = Old::new(if round % 2 == 0 { OdooVersion::V17 } else { OdooVersion::V19 }, 30).await;
+        let began = Instant::now();
+        assert_eq!(old.import(&["--dry-run"]).await.code(), 0);
+        let span = u64::try_from(began.elapsed().as_micros()).unwrap();
+        for attempt in 0..3 {
+            let mut importing = old.start_import();
+            if attempt == 0 {
+                // In the middle of it: the first are bound, and nothing of that is in the state yet.
+                while old.shop.products().is_empty() && importing.try_wait().unwrap().is_none() {
+                    tokio::task::yield_now().await;
+                }
+            } else {
+                let after = Duration::from_micros(dice.roll(span));
+                drop(tokio::time::timeout(after, importing.wait()).await);
+            }
+            killed += u32::from(importing.try_wait().unwrap().is_none());
+            importing.kill().await.unwrap();
+        }
+        let last = old.import(&[]).await;
+        assert_eq!(last.code(), 0, "{last:?}");
+        let told = &last.json()["products"];
+        let bound = told["bound"].as_u64().unwrap() + told["bound_before"].as_u64().unwrap();
+        assert_eq!((bound, &told["refused"]), (30, &json!([])), "{told}");
+        assert_eq!(old.shop.products(), old.products);
+        old.set_zoho_secrets();
+        old.shop.reset_counts();
+        assert_eq!(old.place.sync().await.count("items", "unchanged"), 30);
+        old.shop.assert_nothing_done();
+        assert_eq!(old.shop.products(), old.products);
+    }
+    assert!(killed > 0, "none was killed before its end");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -154,3 +154,34 @@ async fn a_change_that_moves_no_time_is_found_by_a_run_that_compares_everything(
     place.run(&["sync", "products", "--sweep"]).await.expect(0, &["Products synced: 1", "0 of "]);
     assert_eq!(of(&place, id).unwrap()["name"], "changed by SQL");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn verify_knows_what_was_marked_or_removed_and_finds_what_somebody_undid() {
+    for gone in ["mark", "remove"] {
+        let sandbox = sandbox_of(OdooVersion::V19).await;
+        let place = place_of(&sandbox, &format!("gone = \"{gone}\"\n")).await;
+        let before = records(&place.products());
+        let deleted = delete(&sandbox, [5, 9].into_iter());
+        // Nobody has looked for what is gone yet: the file has more than the source.
+        let ran = place.run(&["verify", "products", "--json"]).await;
+        assert_eq!((ran.code(), &report(&ran)["totals"]["extra"]), (1, &json!(2)), "{ran:?}");
+        assert_eq!(sweep(&place, &[]).await.code(), 0);
+        let ran = place.run(&["verify", "products", "--json"]).await;
+        let totals = report(&ran)["totals"].clone();
+        assert_eq!((ran.code(), &report(&ran)["findings"]), (0, &json!([])), "{gone}: {ran:?}");
+        let marked = if gone == "mark" { 2 } else { 0 };
+        assert_eq!((&totals["archived"], &totals["orphan"]), (&json!(marked), &json!(0)), "{totals}");
+
+        // Somebody takes the mark away, or puts the record back.
+        let undone = before.iter().find(|record| record["id"] == deleted[0]).unwrap();
+        let mut now = records(&place.products());
+        now.retain(|record| record["id"] != deleted[0]);
+        now.push(undone.clone());
+        std::fs::write(place.products(), serde_json::to_string(&now).unwrap()).unwrap();
+        let ran = place.run(&["verify", "products", "--json"]).await;
+        let findings = report(&ran)["findings"].clone();
+        assert_eq!((ran.code(), findings.as_array().unwrap().len()), (1, 1), "{ran:?}");
+        let found = (&findings[0]["drift"], &findings[0]["record"]);
+        assert_eq!(found, (&json!("extra"), &json!(deleted[0].to_string())));
+    }
+}

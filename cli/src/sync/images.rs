@@ -7,6 +7,7 @@ use std::sync::Arc;
 use jiff::SignedDuration;
 use shared::config::{OdooTarget, Pipeline, SourceConfig};
 use shared::failure::{Class, Failure};
+use shared::job::JobKind;
 use shared::queue::Queue;
 use shared::state::{ImageCounts, State};
 use shared::zoho::CallClass;
@@ -21,6 +22,9 @@ use shared::systems::Systems;
 
 /// Images listed at once.
 const PAGE: usize = 200;
+
+/// The newest letters among which one of an image is looked for.
+const LETTERS: usize = 100;
 
 /// An image that failed is waited for so long; one that is due later is the next sync's.
 const PATIENCE: SignedDuration = SignedDuration::from_secs(10);
@@ -60,13 +64,13 @@ impl Images<'_> {
     }
 
     async fn try_bring(&self) -> Result<ImagesReport, Failure> {
-        let before = self.counts().await?;
+        let (before, letters) = (self.counts().await?, self.newest_letter().await?);
         let stopped = if before.outstanding == 0 { None } else { self.work(before.outstanding).await?.err() };
         let after = self.counts().await?;
-        let dead = after.dead.saturating_sub(before.dead);
+        let given_up = after.dead > 0 && self.newest_letter().await? > letters;
         let exit = match &stopped {
             Some(failure) => exit_after(failure),
-            None if dead > 0 => Exit::RecordsFailed,
+            None if given_up => Exit::RecordsFailed,
             None => Exit::Done,
         };
         Ok(ImagesReport {
@@ -81,6 +85,13 @@ impl Images<'_> {
 
     async fn counts(&self) -> Result<ImageCounts, Failure> {
         Ok(self.state.counts(&self.pipeline.name).await?.images)
+    }
+
+    /// Grows with every image that is given up, also where it was given up before.
+    async fn newest_letter(&self) -> Result<u64, Failure> {
+        let letters = self.state.letters(&self.pipeline.name, None, None, LETTERS).await?.into_iter();
+        let of_images = letters.filter(|filed| filed.letter.job.kind == JobKind::Image);
+        Ok(of_images.map(|filed| filed.number).max().unwrap_or(0))
     }
 
     /// The inner failure is what stopped the worker.
