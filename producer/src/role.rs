@@ -62,6 +62,7 @@ pub async fn run(config: Arc<Config>, stop: CancellationToken) -> Result<(), Fai
             state: meeting.state.clone(),
             queue: Some(meeting.queue.clone()),
             pipelines: config.pipelines.clone(),
+            accounts: config.zoho.values().cloned().collect(),
         };
         tended.spawn(service.tell(telemetry.clone(), active.clone()));
         tokio::select! {

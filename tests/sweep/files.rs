@@ -140,6 +140,28 @@ async fn a_model_that_is_empty_for_this_user_takes_nothing_out_of_the_file() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_a_record_rule_hides_from_this_user_is_not_gone() {
+    for version in [OdooVersion::V17, OdooVersion::V19] {
+        let sandbox = sandbox_of(version).await;
+        let place = place_of(&sandbox, "gone = \"remove\"\n").await;
+        let ids = sandbox.control().ids(MODEL).unwrap();
+        // Hidden ones beside one that was deleted: a search leaves out both.
+        let hidden: Vec<i64> = [2, 8, 9, 30].iter().map(|at| ids[*at]).collect();
+        let rule = |ids: &[i64]| Edit::RuleOut { model: MODEL.to_owned(), ids: ids.to_vec() };
+        sandbox.control().edit(vec![rule(&hidden)]).unwrap();
+        let gone = delete(&sandbox, [5].into_iter())[0];
+        let ran = sweep(&place, &[]).await;
+        let said = report(&ran)["sweep"].clone();
+        assert_eq!((ran.code(), &said["gone"], &said["refused"]), (0, &json!(1), &Value::Null), "{ran:?}");
+        assert!(of(&place, gone).is_none());
+        assert!(hidden.iter().all(|id| of(&place, *id).is_some()), "they are there, and not for this user");
+        sandbox.control().edit(vec![rule(&[])]).unwrap();
+        sweep(&place, &[]).await.expect(0, &[]);
+        assert_file_holds(&place.products(), &sandbox, MODEL);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_change_that_moves_no_time_is_found_by_a_run_that_compares_everything() {
     let sandbox = sandbox_of(OdooVersion::V19).await;
     let place = place_of(&sandbox, "").await;

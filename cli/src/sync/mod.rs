@@ -100,7 +100,12 @@ impl Machine {
         let serving = telemetry.serve_at(config.metrics.listen).await?;
         let told = CancellationToken::new();
         if config.metrics.listen.is_some() {
-            let service = Service { state: state.clone(), queue: None, pipelines: config.pipelines.clone() };
+            let service = Service {
+                state: state.clone(),
+                queue: None,
+                pipelines: config.pipelines.clone(),
+                accounts: config.zoho.values().cloned().collect(),
+            };
             tokio::spawn(service.tell(telemetry.clone(), told.clone()));
         }
         let systems = Systems::metered(Arc::clone(config), telemetry).governed_by(&state);

@@ -144,6 +144,8 @@ impl Telemetry {
             if let Some(day) = day {
                 let gauge = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
                 families.quota_left.with_label_values(&account).set(gauge(day.remaining));
+                let reserved = client.reserved().unwrap_or(0);
+                families.quota_reserved.with_label_values(&account).set(gauge(reserved));
                 families.quota_limit.with_label_values(&account).set(gauge(day.limit));
                 families.quota_reset.with_label_values(&account).set(seconds(day.resets_at));
             }

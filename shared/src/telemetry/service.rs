@@ -8,13 +8,14 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use super::{Telemetry, seconds};
-use crate::config::Pipeline;
+use crate::config::{Pipeline, SourceConfig, ZohoAccount};
 use crate::failure::Failure;
 use crate::fleet::{Pause, PausedBy, Presence, Scope};
 use crate::job::JobKind;
 use crate::queue::{Depth, Queue};
 use crate::record::{PipelineName, Version};
 use crate::state::{Counts, RunKind, RunSummary, State};
+use crate::zoho::{Forecast, known_limits};
 
 /// How often it is looked up.
 const LOOK: Duration = Duration::from_secs(5);
@@ -34,6 +35,8 @@ pub struct Service {
     pub queue: Option<Queue>,
     /// Its pipelines.
     pub pipelines: Vec<Pipeline>,
+    /// The Zoho accounts that they read from.
+    pub accounts: Vec<ZohoAccount>,
 }
 
 /// What is known of one pipeline.
@@ -92,8 +95,21 @@ impl Service {
         let workers =
             Presence::all(&self.state).await?.iter().filter(|presence| presence.until > now).count();
         let strays = self.state.stray_count().await?;
-        telemetry.tell(&known, &pauses, workers, strays);
+        let mut forecasts = Vec::with_capacity(self.accounts.len());
+        for account in &self.accounts {
+            forecasts.push((account.name.as_str(), self.forecast(account, &known).await?));
+        }
+        telemetry.tell(&known, &forecasts, &pauses, workers, strays);
         Ok(())
+    }
+
+    /// What the account's calls suffice for.
+    async fn forecast(&self, account: &ZohoAccount, known: &[Known]) -> Result<Forecast, Failure> {
+        let limits = known_limits(&self.state, &account.place()?).await?;
+        let reads = |pipeline: &Pipeline| matches!(&pipeline.source, SourceConfig::Zoho(entity) if entity.server == account.name);
+        let images = self.pipelines.iter().zip(known).filter(|(pipeline, _)| reads(pipeline));
+        let images = images.map(|(_, known)| known.counts.images.outstanding).sum();
+        Ok(Forecast::of(images, &limits, account.reserve_percent(), account.calls_per_minute()))
     }
 
     /// By the schedule's memo. One that nobody has written, or that a newer version writes, is of an enabled schedule.
@@ -140,13 +156,26 @@ impl Telemetry {
         self.families().reset_service();
     }
 
-    fn tell(&self, known: &[Known], pauses: &[(PipelineName, Scope, Pause)], workers: usize, strays: u64) {
+    fn tell(
+        &self,
+        known: &[Known],
+        forecasts: &[(&str, Forecast)],
+        pauses: &[(PipelineName, Scope, Pause)],
+        workers: usize,
+        strays: u64,
+    ) {
         let _whole = self.0.service.write().unwrap_or_else(PoisonError::into_inner);
         let families = self.families();
         families.reset_service();
         let none: [&str; 0] = [];
         families.workers.with_label_values(&none).set(i64::try_from(workers).unwrap_or(i64::MAX));
         families.strays.with_label_values(&none).set(count(strays));
+        for (account, forecast) in forecasts {
+            families.images_left.with_label_values(&[*account]).set(count(forecast.images));
+            if let Some(days) = forecast.days {
+                families.days_left.with_label_values(&[*account]).set(count(days));
+            }
+        }
         for known in known {
             self.tell_pipeline(known);
             let name = known.pipeline.as_str();

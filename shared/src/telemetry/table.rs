@@ -125,6 +125,8 @@ metrics! {
     quota_left: IntGaugeVec, Process, "catalog_zoho_calls_left", ["account"],
         "Calls of the day that Zoho says are left; told by whoever calls it.";
     quota_limit: IntGaugeVec, Process, "catalog_zoho_calls_limit", ["account"], "Calls of a day, as Zoho says.";
+    quota_reserved: IntGaugeVec, Process, "catalog_zoho_calls_reserved", ["account"],
+        "Calls of a day that are left to others (`reserve_percent`): when no more are left than these, catalog-sync waits.";
     quota_reset: GaugeVec, Process, "catalog_zoho_reset_timestamp_seconds", ["account"],
         "When all calls of the day are there again.";
     quota_blocked: GaugeVec, Process, "catalog_zoho_blocked_until_timestamp_seconds", ["account"],
@@ -158,6 +160,10 @@ metrics! {
         "The ledger of the newest run. stage: seen, unchanged_at_source, dead_at_source, enqueued, created, updated, unchanged, gone, superseded, dead, outstanding.";
     run_started: GaugeVec, Service, "catalog_run_started_timestamp_seconds", ["pipeline"],
         "When the newest run began.";
+    images_left: IntGaugeVec, Service, "catalog_zoho_images_left", ["account"],
+        "Images that wait for a call of this account.";
+    days_left: IntGaugeVec, Service, "catalog_zoho_days_left", ["account"],
+        "Days until all of them are there on this plan, today included; 0 where none waits. Missing where the plan has no calls for them, or no answer has told how many.";
     workers: IntGaugeVec, Service, "catalog_workers_alive", [], "Worker processes whose heart beats.";
 }
 

@@ -71,7 +71,8 @@ async fn what_is_said_of_the_service_goes_with_the_lease() {
     .unwrap();
     let state = State::open_memory().await.unwrap();
     let telemetry = Telemetry::new("producer");
-    let service = Service { state: state.clone(), queue: None, pipelines: config.pipelines };
+    let accounts = config.zoho.into_values().collect();
+    let service = Service { state: state.clone(), queue: None, pipelines: config.pipelines, accounts };
     let customers = "customers".parse().unwrap();
     Pause::by_hand(&state, &customers, Scope::Pipeline, "stock-taking").await.unwrap();
     service.look(&telemetry).await.unwrap();
@@ -92,6 +93,22 @@ async fn what_is_said_of_the_service_goes_with_the_lease() {
     for metric in METRICS.iter().filter(|metric| metric.teller == Teller::Service) {
         assert!(!told.contains(&format!("\n{}", metric.name)), "{} is still told:\n{told}", metric.name);
     }
+}
+
+#[tokio::test]
+async fn images_and_days_are_told_by_account() {
+    let text = "[odoo.shop]\nurl = \"http://127.0.0.1\"\ndatabase = \"d\"\nuser = \"u\"\n[zoho.shop]\ndata_center = \"com\"\n\
+                organization_id = \"1\"\nclient_id = \"c\"\n[pipeline.items]\nsource = \"zoho.shop\"\nsink = \"odoo.shop\"\n";
+    let config =
+        crate::config::Config::of_text(text, std::path::Path::new("catalog-sync.toml"), &|_| None).unwrap();
+    let state = State::open_memory().await.unwrap();
+    let telemetry = Telemetry::new("producer");
+    let accounts = config.zoho.into_values().collect();
+    let service = Service { state, queue: None, pipelines: config.pipelines, accounts };
+    service.look(&telemetry).await.unwrap();
+    let told = telemetry.text();
+    assert!(told.contains("catalog_zoho_images_left{account=\"shop\"} 0\n"), "{told}");
+    assert!(told.contains("catalog_zoho_days_left{account=\"shop\"} 0\n"), "{told}");
 }
 
 #[tokio::test]

@@ -129,6 +129,12 @@ impl ZohoClient {
         self.inner.governor.limits()
     }
 
+    /// Calls of the day that are left to others; `None`: no answer has told how many a day has.
+    pub fn reserved(&self) -> Option<u64> {
+        let percent = self.inner.governor.reserve_percent();
+        self.limits().day.map(|day| CallClass::List.floor(day.limit, percent))
+    }
+
     /// Whether calls of this class are made at present; nothing is called.
     ///
     /// # Errors

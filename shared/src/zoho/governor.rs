@@ -142,6 +142,10 @@ impl Governor {
         self.locked().budget.limits(now)
     }
 
+    pub(super) fn reserve_percent(&self) -> u8 {
+        self.allowed.reserve_percent
+    }
+
     /// How long Zoho refuses calls, as far as is known here.
     pub(super) fn blocked_for(&self) -> Option<Duration> {
         let now = self.clock.carried_on();
