@@ -280,8 +280,8 @@ pub(crate) struct WhyArguments {
     /// The record's key in the source.
     #[arg(value_name = "RECORD", group = "record")]
     pub(crate) key: Option<RecordKey>,
-    /// The record with this SKU, by the Odoo that is source or sink.
-    #[arg(long, group = "record")]
+    /// The record with this SKU, by the Odoo that is source or sink, the dead letters, or Zoho.
+    #[arg(long, group = "record", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     pub(crate) sku: Option<String>,
     /// Ask neither source nor sink: only what the state knows.
     #[arg(long, conflicts_with = "sku")]

@@ -103,13 +103,18 @@ fn page_text(page: &LetterPage, reason: Option<Reason>) -> String {
     format!("{}\n", lines.join("\n"))
 }
 
-fn line(line: &Line) -> String {
-    let Line { number, kind, key, attempts, failure } = line;
-    let tried = match attempts {
+/// How often a job was tried, in words.
+pub(crate) fn tried(attempts: u32) -> String {
+    match attempts {
         0 => "not tried".to_owned(),
         1 => "1 attempt".to_owned(),
         more => format!("{more} attempts"),
-    };
+    }
+}
+
+fn line(line: &Line) -> String {
+    let Line { number, kind, key, attempts, failure } = line;
+    let tried = tried(*attempts);
     format!(
         "  #{number} {} {key}, {}, {}, {tried}: {}",
         what(*kind),
@@ -195,8 +200,13 @@ async fn redrive(config: &Arc<Config>, arguments: &DeadRedrive) -> Result<Exit, 
         let outcomes = letters::redrive(&state, queue, &pipeline.name, which(keys, *reason)).await?;
         let Outcomes { done, read_again, under_way } = outcomes;
         if done + under_way > 0 {
-            let how = if queue.is_some() { "are tried again" } else { "are tried again by the next sync" };
-            output.line(format!("{}: {done} {how}, {under_way} were being tried already", pipeline.name));
+            let is = if done == 1 { "is" } else { "are" };
+            let when = if queue.is_some() { "" } else { " by the next sync" };
+            let were = if under_way == 1 { "was" } else { "were" };
+            output.line(format!(
+                "{}: {done} {is} tried again{when}, {under_way} {were} being tried already",
+                pipeline.name
+            ));
         }
         if read_again > 0 && queue.is_some() {
             output.line(format!(
@@ -231,10 +241,16 @@ async fn discard(config: &Config, arguments: &DeadDiscard) -> Result<Exit, Failu
         let outcomes = letters::discard(&state, &pipeline.name, which(keys, *reason)).await?;
         let Outcomes { done, under_way, .. } = outcomes;
         if done > 0 {
-            output.line(format!("{}: {done} are forgotten", pipeline.name));
+            let is = if done == 1 { "is" } else { "are" };
+            output.line(format!("{}: {done} {is} forgotten", pipeline.name));
         }
         if under_way > 0 {
-            output.line(format!("{}: {under_way} are being tried again, and stay", pipeline.name));
+            let stay = if under_way == 1 {
+                "is being tried again, and stays"
+            } else {
+                "are being tried again, and stay"
+            };
+            output.line(format!("{}: {under_way} {stay}", pipeline.name));
         }
         all.push(OutcomesOf { pipeline: &pipeline.name, outcomes });
     }

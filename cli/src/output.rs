@@ -48,6 +48,14 @@ impl Output {
     }
 }
 
+/// A table as of [`table`], and a column of words, as long as they are, behind it.
+pub(crate) fn table_with_words(rows: &[(Vec<String>, String)]) -> String {
+    let cells: Vec<Vec<String>> = rows.iter().map(|(cells, _)| cells.clone()).collect();
+    let line =
+        |(line, (_, words)): (&str, &(_, String))| format!("{line}  {words}").trim_end().to_owned() + "\n";
+    table(&cells).lines().zip(rows).map(line).collect()
+}
+
 /// A table with columns wide enough for their cells, numbers (all but the first column) to the right.
 pub(crate) fn table(rows: &[Vec<String>]) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);

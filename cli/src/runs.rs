@@ -11,9 +11,9 @@ use shared::telemetry::Spent;
 
 use crate::arguments::{Runs, RunsCommand};
 use crate::exit::Exit;
-use crate::output::{Output, table};
+use crate::output::{Output, table_with_words};
 use crate::schedule::both;
-use crate::state::open_state;
+use crate::state::{known_state, open_state};
 
 #[derive(Serialize)]
 struct RunsJson<'a> {
@@ -36,24 +36,15 @@ pub(crate) async fn run(config: &Config, arguments: &Runs) -> Result<Exit, Failu
         Some(name) => config.choose(std::slice::from_ref(name))?.into_iter().next(),
         None => None,
     };
-    let state = open_state(config).await?;
-    let runs = state.runs(pipeline.map(|pipeline| &pipeline.name), arguments.limit).await?;
-    let heading = [
-        "run",
-        "pipeline",
-        "kind",
-        "began",
-        "seconds",
-        "read",
-        "created",
-        "updated",
-        "unchanged",
-        "failed",
-        "end",
-    ];
-    let mut rows = vec![heading.map(str::to_owned).to_vec()];
+    let runs = match known_state(config).await? {
+        Some(state) => state.runs(pipeline.map(|pipeline| &pipeline.name), arguments.limit).await?,
+        None => Vec::new(),
+    };
+    let heading =
+        ["run", "pipeline", "kind", "began", "seconds", "read", "created", "updated", "unchanged", "failed"];
+    let mut rows = vec![(heading.map(str::to_owned).to_vec(), "end".to_owned())];
     rows.extend(runs.iter().map(row));
-    output.text(&table(&rows));
+    output.text(&table_with_words(&rows));
     output.object(&RunsJson { runs: &runs });
     Ok(Exit::Done)
 }
@@ -107,10 +98,10 @@ async fn show(config: &Config, id: u64, output: Output) -> Result<Exit, Failure>
     Ok(Exit::Done)
 }
 
-fn row(run: &RunSummary) -> Vec<String> {
+fn row(run: &RunSummary) -> (Vec<String>, String) {
     let ledger = &run.ledger;
     let took = run.settled.or(run.ended).map(|end: Timestamp| end.duration_since(run.started).as_secs_f64());
-    vec![
+    let cells = vec![
         run.id.to_string(),
         run.pipeline.to_string(),
         kind(run.kind),
@@ -121,8 +112,8 @@ fn row(run: &RunSummary) -> Vec<String> {
         ledger.updated.to_string(),
         (ledger.unchanged + ledger.unchanged_at_source + ledger.superseded).to_string(),
         (ledger.dead + ledger.dead_at_source).to_string(),
-        end(run),
-    ]
+    ];
+    (cells, end(run))
 }
 
 /// The word of the state's JSON.

@@ -12,6 +12,7 @@ use shared::fleet::Scope;
 use shared::job::JobKind;
 use shared::state::{Counts, ImageCounts, RunEnd, RunKind, RunSummary};
 
+use crate::dead::tried;
 use crate::exit::Exit;
 use crate::output::Output;
 use crate::state::open_state;
@@ -68,7 +69,7 @@ fn strays_text(strays: &Strays) -> String {
 
 fn text(status: &PipelineStatus) -> String {
     let mut lines = vec![format!("{}:", status.pipeline)];
-    lines.extend(status.paused.iter().map(pause_line));
+    lines.extend(status.paused.iter().map(|paused| pause_line(&status.pipeline, paused)));
     match &status.last_run {
         None => lines.push("  never run".to_owned()),
         Some(run) => lines.extend(run_lines(run)),
@@ -96,8 +97,10 @@ fn text(status: &PipelineStatus) -> String {
             JobKind::Image => "image of record",
         };
         lines.push(format!(
-            "  failed: {what} {} after {} attempts: {}",
-            letter.key, letter.attempts, letter.failure.message
+            "  failed: {what} {}, {}: {}",
+            letter.key,
+            tried(letter.attempts),
+            letter.failure.message
         ));
     }
     let more = (dead + images.dead).saturating_sub(status.dead_letters.len() as u64);
@@ -112,7 +115,7 @@ fn text(status: &PipelineStatus) -> String {
     format!("{}\n", lines.join("\n"))
 }
 
-fn pause_line(paused: &Paused) -> String {
+fn pause_line(pipeline: &str, paused: &Paused) -> String {
     let Paused { what, pause } = paused;
     let (what, flag) = match what {
         Scope::Pipeline => ("", ""),
@@ -120,7 +123,7 @@ fn pause_line(paused: &Paused) -> String {
     };
     let next = match pause.probe_at {
         Some(at) => format!("tried again at {}", time(at)),
-        None => format!("`catalog-sync resume ...{flag}` lets it go on"),
+        None => format!("`catalog-sync resume {pipeline}{flag}` lets it go on"),
     };
     format!("  {what}PAUSED since {}: {}; {next}", time(pause.since), pause.why)
 }

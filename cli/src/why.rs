@@ -12,6 +12,7 @@ use shared::state::{Sight, Stage, Stand, State};
 use shared::systems::Systems;
 
 use crate::arguments::WhyArguments;
+use crate::dead::tried;
 use crate::exit::Exit;
 use crate::output::Output;
 use crate::state::known_state;
@@ -56,7 +57,7 @@ fn unknown(found: &Why, pipeline: &Pipeline, key: &RecordKey) -> Failure {
 fn text(why: &Why) -> String {
     let mut lines = vec![format!("{} of {}: {}", why.key, why.pipeline, why.next)];
     match &why.source {
-        Asked::Has(source) => lines.extend(source_lines(source)),
+        Asked::Has(source) => lines.extend(source_lines(source, why.state.is_some())),
         Asked::Gone => lines.push("  source: has no such record".to_owned()),
         Asked::NotAsked => lines.push("  source: was not asked".to_owned()),
         Asked::Away(failure) => lines.push(format!("  source: gave no answer: {failure}")),
@@ -70,10 +71,14 @@ fn text(why: &Why) -> String {
     format!("{}\n", lines.join("\n"))
 }
 
-fn source_lines(source: &InSource) -> Vec<String> {
+fn source_lines(source: &InSource, is_known: bool) -> Vec<String> {
     let InSource { time, values, unmappable, image, is_wanted } = source;
     let changed = time.as_ref().map_or_else(String::new, |time| format!(", changed {time}"));
-    let stands = if *is_wanted { "has what is wanted" } else { "has something else than is wanted" };
+    let stands = match (is_known, *is_wanted) {
+        (false, _) => "has it",
+        (true, true) => "has what is wanted",
+        (true, false) => "has something else than is wanted",
+    };
     let mut lines = vec![format!("  source: {stands}{changed}")];
     lines.extend(unmappable.as_ref().map(|why| format!("    cannot be mapped: {why}")));
     lines.extend(values.iter().flatten().map(|(name, value)| format!("    {name} = {value}")));
@@ -104,10 +109,7 @@ fn state_lines(sight: &Sight) -> Vec<String> {
         lines.push(format!("  begun {} times without an end, last by {worker}", begun.times));
     }
     if let Some(letter) = &sight.letter {
-        lines.push(format!(
-            "  given up after {} attempts:",
-            if letter.unmapped { 0 } else { letter.job.attempt }
-        ));
+        lines.push(format!("  given up, {}:", tried(if letter.unmapped { 0 } else { letter.job.attempt })));
         lines.extend(letter.job.failures.iter().chain([&letter.failure]).map(attempt));
     }
     if let Some(image) = &sight.image {

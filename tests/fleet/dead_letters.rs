@@ -39,7 +39,7 @@ async fn what_was_given_up_is_redriven_through_the_broker_also_where_that_is_kil
         write_date: WriteDate::Transaction,
     };
     shop.control().edit(vec![units]).unwrap();
-    fleet.run(&["dead", "redrive", &one]).await.expect(0, &["items: 1 are tried again, 0 were"]);
+    fleet.run(&["dead", "redrive", &one]).await.expect(0, &["items: 1 is tried again, 0 were"]);
     fleet.until("the one that was named", || async { kept().await == boxes - 1 }).await;
     // Dies when all of them are outstanding and no job is enqueued.
     let died = fleet.run_with(&["dead", "redrive", "--all"], &[("CATALOG_SYNC_CRASH", "redriven:1")]).await;

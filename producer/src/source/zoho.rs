@@ -13,13 +13,16 @@ use shared::failure::{Failure, Reason};
 use shared::mapping::Mapping;
 use shared::record::RecordKey;
 use shared::state::{Binding, Window};
-use shared::zoho::{Kind, Position, Row, ZohoClient, ZohoEntity};
+use shared::zoho::{Api, Kind, Position, Row, ZohoClient, ZohoEntity};
 
 use super::{Absent, SourcePage, SourceRow, details};
 
 /// A walk ends with the page that reaches this far behind the beginning of its run: an organisation that is edited faster
 /// than it is read would keep it going for ever, and what is newer belongs to the next run.
 const BEHIND: SignedDuration = SignedDuration::from_mins(1);
+
+/// So many items are asked for one by one, where more are looked for in the list.
+const FEW: usize = 3;
 
 /// Items or contacts of one Zoho organisation, inactive ones included.
 #[derive(Debug, Clone)]
@@ -155,7 +158,8 @@ impl ZohoSource {
     /// a row can move between two pages unseen.
     pub(super) async fn by_key(&self, keys: &[RecordKey]) -> Result<Vec<SourceRow>, Failure> {
         let mut wanted: HashSet<String> = keys.iter().map(ToString::to_string).collect();
-        let mut found = self.search(&mut wanted).await?;
+        let mut found = self.few(&mut wanted).await?;
+        found.extend(self.search(&mut wanted).await?);
         self.keep_existing(&mut wanted).await?;
         if !wanted.is_empty() {
             found.extend(self.search(&mut wanted).await?);
@@ -202,6 +206,22 @@ impl ZohoSource {
             Err(failure) if failure.reason == Reason::Missing => Ok(None),
             other => other.map(Some),
         }
+    }
+
+    /// A few items of Inventory are asked for one by one: its list can be asked for an id. What is found is no longer wanted.
+    async fn few(&self, wanted: &mut HashSet<String>) -> Result<Vec<Row>, Failure> {
+        let ZohoEntity { api, kind, .. } = self.entity;
+        let mut found = Vec::new();
+        if (api, kind) != (Api::Inventory, Kind::Items) || wanted.len() > FEW {
+            return Ok(found);
+        }
+        let ids: Vec<String> = wanted.iter().cloned().collect();
+        for id in ids {
+            let Some(row) = self.client.listed_item(api, &id).await? else { break };
+            wanted.remove(&id);
+            found.push(row);
+        }
+        Ok(found)
     }
 
     /// Walks the list from its start until nothing is wanted any more; what is found is no longer wanted.

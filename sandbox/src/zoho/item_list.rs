@@ -68,18 +68,24 @@ pub(crate) fn sort_key(item: &Item, column: &str) -> SortKey {
     }
 }
 
-/// Whether an item is in the list; `None` when every item is.
-pub(crate) fn test(params: &Params, filter: &'static str) -> Option<impl Fn(&Item) -> bool + use<>> {
+/// Whether an item is in the list; `None` when every item is. `has_ids`: the list can be asked for an id.
+pub(crate) fn test(
+    params: &Params,
+    filter: &'static str,
+    has_ids: bool,
+) -> Option<impl Fn(&Item) -> bool + use<>> {
     let names = TextTest::read(params, "name");
     let skus = TextTest::read(params, "sku");
     let search = TextTest::containing(params, "search_text");
+    let id = params.filled("item_id").filter(|_| has_ids).map(str::to_owned);
     let status = params.filled("status").map(|status| status == "active");
     let texts_empty = names.is_empty() && skus.is_empty() && search.is_empty();
-    if texts_empty && status.is_none() && matches!(filter, "Status.All" | "ItemType.All") {
+    if texts_empty && id.is_none() && status.is_none() && matches!(filter, "Status.All" | "ItemType.All") {
         return None;
     }
     Some(move |item: &Item| {
         passes(item, filter)
+            && id.as_ref().is_none_or(|id| item.id() == *id)
             && status.is_none_or(|is_active| item.is_active == is_active)
             && names.accepts(&item.name)
             && skus.accepts(&item.sku)
@@ -112,7 +118,7 @@ mod tests {
     #[test]
     fn filters_divide_the_items() {
         let count = |query: &str, filter| {
-            let test = test(&Params::read(query), filter);
+            let test = test(&Params::read(query), filter, true);
             (0..600).filter(|number| test.as_ref().is_none_or(|test| test(&item(*number, true)))).count()
         };
         assert_eq!(count("", "Status.All"), 600);

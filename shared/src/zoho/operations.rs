@@ -56,6 +56,13 @@ impl ZohoClient {
         Ok(page)
     }
 
+    /// The row of an item as the list has it, by one call. `None` says nothing: an organisation whose Zoho does not know that
+    /// filter is answered with the begin of the whole list.
+    pub async fn listed_item(&self, api: Api, id: &str) -> Result<Option<Row>, Failure> {
+        let found = rows(Kind::Items, self.json(&Request::listed_item(api, id)).await?)?;
+        Ok(found.into_iter().find(|row| row.id() == id))
+    }
+
     /// The ids of items with exactly this SKU, of the first 200 that Zoho finds by it.
     pub async fn items_by_sku(&self, api: Api, sku: &str) -> Result<Vec<String>, Failure> {
         let found = rows(Kind::Items, self.json(&Request::items_by_sku(api, sku)).await?)?;

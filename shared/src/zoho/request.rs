@@ -78,6 +78,13 @@ impl Request {
             .with(filter, sku)
     }
 
+    /// The row of one item in the list. Documented for Inventory alone: look at what comes.
+    pub fn listed_item(api: Api, id: &str) -> Self {
+        Self::new(api, CallKind::List, Kind::Items.scope(api), &[Kind::Items.as_str()])
+            .with("filter_by", "Status.All")
+            .with("item_id", id)
+    }
+
     /// One record with everything that the list leaves out.
     pub fn detail(api: Api, kind: Kind, id: &str) -> Self {
         Self::new(api, CallKind::Detail, kind.scope(api), &[kind.as_str(), id])
