@@ -327,7 +327,8 @@ async fn pipeline_of<'a>(
 ) -> Result<&'a Pipeline, Failure> {
     let chosen = chosen(config, pipeline)?;
     let Some(key) = keys.first() else {
-        return Err(Failure::configuration("no record is named"));
+        return Err(Failure::configuration("no record is named")
+            .advise("name its key; `catalog-sync dead list` shows them"));
     };
     let mut found = Vec::new();
     for candidate in &chosen {

@@ -26,8 +26,9 @@ pub(crate) async fn run(config: &Arc<Config>, unbind: &Unbind) -> Result<Exit, F
         .keys
         .iter()
         .map(|key| {
-            key.parse()
-                .map_err(|error: shared::record::InvalidName| Failure::configuration(error.to_string()))
+            key.parse().map_err(|error: shared::record::InvalidName| {
+                Failure::configuration(error.to_string()).advise("name the record by its key in the source")
+            })
         })
         .collect::<Result<_, Failure>>()?;
     let systems = Systems::new(Arc::clone(config));

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use shared::checksum::Checksum;
 use shared::crash::{self, Point};
-use shared::failure::{Failure, Reason};
+use shared::failure::{DEFECT, Failure, Reason};
 use shared::job::{Attempt, Job, JobKind};
 use shared::progress::Progress;
 use shared::queue::{Queue, Receipt};
@@ -201,7 +201,9 @@ impl Enumeration<'_> {
         });
         async move {
             task.await.unwrap_or_else(|error| {
-                Err(Failure::systemic(Reason::Crashed, "reading a page crashed").because(error))
+                Err(Failure::systemic(Reason::Crashed, "reading a page crashed")
+                    .advise(DEFECT)
+                    .because(error))
             })
         }
     }

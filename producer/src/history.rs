@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
-use shared::failure::Failure;
+use shared::failure::{DEFECT, Failure};
 use shared::fleet::{SPENT, add_spent};
 use shared::record::{PipelineName, RunId};
 use shared::state::{Run, RunSummary, State};
@@ -43,8 +43,9 @@ pub async fn expect(state: &State, run: &Run, records: u64) -> Result<(), Failur
     if records == 0 {
         return Ok(());
     }
-    let text = serde_json::to_string(&Expected { run: run.id, records })
-        .map_err(|error| Failure::configuration("what a run expects cannot be written").because(error))?;
+    let text = serde_json::to_string(&Expected { run: run.id, records }).map_err(|error| {
+        Failure::configuration("what a run expects cannot be written").advise(DEFECT).because(error)
+    })?;
     state.set_memo(&expected_name(&run.pipeline), Some(&text)).await
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use shared::config::Pipeline;
-use shared::failure::{Class, Failure, Reason};
+use shared::failure::{Class, Failure, Reason, STRANGER};
 use shared::fleet::{Meeting, Pause, Scope};
 use shared::job::{Attempt, JobKind};
 use shared::queue::{Delivery, Undecoded};
@@ -100,7 +100,8 @@ impl Keeper<'_> {
             }
             Err(undecoded) => {
                 let Undecoded { error, payload, queue } = undecoded;
-                let failure = Failure::new(Class::Poison, Reason::Undecodable, error.to_string());
+                let failure =
+                    Failure::new(Class::Poison, Reason::Undecodable, error.to_string()).advise(STRANGER);
                 let stray =
                     Stray::new(&queue, Some(self.pipeline.name.clone()), Attempt::of(&failure), &payload);
                 tracing::error!(pipeline = %self.pipeline.name, queue = stray.queue, "{failure}");

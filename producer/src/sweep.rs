@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use shared::checksum::Checksum;
 use shared::config::{Gone, Sweep};
 use shared::crash::{self, Point};
-use shared::failure::Failure;
+use shared::failure::{DEFECT, Failure};
 use shared::job::{GONE_FORMAT, Job, JobKind};
 use shared::queue::Receipt;
 use shared::record::{PipelineName, RecordKey, RunId, Values};
@@ -99,8 +99,9 @@ impl Swept {
     }
 
     async fn note(&self, state: &State, pipeline: &PipelineName) -> Result<(), Failure> {
-        let text = serde_json::to_string(self)
-            .map_err(|error| Failure::configuration("a sweep cannot be written").because(error))?;
+        let text = serde_json::to_string(self).map_err(|error| {
+            Failure::configuration("a sweep cannot be written").advise(DEFECT).because(error)
+        })?;
         state.set_memo(&memo(pipeline), Some(&text)).await
     }
 }

@@ -162,6 +162,13 @@ impl Reason {
     }
 }
 
+/// The advice where only we can have made the mistake.
+pub const DEFECT: &str = "report this with the log: it is a defect of catalog-sync";
+
+/// The advice for a message in our queues that is no job of ours.
+pub const STRANGER: &str =
+    "see who else writes to this queue; `catalog-sync dead discard --stray` forgets the message";
+
 /// More characters than any sentence of ours has; what others say may be as long as a document.
 const MOST_CHARACTERS: usize = 1_000;
 

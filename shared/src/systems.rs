@@ -130,4 +130,5 @@ impl Systems {
 
 fn missing(system: &str, name: &str) -> Failure {
     Failure::systemic(Reason::Configuration, format!("there is no [{system}.{name}] in the configuration"))
+        .advise("add that table, or correct the pipeline that names it")
 }

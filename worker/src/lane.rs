@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use shared::config::{Pipeline, SinkConfig, SourceConfig};
-use shared::failure::{Class, Failure, Reason};
+use shared::failure::{Class, DEFECT, Failure, Reason};
 use shared::fleet::{Heart, Meeting, Pause, Scope};
 use shared::job::JobKind;
 use shared::progress::Progress;
@@ -157,7 +157,9 @@ impl Lane {
         let (SourceConfig::Zoho(entity), SinkConfig::Odoo(target)) =
             (&self.pipeline.source, &self.pipeline.sink)
         else {
-            return Err(Failure::configuration(format!("{} has no images", self.pipeline.name)));
+            return Err(
+                Failure::configuration(format!("{} has no images", self.pipeline.name)).advise(DEFECT)
+            );
         };
         let source = ImageSource::Zoho(self.systems.zoho(&entity.server).await?);
         let images = OdooImages::new(&self.systems.odoo(&target.server).await?, &target.model);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use shared::failure::{Class, Failure, Reason};
+use shared::failure::{Class, Failure, Reason, STRANGER};
 use shared::job::{Attempt, DecodeError, Job, JobKind};
 use shared::queue::{Delivery, TIERS, Undecoded};
 use shared::record::PipelineName;
@@ -37,7 +37,7 @@ pub(crate) async fn unpack(
         Err(Undecoded { error, payload, queue }) => (pipeline.clone(), queue, payload, error.to_string()),
     };
     tracing::error!(%pipeline, queue, bytes = payload.len(), "{what}");
-    let failure = Failure::new(Class::Poison, Reason::Undecodable, what);
+    let failure = Failure::new(Class::Poison, Reason::Undecodable, what).advise(STRANGER);
     let stray = Stray::new(&queue, Some(whose), Attempt::of(&failure), &payload);
     state.bury_stray(&stray).await?;
     delivery.ack().await?;

@@ -15,8 +15,11 @@ pub(super) struct Snapshot(HashSet<u64>);
 impl Snapshot {
     /// Reads the file; one that is not there holds nothing.
     pub(super) fn take(path: &Path) -> Result<Self, Failure> {
-        let unreadable =
-            |error| Failure::systemic(Reason::File, format!("cannot read {}", path.display())).because(error);
+        let unreadable = |error| {
+            Failure::systemic(Reason::File, format!("cannot read {}", path.display()))
+                .because(error)
+                .advise("choose another folder with --dir")
+        };
         let file = match File::open(path) {
             Ok(file) => file,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Self(HashSet::new())),

@@ -8,7 +8,7 @@ use sandbox::{
 };
 use serde_json::{Map, Value, json};
 use shared::config::Config;
-use shared::failure::{Failure, Reason};
+use shared::failure::{DEFECT, Failure, Reason};
 
 use crate::arguments::{Demo, DemoVersion};
 
@@ -55,6 +55,7 @@ impl Stand {
         };
         let no_listening = |error| {
             Failure::systemic(Reason::Unreachable, "the stand-ins cannot listen on this machine")
+                .advise("see whether 127.0.0.1 is there and a port is free")
                 .because(error)
         };
         Ok(Self {
@@ -122,8 +123,9 @@ impl Stand {
     /// Somebody renames three customers, moves the price of a product and of two items, and uploads a new image.
     pub(super) fn change_few(&self) -> Result<(), Failure> {
         let control = self.odoo.control();
-        let refused =
-            |error| Failure::systemic(Reason::BadRecord, "the stand-in refused an edit").because(error);
+        let refused = |error| {
+            Failure::systemic(Reason::BadRecord, "the stand-in refused an edit").advise(DEFECT).because(error)
+        };
         let newest = |model: &str, count: usize| -> Result<Vec<i64>, Failure> {
             Ok(control.ids(model).map_err(refused)?.into_iter().rev().take(count).collect())
         };
@@ -152,7 +154,7 @@ impl Stand {
             keep_document: false,
         };
         for change in [price(item(1)), price(item(2)), image] {
-            zoho.apply(change).map_err(|why| Failure::systemic(Reason::BadRecord, why))?;
+            zoho.apply(change).map_err(|why| Failure::systemic(Reason::BadRecord, why).advise(DEFECT))?;
         }
         Ok(())
     }

@@ -73,7 +73,8 @@ fn account(text: &mut String, import: &Import, zoho: &Zoho) -> Result<(), Failur
     let addresses: Vec<&str> =
         [&zoho.inventory_base_url, &zoho.base_url].into_iter().flatten().map(String::as_str).collect();
     let Some(first) = addresses.first() else {
-        return Err(Failure::configuration("zoho_config.json has neither base_url nor inventory_base_url"));
+        return Err(Failure::configuration("zoho_config.json has neither base_url nor inventory_base_url")
+            .advise("add the one that the old script called"));
     };
     let centers: Vec<Option<DataCenter>> = addresses.iter().map(|address| center(address)).collect();
     if centers.windows(2).any(|pair| pair.first() != pair.last()) {
@@ -163,7 +164,10 @@ fn pipeline(
 
 /// Odoo's columns with what they hold, in the order of the old mapping, and the constants behind them.
 fn columns(mapping: &ProductMapping) -> Result<Vec<(String, String)>, Failure> {
-    let wrong = |what: String| Failure::configuration(format!("field_mapping.json: {what}"));
+    let wrong = |what: String| {
+        Failure::configuration(format!("field_mapping.json: {what}"))
+            .advise("correct the file, or use --keep with a configuration of your own")
+    };
     let mut lines: Vec<(String, String)> = Vec::new();
     for (field, column) in &mapping.zoho_books {
         let column = column.as_str().filter(|column| !column.is_empty());

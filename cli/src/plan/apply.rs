@@ -51,7 +51,9 @@ pub(crate) async fn asked<'a>(
             continue;
         }
         let chosen = config.choose(std::slice::from_ref(&name)).map_err(|failure| {
-            Failure::configuration("this plan is of another configuration").because(failure)
+            Failure::configuration("this plan is of another configuration")
+                .because(failure)
+                .advise("make a new plan with this configuration")
         })?;
         for pipeline in chosen {
             let planner = Planner::open(config, pipeline, &systems, &state, &looking).await?;

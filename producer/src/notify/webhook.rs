@@ -32,6 +32,7 @@ async fn once(client: &reqwest::Client, webhook: &Webhook, message: &Message<'_>
     if let Some(authorization) = &webhook.authorization {
         let mut value = HeaderValue::from_str(authorization.expose_secret()).map_err(|_| {
             Failure::configuration("the webhook's Authorization is no text that a header can hold")
+                .advise("check CATALOG_SYNC_WEBHOOK_AUTHORIZATION for line breaks and letters outside ASCII")
         })?;
         value.set_sensitive(true);
         request = request.header(AUTHORIZATION, value);

@@ -73,6 +73,7 @@ pub(super) fn random() -> Result<String, Failure> {
     let mut bytes = [0; 32];
     getrandom::fill(&mut bytes).map_err(|error| {
         Failure::systemic(Reason::File, "the system has no random numbers")
+            .advise("see why this machine has none (getrandom)")
             .because(std::io::Error::other(error.to_string()))
     })?;
     Ok(hex(&bytes))

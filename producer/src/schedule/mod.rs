@@ -8,7 +8,7 @@ mod rhythm;
 mod tests;
 
 use shared::config::{Pipeline, Rhythm};
-use shared::failure::{Class, Failure};
+use shared::failure::{Class, DEFECT, Failure};
 use shared::state::{RunKind, State};
 
 pub use note::{Disabled, DisabledBy, Failed, Kind, Next, Note, Past};
@@ -148,8 +148,9 @@ impl<'a> Schedule<'a> {
             let before = self.state.memo(&name).await?;
             let mut note = read(before.as_deref());
             change(&mut note);
-            let after = serde_json::to_string(&note)
-                .map_err(|error| Failure::configuration("a schedule cannot be written").because(error))?;
+            let after = serde_json::to_string(&note).map_err(|error| {
+                Failure::configuration("a schedule cannot be written").advise(DEFECT).because(error)
+            })?;
             if before.as_deref() == Some(after.as_str())
                 || self.state.swap_memo(&name, before.as_deref(), Some(&after)).await?
             {

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use serde_json::Value;
-use shared::failure::{Failure, Reason};
+use shared::failure::{DEFECT, Failure, Reason};
 use shared::record::Values;
 use shared::zoho::{Kind, Row, ZohoClient, ZohoEntity};
 use tokio::task::JoinSet;
@@ -70,7 +70,9 @@ pub(super) async fn of(
             Some(Ok(Err(failure))) if failure.reason == Reason::Missing => {}
             Some(Ok(Err(failure))) => return Err(failure),
             Some(Err(error)) => {
-                return Err(Failure::systemic(Reason::Crashed, "reading details crashed").because(error));
+                return Err(Failure::systemic(Reason::Crashed, "reading details crashed")
+                    .advise(DEFECT)
+                    .because(error));
             }
         }
     }

@@ -187,8 +187,9 @@ impl<'a> Draft<'a> {
     }
 
     fn pipeline(&self) -> Result<Pipeline, Failure> {
-        let name: PipelineName =
-            self.name.parse().map_err(|error| self.wrong(format!("[pipeline.{}]: {error}", self.name)))?;
+        let name: PipelineName = self.name.parse().map_err(|error| {
+            self.wrong(format!("[pipeline.{}]: {error}", self.name)).advise("give it another name")
+        })?;
         let (from, server) = self.refer("source", &self.keys.source, &[System::Odoo, System::Zoho])?;
         let (to, target) = self.refer("sink", &self.keys.sink, &[System::Json, System::Odoo])?;
         if from == System::Odoo && to == System::Odoo {
@@ -311,7 +312,9 @@ impl<'a> Draft<'a> {
             }
             for (name, value) in mapping {
                 let at = self.at(&format!("mapping.{name}"));
-                columns.push(column::column(name, value).map_err(|what| self.wrong(format!("{at} {what}")))?);
+                columns.push(column::column(name, value).map_err(|what| {
+                    self.wrong(format!("{at} {what}")).advise("docs/mapping.md says what a column may hold")
+                })?);
             }
         } else if !self.keys.fields.is_empty() {
             columns.extend(self.keys.fields.iter().map(|field| SourceColumn::kept(field)));
@@ -326,7 +329,9 @@ impl<'a> Draft<'a> {
         if to == System::Json {
             if let Some(column) = columns.iter().find(|column| column.missing != Missing::Fail) {
                 let at = self.at(&format!("mapping.{}", column.column.name));
-                return Err(self.wrong(format!("{at} has `missing`, but a file refers to no records")));
+                return Err(self
+                    .wrong(format!("{at} has `missing`, but a file refers to no records"))
+                    .advise("take it out"));
             }
             columns.retain(|column| column.column.name != "id");
             let id = entity.map_or("id", |entity| entity.id_field);
@@ -334,9 +339,9 @@ impl<'a> Draft<'a> {
         }
         let mut seen = HashSet::new();
         match columns.iter().find(|column| !seen.insert(column.column.name.clone())) {
-            Some(twice) => {
-                Err(self.wrong(format!("pipeline '{}' names '{}' twice", self.name, twice.column.name)))
-            }
+            Some(twice) => Err(self
+                .wrong(format!("pipeline '{}' names '{}' twice", self.name, twice.column.name))
+                .advise("keep one of them")),
             None => Ok(columns),
         }
     }
@@ -406,8 +411,10 @@ impl<'a> Draft<'a> {
     }
 
     fn json_file(&self, target: &str, entity: Option<&Entity>) -> Result<JsonFile, Failure> {
-        let table =
-            self.file.json.get(target).ok_or_else(|| self.wrong(format!("there is no [json.{target}]")))?;
+        let table = self.file.json.get(target).ok_or_else(|| {
+            self.wrong(format!("there is no [json.{target}]"))
+                .advise("add that table; `catalog-sync config example` shows one")
+        })?;
         let file = self.keys.file.clone().or_else(|| entity.map(|entity| entity.file.into()));
         let file = file.unwrap_or_else(|| format!("{}.json", self.name).into());
         Ok(JsonFile {

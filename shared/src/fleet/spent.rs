@@ -1,6 +1,6 @@
 //! What runs spent, kept in the state beside their ledgers: any process adds what it spent meanwhile.
 
-use crate::failure::Failure;
+use crate::failure::{DEFECT, Failure};
 use crate::record::RunId;
 use crate::state::State;
 use crate::telemetry::Spent;
@@ -17,8 +17,9 @@ pub async fn add_spent(state: &State, run: RunId, spent: &Spent) -> Result<(), F
     loop {
         let before = state.memo(&name).await?;
         let sum = read(before.as_deref()).unwrap_or_default().plus(spent);
-        let after = serde_json::to_string(&sum)
-            .map_err(|error| Failure::configuration("what a run spent cannot be written").because(error))?;
+        let after = serde_json::to_string(&sum).map_err(|error| {
+            Failure::configuration("what a run spent cannot be written").advise(DEFECT).because(error)
+        })?;
         if state.swap_memo(&name, before.as_deref(), Some(&after)).await? {
             return Ok(());
         }

@@ -3,7 +3,7 @@
 use std::error::Error as _;
 use std::time::Duration;
 
-use crate::failure::{Failure, Reason};
+use crate::failure::{DEFECT, Failure, Reason};
 
 /// Whom we talk to, as messages name it.
 #[derive(Debug, Clone, Copy)]
@@ -44,7 +44,9 @@ impl Peer<'_> {
             return Failure::transient(Reason::Timeout, what).because(error);
         }
         if error.is_builder() {
-            return Failure::configuration(format!("the request to {host} cannot be made")).because(error);
+            return Failure::configuration(format!("the request to {host} cannot be made"))
+                .advise(DEFECT)
+                .because(error);
         }
         let what = if error.is_connect() {
             format!("no connection to {system} at {host}")

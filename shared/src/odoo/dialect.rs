@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::answer::Envelope;
 use super::call::{Call, Named, Positional};
-use crate::failure::{Failure, Reason};
+use crate::failure::{DEFECT, Failure, Reason};
 
 /// Tells the version to anybody.
 pub(super) const VERSION_PATH: &str = "/web/webclient/version_info";
@@ -163,7 +163,9 @@ impl Request {
 
     fn post(path: String, body: &impl Serialize) -> Result<Self, Failure> {
         let body = serde_json::to_vec(body).map_err(|error| {
-            Failure::permanent(Reason::BadRecord, "the values cannot be written as JSON").because(error)
+            Failure::permanent(Reason::BadRecord, "the values cannot be written as JSON")
+                .advise(DEFECT)
+                .because(error)
         })?;
         Ok(Self { path, headers: Vec::new(), body })
     }

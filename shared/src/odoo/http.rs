@@ -74,7 +74,11 @@ impl Http {
             .pool_idle_timeout(IDLE)
             .user_agent(USER_AGENT)
             .build()
-            .map_err(|error| Failure::configuration("the HTTP client cannot be set up").because(error))?;
+            .map_err(|error| {
+                Failure::configuration("the HTTP client cannot be set up")
+                    .advise("check the trusted certificates of this machine; the log names the cause")
+                    .because(error)
+            })?;
         Ok(Self {
             client,
             max_answer_bytes: config.max_answer_bytes,

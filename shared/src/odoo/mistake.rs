@@ -112,7 +112,13 @@ impl Exception {
             return Some(refusal::too_large(expected));
         }
         if self.is_named(&["MissingError"]) {
-            return Some(Failure::permanent(Reason::Missing, self.words()));
+            return Some(
+                Failure::permanent(
+                    Reason::Missing,
+                    format!("Odoo at {host} no longer has a record of this call: {}", self.words()),
+                )
+                .advise("see what the record refers to; `catalog-sync dead redrive` tries it again"),
+            );
         }
         self.name.starts_with("werkzeug.exceptions.").then(|| {
             Failure::systemic(
@@ -129,7 +135,8 @@ impl Exception {
             return Failure::permanent(
                 Reason::BadRecord,
                 format!("Odoo refuses the record: {}", self.words()),
-            );
+            )
+            .advise("correct the record at its source, or the mapping");
         }
         let host = expected.place.host();
         if matches!(expected.purpose, Purpose::Login) && self.name.starts_with("odoo.exceptions.") {

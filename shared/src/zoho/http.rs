@@ -61,7 +61,11 @@ impl Http {
                 .pool_idle_timeout(IDLE)
                 .user_agent(USER_AGENT)
                 .build()
-                .map_err(|error| Failure::configuration("the HTTP client cannot be set up").because(error))
+                .map_err(|error| {
+                    Failure::configuration("the HTTP client cannot be set up")
+                        .advise("check the trusted certificates of this machine; the log names the cause")
+                        .because(error)
+                })
         };
         Ok(Self {
             client: build(Client::builder())?,
@@ -145,7 +149,8 @@ impl Http {
                 None => return self.read(response, &here, &bounds, is_foreign).await,
             }
         }
-        Err(Failure::permanent(Reason::Protocol, format!("{} redirects more than {MOST} times", host(url))))
+        Err(Failure::permanent(Reason::Protocol, format!("{} redirects more than {MOST} times", host(url)))
+            .advise("check that no proxy sends requests round in circles"))
     }
 
     async fn send(&self, request: RequestBuilder, url: &Url, bounds: &Bounds) -> Result<Response, Failure> {

@@ -68,7 +68,10 @@ pub(super) fn read_image(
     let host = expected.host;
     let (status, is_foreign) = (answer.status, answer.is_foreign);
     let refuse = |failure| Err(Refusal { failure, status, code: None, is_foreign });
-    let none = || Failure::permanent(Reason::Missing, format!("Zoho at {host} has no image of this item"));
+    let none = || {
+        Failure::permanent(Reason::Missing, format!("Zoho at {host} has no image of this item"))
+            .advise("upload it again in Zoho, or leave the item without")
+    };
     if status != 200 {
         return match expected.classify(&answer) {
             Err(refusal) => Err(refusal),

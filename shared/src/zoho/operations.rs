@@ -133,6 +133,7 @@ impl ZohoClient {
                 Reason::Missing,
                 format!("no way is configured to the image of item {item_id}"),
             )
+            .advise("upload the picture again in Zoho")
         }))
     }
 }

@@ -39,6 +39,7 @@ impl Guard {
         let from = host(origin);
         let target = here.join(location).map_err(|error| {
             Failure::permanent(Reason::Protocol, format!("{from} redirects to what is no address"))
+                .advise("check that no proxy changes its answers")
                 .because(error)
         })?;
         if is_same_origin(origin, &target) {
@@ -52,11 +53,13 @@ impl Guard {
         }
         let allowed = self.private.contains(&to);
         if target.scheme() == "http" && !allowed {
-            return Err(refuse("without TLS"));
+            return Err(refuse("without TLS")
+                .advise(format!("add \"{to}\" to `private_hosts` if it may be asked without")));
         }
         let address = target.host_str().and_then(literal);
         if address.is_some_and(|address| !is_public(address)) && !allowed {
-            return Err(refuse("which is a private address"));
+            return Err(refuse("which is a private address")
+                .advise(format!("add \"{to}\" to `private_hosts` if that is right")));
         }
         Ok(target)
     }

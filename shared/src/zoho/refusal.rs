@@ -116,8 +116,10 @@ fn by_status_with(expected: &Expected<'_>, answer: &Answer, code: Option<u64>, m
             let what = format!("Zoho at {host} refuses {what} (HTTP {status}{code}): {message}");
             if expected.request.is_for_one() {
                 Failure::permanent(Reason::BadRecord, what)
+                    .advise("look at that record in Zoho, then run `catalog-sync dead redrive`")
             } else {
                 Failure::systemic(Reason::Protocol, what)
+                    .advise("check `organization_id` and the pipeline's settings; the sentence is Zoho's own")
             }
         }
     };
@@ -146,9 +148,11 @@ fn missing(expected: &Expected<'_>) -> Failure {
     match expected.request.kind {
         CallKind::Image => {
             Failure::permanent(Reason::Missing, format!("Zoho at {host} has no image there ({what})"))
+                .advise("upload it again in Zoho, or leave the record without")
         }
         _ if expected.request.is_for_one() => {
             Failure::permanent(Reason::Missing, format!("Zoho at {host} no longer has the record ({what})"))
+                .advise("nothing is to be done where it was deleted on purpose")
         }
         _ => Failure::configuration(format!("Zoho at {host} has no {what}"))
             .advise("check that the organisation uses this product, and `api_url` where it is set"),

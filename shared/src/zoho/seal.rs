@@ -10,7 +10,7 @@ use base64::prelude::BASE64_STANDARD;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::config::ZohoSecret;
-use crate::failure::Failure;
+use crate::failure::{DEFECT, Failure};
 
 /// Separates our keys from those that others derive from the same secrets.
 const SALT: &[u8] = b"catalog-sync zoho token 1";
@@ -98,6 +98,7 @@ fn expand<const N: usize>(derived: &Prk, info: &[u8]) -> Result<[u8; N], Failure
 
 fn broken() -> Failure {
     Failure::configuration("the library that seals access tokens does not work on this machine")
+        .advise(DEFECT)
 }
 
 #[cfg(test)]

@@ -63,7 +63,8 @@ impl<S: ImageSink> Bringer<S> {
             return Err(Failure::permanent(
                 Reason::Undecodable,
                 "the job names no image, or no record of the sink",
-            ));
+            )
+            .advise("run `catalog-sync dead redrive`; where it comes back, report it"));
         };
         if reference.is_removed() {
             let outcome = self.clear(sink_id).await?;

@@ -235,9 +235,12 @@ fn unusable(folder: &Path, error: io::Error) -> Failure {
     let folder = folder.display();
     if error.kind() == io::ErrorKind::StorageFull {
         return Failure::systemic(Reason::DiskFull, format!("no space left for images in {folder}"))
+            .advise("free space on that disk")
             .because(error);
     }
-    Failure::systemic(Reason::File, format!("the folder for images, {folder}, cannot be used")).because(error)
+    Failure::systemic(Reason::File, format!("the folder for images, {folder}, cannot be used"))
+        .because(error)
+        .advise("check that it is a folder and that this user may write there")
 }
 
 #[cfg(test)]

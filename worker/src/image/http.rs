@@ -25,6 +25,9 @@ const IDLE: Duration = Duration::from_secs(4);
 /// A server that asks for more is asked again all the same.
 const LONGEST_WAIT: Duration = Duration::from_hours(24);
 
+const LET_IN: &str =
+    "let catalog-sync fetch images there without a login: no header is sent with its requests";
+
 /// A web server with images.
 #[derive(Debug)]
 pub struct HttpImages {
@@ -66,7 +69,11 @@ impl HttpImages {
             .pool_idle_timeout(IDLE)
             .user_agent(concat!("catalog-sync/", env!("CARGO_PKG_VERSION")))
             .build()
-            .map_err(|error| Failure::configuration("the HTTP client cannot be set up").because(error))?;
+            .map_err(|error| {
+                Failure::configuration("the HTTP client cannot be set up")
+                    .advise("check the trusted certificates of this machine; the log names the cause")
+                    .because(error)
+            })?;
         Ok(Self { client, template: template.to_owned(), host })
     }
 
@@ -120,12 +127,15 @@ impl HttpImages {
             }
             (408, _) => Failure::transient(Reason::Timeout, what("waited in vain for our request")),
             (500..=599, _) => Failure::transient(Reason::ServerError, what("cannot answer just now")),
-            (401, _) => Failure::systemic(Reason::Credentials, what("does not let us see images")),
-            (403, _) => Failure::systemic(Reason::Rights, what("does not let us see images")),
+            (401, _) => {
+                Failure::systemic(Reason::Credentials, what("does not let us see images")).advise(LET_IN)
+            }
+            (403, _) => Failure::systemic(Reason::Rights, what("does not let us see images")).advise(LET_IN),
             (status, _) => Failure::permanent(
                 Reason::Protocol,
                 format!("{host} answers with HTTP {status} instead of an image"),
-            ),
+            )
+            .advise("open the address in a browser, and upload the picture again where it is not there"),
         }
     }
 
@@ -150,6 +160,7 @@ impl HttpImages {
         }
         if error.is_redirect() {
             return Failure::permanent(Reason::Protocol, format!("{host} sends us around in circles"))
+                .advise("correct the redirects of that host")
                 .because(error);
         }
         Failure::transient(

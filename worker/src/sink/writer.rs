@@ -4,7 +4,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use shared::config::Gone;
-use shared::failure::{Class, Failure, Reason};
+use shared::failure::{Class, DEFECT, Failure, Reason};
 use shared::job::Job;
 use shared::record::RecordKey;
 
@@ -92,6 +92,8 @@ impl JsonWriter {
             let (sink, _) = JsonSink::open(self.settings.clone())?;
             self.sink = Some(sink);
         }
-        self.sink.as_mut().ok_or_else(|| Failure::systemic(Reason::File, "the JSON file is not open"))
+        self.sink
+            .as_mut()
+            .ok_or_else(|| Failure::systemic(Reason::File, "the JSON file is not open").advise(DEFECT))
     }
 }

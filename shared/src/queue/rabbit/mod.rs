@@ -81,11 +81,13 @@ impl RabbitQueue {
             return Err(Failure::permanent(
                 Reason::BadRecord,
                 format!(
-                    "the job has {} bytes, and a queue takes {} at most",
+                    "the job of record {} has {} bytes, and a queue takes {} at most",
+                    job.key,
                     payload.len(),
                     broker.job_bytes_max
                 ),
-            ));
+            )
+            .advise("leave the large field out of the mapping"));
         }
         let lane = broker.topology.lane(&job.pipeline, job.kind);
         publisher.send(broker.topology.work_route(&lane), payload, false).await

@@ -3,7 +3,7 @@
 use lapin::uri::AMQPUri;
 use secrecy::SecretString;
 
-use crate::failure::Failure;
+use crate::failure::{DEFECT, Failure};
 use crate::job::JobKind;
 use crate::record::PipelineName;
 
@@ -81,15 +81,17 @@ impl RabbitSettings {
             return Err(Failure::configuration(format!(
                 "the prefix of the queues, {:?}, is not 1 to {PREFIX_MAX} of A-Z, a-z, 0-9, '_' and '-'",
                 self.prefix
-            )));
+            ))
+            .advise("set `prefix` in [fleet] to such a name"));
         }
         if self.name.len() > NAME_MAX {
             return Err(Failure::configuration(format!(
                 "our name for the broker has more than {NAME_MAX} bytes"
-            )));
+            ))
+            .advise("give this machine a shorter host name"));
         }
         if self.capacity == 0 || self.job_bytes_max == 0 {
-            return Err(Failure::configuration("a queue of no jobs, or for jobs of no bytes"));
+            return Err(Failure::configuration("a queue of no jobs, or for jobs of no bytes").advise(DEFECT));
         }
         Ok(())
     }

@@ -15,7 +15,7 @@ use secrecy::ExposeSecret;
 use super::answers::Answers;
 use super::failure::{Greeting, Trouble};
 use super::settings::{Address, RedisSettings};
-use crate::failure::{Class, Failure};
+use crate::failure::{Class, DEFECT, Failure};
 
 /// Connections of one process: calls beyond that wait for one.
 const CONNECTIONS: usize = 8;
@@ -59,7 +59,10 @@ impl Link {
     fn new(settings: &RedisSettings, patience: Duration) -> Result<Self, Failure> {
         let Address { host, database } = settings.address()?;
         let address: Arc<str> = host.to_string().into();
-        let cannot = |_| Failure::configuration(format!("no client for Redis at {address} can be made"));
+        let cannot = |_| {
+            Failure::configuration(format!("no client for Redis at {address} can be made"))
+                .advise("write `redis` in [fleet] as redis://host:port/database, or rediss:// for TLS")
+        };
         // Neither credentials nor database are the client's: it would tell every refusal as a wrong password.
         let info = host
             .into_connection_info()
@@ -81,7 +84,7 @@ impl Link {
             .runtime(Runtime::Tokio1)
             .post_create(greeting(settings, database))
             .build()
-            .map_err(|_| Failure::configuration("the connections to Redis need a runtime"))?;
+            .map_err(|_| Failure::configuration("the connections to Redis need a runtime").advise(DEFECT))?;
         Ok(Self { pool, address, patience })
     }
 

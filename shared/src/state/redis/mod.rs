@@ -46,7 +46,7 @@ use super::{
     Claim, Claimant, Claimed, ClaimedImage, Counts, DeadLetter, EnumerationLock, Exclusive, ImageClaim,
     LetterKey, OutstandingImage, Raised, Run, Settled, SettledImage, Want, Wanted, Weighed,
 };
-use crate::failure::{Failure, Reason};
+use crate::failure::{DEFECT, Failure, Reason};
 use crate::job::Attempt;
 use crate::record::{PipelineName, RecordKey, Version};
 use commit::{Answer, Commit, Committed};
@@ -85,7 +85,10 @@ impl RedisState {
     }
 
     pub(super) async fn lock(&self, _what: Exclusive) -> Result<EnumerationLock, Failure> {
-        std::future::ready(Err(Failure::systemic(Reason::Locked, "a fleet has leases and no locks"))).await
+        std::future::ready(Err(
+            Failure::systemic(Reason::Locked, "a fleet has leases and no locks").advise(DEFECT)
+        ))
+        .await
     }
 
     pub(super) async fn now(&self) -> Result<Timestamp, Failure> {

@@ -4,7 +4,7 @@ use super::RedisState;
 use super::answers::damaged;
 use super::commit::Commit;
 use crate::checksum::Checksum;
-use crate::failure::{Failure, Reason};
+use crate::failure::{DEFECT, Failure, Reason};
 use crate::state::Stray;
 use crate::state::rules::STRAYS_MAX;
 
@@ -12,7 +12,7 @@ impl RedisState {
     pub(in crate::state) async fn bury_stray(&self, stray: &Stray) -> Result<(), Failure> {
         let (strays, order, counters) = (self.keys.of("stray"), self.keys.of("strays"), self.keys.counters());
         let text = serde_json::to_vec(stray).map_err(|error| {
-            Failure::permanent(Reason::BadRecord, "a stray message has no JSON").because(error)
+            Failure::permanent(Reason::BadRecord, "a stray message has no JSON").advise(DEFECT).because(error)
         })?;
         let id = stray.id();
         let mut commit = Commit::default();

@@ -12,7 +12,7 @@ use super::commit::{Commit, Committed};
 use super::head::{self, HeadRow, TOTALS, totals};
 use super::keys::{self, Generation};
 use super::value::{Unreadable, Value};
-use crate::failure::{Class, Failure, Reason};
+use crate::failure::{Class, DEFECT, Failure, Reason};
 use crate::job::JobKind;
 use crate::record::{PipelineName, RecordKey, RunId, Version};
 use crate::state::rules::{Change, Head, Image, Needs, Record, Stage, Work, presence_of};
@@ -375,7 +375,7 @@ fn write_letters(
     for letter in &work.noted {
         let field = keys::letter_field(letter.job.kind, &letter.job.key);
         let text = serde_json::to_vec(letter).map_err(|error| {
-            Failure::permanent(Reason::BadRecord, "a dead letter has no JSON").because(error)
+            Failure::permanent(Reason::BadRecord, "a dead letter has no JSON").advise(DEFECT).because(error)
         })?;
         let reason = letter.failure.reason;
         // A letter that is replaced, also by a later one of this very call, is no longer under its reason.

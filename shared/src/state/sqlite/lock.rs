@@ -55,7 +55,8 @@ impl Exclusive {
             Self::Images => Failure::systemic(
                 Reason::Locked,
                 format!("images of the state {state} are brought by {holder}"),
-            ),
+            )
+            .advise("leave it to that one, or stop it: one process at a time brings them"),
             Self::Schedule => Failure::systemic(
                 Reason::Locked,
                 format!("the schedule of the state {state} is kept by {holder}"),

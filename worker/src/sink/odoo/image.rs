@@ -51,6 +51,7 @@ impl ImageSink for OdooImages {
 fn record_id(sink_id: &str) -> Result<i64, Failure> {
     sink_id.parse().map_err(|error| {
         Failure::permanent(Reason::Undecodable, format!("'{sink_id}' is no id of an Odoo record"))
+            .advise("run `catalog-sync sync --full`, then `catalog-sync dead redrive`")
             .because(error)
     })
 }
@@ -117,7 +118,10 @@ pub(super) async fn write(
     base64: Option<&str>,
 ) -> Result<(), Failure> {
     let image = match base64 {
-        Some("") => return Err(Failure::permanent(Reason::BadRecord, "the image is empty")),
+        Some("") => {
+            return Err(Failure::permanent(Reason::BadRecord, "the image is empty")
+                .advise("upload the picture again"));
+        }
         Some(base64) => base64.into(),
         None => Value::Bool(false),
     };

@@ -39,7 +39,8 @@ pub(super) fn find_columns(
     }
     check_bases(&found, model)?;
     if found.is_empty() {
-        return Err(Failure::configuration("the pipeline has no columns for Odoo"));
+        return Err(Failure::configuration("the pipeline has no columns for Odoo")
+            .advise("map at least one field (docs/mapping.md)"));
     }
     Ok(found)
 }

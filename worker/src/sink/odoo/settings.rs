@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use shared::failure::Failure;
+use shared::failure::{DEFECT, Failure};
 use shared::mapping::Missing;
 use shared::odoo::Row;
 
@@ -103,7 +103,7 @@ impl OdooSinkSettings {
         }
         if !(1..=LARGEST_BATCH).contains(&self.batch) {
             let what = format!("a batch has 1 to {LARGEST_BATCH} records, not {}", self.batch);
-            return Err(Failure::configuration(what));
+            return Err(Failure::configuration(what).advise(DEFECT));
         }
         match self.context.keys().find(|key| FORBIDDEN_CONTEXT.contains(&key.as_str())) {
             Some(key) => Err(Failure::configuration(format!(
