@@ -114,6 +114,8 @@ async fn every_kind_of_drift_is_found_and_repair_brings_exactly_what_differs() {
         (&json!("list_price"), &json!(1234.5))
     );
     assert!(price["why"].as_str().unwrap().contains("changed it in the sink"), "{price}");
+    let missing = findings[&shop.id(1)]["why"].as_str().unwrap();
+    assert!(missing.contains("took it out of the sink"), "{missing}");
     assert!(findings[&shop.id(4)]["why"].as_str().unwrap().contains("changed in the source"));
 
     shop.reset_counts();

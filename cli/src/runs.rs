@@ -40,8 +40,19 @@ pub(crate) async fn run(config: &Config, arguments: &Runs) -> Result<Exit, Failu
         Some(state) => state.runs(pipeline.map(|pipeline| &pipeline.name), arguments.limit).await?,
         None => Vec::new(),
     };
-    let heading =
-        ["run", "pipeline", "kind", "began", "seconds", "read", "created", "updated", "unchanged", "failed"];
+    let heading = [
+        "run",
+        "pipeline",
+        "kind",
+        "began",
+        "seconds",
+        "read",
+        "created",
+        "updated",
+        "unchanged",
+        "gone",
+        "failed",
+    ];
     let mut rows = vec![(heading.map(str::to_owned).to_vec(), "end".to_owned())];
     rows.extend(runs.iter().map(row));
     output.text(&table_with_words(&rows));
@@ -111,6 +122,7 @@ fn row(run: &RunSummary) -> (Vec<String>, String) {
         ledger.created.to_string(),
         ledger.updated.to_string(),
         (ledger.unchanged + ledger.unchanged_at_source + ledger.superseded).to_string(),
+        ledger.gone.to_string(),
         (ledger.dead + ledger.dead_at_source).to_string(),
     ];
     (cells, end(run))

@@ -140,6 +140,7 @@ fn run_lines(run: &RunSummary) -> Vec<String> {
         _ => "under way, or killed; the next run goes on with it".to_owned(),
     };
     let kind = match run.window.start {
+        _ if run.kind == RunKind::Chosen => "chosen records: a plan or a repair".to_owned(),
         None if run.kind == RunKind::Sweep => "sweep".to_owned(),
         None => "full".to_owned(),
         Some(start) => format!("changes since {}", time(start)),

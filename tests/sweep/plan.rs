@@ -41,7 +41,11 @@ async fn a_plan_of_a_sweep_touches_nothing_and_is_applied_exactly() {
             .expect(2, &["3 of 24 known records", "at most 2 may be gone"]);
 
         shop.reset_counts();
-        shop.place.run(&["sync", "--plan", "plan.json"]).await.expect(0, &["3 records of a plan"]);
+        shop.place.run(&["sync", "--plan", "plan.json"]).await.expect(
+            0,
+            &["3 records of a plan", "Items gone from the source, and archived, marked or removed: 2."],
+        );
+        shop.place.run(&["status"]).await.expect(0, &["(chosen records: a plan or a repair)"]);
         let now: Vec<String> = archived(&shop).into_iter().filter(|one| !before.contains(one)).collect();
         assert!(now.len() == 2 && gone.iter().all(|item| now.contains(item)), "{now:?}");
         assert!(!is_archived(&shop, &later));

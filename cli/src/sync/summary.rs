@@ -62,6 +62,9 @@ fn sentence(report: &PipelineReport) -> String {
     if redriven > 0 {
         lines += &format!("{name} that had failed before, and no longer do: {redriven}.\n");
     }
+    if ledger.gone > 0 && report.sweep.is_none() {
+        lines += &format!("{name} gone from the source, and archived, marked or removed: {}.\n", ledger.gone);
+    }
     if let Some(swept) = &report.sweep {
         lines += &format!("{name} {}.\n", swept_text(swept));
     }

@@ -134,7 +134,7 @@ impl Confirm<'_> {
             return Ok(finding);
         }
         let sight = self.state.look(&self.pipeline.name, &finding.record).await?;
-        let why = why(sight.as_ref(), checksum);
+        let why = why(sight.as_ref(), checksum, finding.drift);
         Ok(finding.because(why))
     }
 
@@ -249,7 +249,7 @@ impl Confirm<'_> {
 }
 
 /// Why a record is not in step, as far as the state can tell.
-fn why(sight: Option<&Sight>, checksum: Checksum) -> String {
+fn why(sight: Option<&Sight>, checksum: Checksum, drift: Drift) -> String {
     let Some(sight) = sight else { return "the state knows nothing of it".to_owned() };
     let known = &sight.known;
     match known.stage {
@@ -258,9 +258,10 @@ fn why(sight: Option<&Sight>, checksum: Checksum) -> String {
             None => "it is a dead letter".to_owned(),
         },
         Stage::Outstanding => "it is outstanding".to_owned(),
-        _ if known.applied.is_some_and(|applied| applied.checksum == checksum) => {
-            "it was in step: somebody changed it in the sink".to_owned()
-        }
+        _ if known.applied.is_some_and(|applied| applied.checksum == checksum) => match drift {
+            Drift::Missing => "it was in step: somebody took it out of the sink".to_owned(),
+            _ => "it was in step: somebody changed it in the sink".to_owned(),
+        },
         _ => "it changed in the source since it was last synced".to_owned(),
     }
 }
