@@ -1,6 +1,7 @@
 //! A shop with stand-ins of Zoho and Odoo in this process, and the roles of a fleet that keep it in step.
 
 use std::fs::File;
+use std::net::SocketAddr;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -14,7 +15,7 @@ use crate::process::{Role, program};
 pub(crate) const CALLS: u32 = 1_000_000;
 
 /// What is not done by then never will be.
-const PATIENCE: Duration = Duration::from_mins(10);
+const PATIENCE: Duration = Duration::from_mins(5);
 
 /// Both stand-ins, and a folder with their configuration.
 #[derive(Debug)]
@@ -49,14 +50,15 @@ impl Shop {
         shop
     }
 
-    fn configure(&self, fleet: &str) {
+    /// `before`: what stands in the file before the shop's own tables.
+    pub(crate) fn configure(&self, before: &str) {
         let Self { zoho, odoo, folder } = self;
         let accounts = zoho.accounts_url();
         let text = format!(
-            "{fleet}[odoo.shop]\nurl = \"{}\"\ndatabase = \"{}\"\nuser = \"{}\"\n\
+            "{before}[odoo.shop]\nurl = \"{}\"\ndatabase = \"{}\"\nuser = \"{}\"\n\
              [zoho.store]\ndata_center = \"com\"\norganization_id = \"{}\"\nclient_id = \"{}\"\n\
              accounts_url = \"{accounts}\"\napi_url = \"{accounts}\"\ncalls_per_minute = {CALLS}\n\
-             [pipeline.items]\nsource = \"zoho.store\"\nsink = \"odoo.shop\"\n\
+             [pipeline.items]\nsource = \"zoho.store\"\nsink = \"odoo.shop\"\nevery = \"1s\"\n\
              [pipeline.items.mapping]\nname = \"name\"\nlist_price = \"rate\"\ndefault_code = \"sku?\"\n\
              active = {{ from = \"status\", values = {{ active = true, inactive = false }} }}\n",
             odoo.url(),
@@ -93,7 +95,7 @@ impl Shop {
 #[derive(Debug)]
 pub(crate) struct Services {
     pub(crate) broker: Broker,
-    redis: RedisServer,
+    pub(crate) redis: RedisServer,
 }
 
 impl Services {
@@ -101,15 +103,24 @@ impl Services {
         Self { broker: Broker::start(), redis: RedisServer::start() }
     }
 
-    /// A producer enumerates all items and is ended: their jobs wait, in the queues whose names begin with the answer.
-    pub(crate) async fn enqueue(&self, shop: &Shop, items: usize) {
+    /// From now on this shop is kept in step by a fleet that meets here, or where these say (a proxy). The answer begins the
+    /// names of its queues.
+    pub(crate) fn join(&self, shop: &Shop, settings: &str, ways: Option<(SocketAddr, SocketAddr)>) -> String {
         let (user, prefix) = (services::USER, services::prefix());
+        let (broker, redis) = match ways {
+            Some((broker, redis)) => (format!("amqp://{broker}"), format!("redis://{redis}/0")),
+            None => (self.broker.url(), self.redis.url()),
+        };
         shop.configure(&format!(
-            "[fleet]\nbroker = \"{}\"\nbroker_user = \"{user}\"\nredis = \"{}\"\nredis_user = \"{user}\"\n\
-             prefix = \"{prefix}\"\n",
-            self.broker.url(),
-            self.redis.url()
+            "[fleet]\nbroker = \"{broker}\"\nbroker_user = \"{user}\"\nredis = \"{redis}\"\n\
+             redis_user = \"{user}\"\nprefix = \"{prefix}\"\n{settings}"
         ));
+        prefix
+    }
+
+    /// A producer enumerates all items and is ended: their jobs wait.
+    pub(crate) async fn enqueue(&self, shop: &Shop, items: usize) {
+        let prefix = self.join(shop, "", None);
         let producer = role(shop, "producer");
         let queue = format!("{prefix}.items.record");
         until(|| {

@@ -1,23 +1,52 @@
 //! On what was measured.
 
+use std::collections::BTreeMap;
 use std::process::Command;
 
 /// What must be known beside every figure.
-pub(crate) fn facts() -> Vec<(&'static str, String)> {
+pub(crate) fn facts() -> BTreeMap<String, String> {
     let cpu = read("/proc/cpuinfo");
     let model = cpu.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
     let memory = read("/proc/meminfo");
     let kib = memory.lines().next().and_then(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok());
-    vec![
+    [
         ("date", jiff::Timestamp::now().strftime("%Y-%m-%d %H:%M UTC").to_string()),
         ("processor", model.map_or_else(|| std::env::consts::ARCH.to_owned(), |(_, model)| model.to_owned())),
         ("cores", cores.to_string()),
         ("memory", format!("{} MiB", kib.unwrap_or(0) / 1024)),
-        ("catalog-sync", format!("{} ({})", env!("CARGO_PKG_VERSION"), build())),
+        ("system", said("uname", &["-sr"])),
+        ("catalog-sync", format!("{}, {} ({})", env!("CARGO_PKG_VERSION"), commit(), build())),
         ("rustc", said("rustc", &["--version"])),
-        ("redis", said("redis-server", &["--version"])),
+        ("rabbitmq", rabbitmq()),
+        ("redis", redis()),
     ]
+    .into_iter()
+    .map(|(name, value)| (name.to_owned(), value))
+    .collect()
+}
+
+/// Of the sources, where they are a repository.
+fn commit() -> String {
+    said("git", &["-C", env!("CARGO_MANIFEST_DIR"), "describe", "--always", "--exclude=*"])
+}
+
+/// Its version stands in the name of a folder: asked, it would start a machine of its own.
+fn rabbitmq() -> String {
+    let folders = ["/usr/lib/rabbitmq/lib", "/usr/local/opt/rabbitmq/libexec", "/opt/rabbitmq/plugins"];
+    let mut names = folders.iter().filter_map(|folder| std::fs::read_dir(folder).ok()).flatten().flatten();
+    let name = names.find_map(|entry| {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let version = name.strip_prefix("rabbitmq_server-").or(name.strip_prefix("rabbit-"))?;
+        Some(version.trim_end_matches(".ez").to_owned())
+    });
+    name.unwrap_or_else(|| "unknown".to_owned())
+}
+
+fn redis() -> String {
+    let line = said("redis-server", &["--version"]);
+    let version = line.split_whitespace().find_map(|word| word.strip_prefix("v=").map(str::to_owned));
+    version.unwrap_or(line)
 }
 
 /// Runnable threads over the last minute: how busy others kept the machine.

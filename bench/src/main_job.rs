@@ -10,7 +10,7 @@ const PART: &str = "Odoo to JSON";
 
 pub(crate) fn measure(report: &mut Report, runtime: &tokio::runtime::Runtime, most: usize) {
     for records in [most / 10, most] {
-        Report::part(&format!("Odoo to JSON files on one machine, {records} records"));
+        report.part(&format!("Odoo to JSON files on one machine, {records} records"));
         let settings = OdooSettings {
             version: OdooVersion::V19,
             customers: records * 805 / 2_880,

@@ -13,7 +13,7 @@ const PART: &str = "Odoo upserts";
 const ITEMS: u32 = 1_000;
 
 pub(crate) fn measure(report: &mut Report, runtime: &tokio::runtime::Runtime) {
-    Report::part("Odoo: per 1,000 records of Zoho");
+    report.part("Odoo: per 1,000 records of Zoho");
     let shop = runtime.block_on(Shop::new(ITEMS as usize, 0, Duration::ZERO));
     row(report, &shop, "new", &["sync", "--json"], u64::from(ITEMS));
     let store = shop.zoho.control();

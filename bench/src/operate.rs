@@ -34,7 +34,7 @@ pub(crate) async fn measure(report: &mut Report, count: u64, letters: u64) {
     let dead = Records { first: 1 + count - letters, count: letters, images: false };
 
     let part = "commands over SQLite";
-    Report::part(&format!("Commands over SQLite: {count} records, {letters} dead letters"));
+    report.part(&format!("Commands over SQLite: {count} records, {letters} dead letters"));
     let folder = Folder::new(&odoo, "");
     let state = State::open_file(&folder.0.path().join("catalog-sync.db")).await.unwrap();
     fill(report, part, &state, records, dead).await;
@@ -42,7 +42,7 @@ pub(crate) async fn measure(report: &mut Report, count: u64, letters: u64) {
     folder.ask(report, part, &odoo, records);
 
     let part = "commands over Redis";
-    Report::part(&format!("Commands over Redis: {count} records, {letters} dead letters"));
+    report.part(&format!("Commands over Redis: {count} records, {letters} dead letters"));
     // No command of these asks the broker; the configuration of a fleet names one.
     let (broker, redis) = (Broker::start(), RedisServer::start());
     let (user, prefix) = (services::USER, services::prefix());

@@ -12,7 +12,7 @@ use crate::report::Report;
 const PART: &str = "worker overhead";
 
 pub(crate) async fn measure(report: &mut Report, items: usize, peer: Option<&Path>) {
-    Report::part("Worker overhead: records with an image of 60 kB, Zoho to Odoo");
+    report.part("Worker overhead: records with an image of 60 kB, Zoho to Odoo");
     let services = Services::start();
     let shop = Shop::new(items, 60_000, Duration::ZERO).await;
     let images = shop.images();

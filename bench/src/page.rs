@@ -15,13 +15,13 @@ use crate::report::{Report, median};
 const PART: &str = "operator's page";
 
 /// Times that each address is asked for.
-const TIMES: usize = 30;
+const TIMES: usize = 11;
 
 /// The page looks at the state once in this time, however many ask.
 const FRESH: Duration = Duration::from_millis(950);
 
 pub(crate) async fn measure(report: &mut Report, count: u64, letters: u64) {
-    Report::part(&format!("The operator's page, {count} records, {letters} dead letters"));
+    report.part(&format!("The operator's page, {count} records, {letters} dead letters"));
     let folder = tempfile::tempdir().unwrap();
     let configuration = "[odoo.erp]\nurl = \"http://127.0.0.1:9\"\ndatabase = \"erp\"\nuser = \"sync\"\n\
                          [json.files]\nfolder = \"out\"\n\

@@ -32,7 +32,7 @@ print(best * 1000)
 ";
 
 pub(crate) fn measure(report: &mut Report, python: Option<&Path>) {
-    Report::part("Pictures, scaled to what Odoo keeps: CPU of one");
+    report.part("Pictures, scaled to what Odoo keeps: CPU of one");
     let folder = tempfile::tempdir().unwrap();
     for (name, format, width, height) in
         [("JPEG", ImageFormat::Jpeg, 3_000, 2_000), ("PNG", ImageFormat::Png, 2_500, 1_000)]

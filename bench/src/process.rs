@@ -33,6 +33,14 @@ pub(crate) fn peak_mib(pid: u32) -> f64 {
     peak.and_then(|kib| kib.trim().trim_end_matches(" kB").parse().ok()).unwrap_or(0.0) / 1024.0
 }
 
+/// The memory that a process has in use, in MB (`VmRSS`); a panic where there is no such process.
+pub(crate) fn resident_mb(pid: u32) -> f64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kib: f64 = line.unwrap().trim().trim_end_matches(" kB").parse().unwrap();
+    kib * 1.024 / 1_000.0
+}
+
 /// From now on the peak of this process counts anew.
 pub(crate) fn reset_peak() {
     // Where that is not possible the peak is that of all steps so far.

@@ -88,7 +88,15 @@ pub(crate) fn claimant() -> Claimant {
     Claimant { worker: "bench".parse().unwrap(), late: Duration::ZERO }
 }
 
-/// One run over all records: want, claim and settle per batch, as a one-machine run does.
+/// How long the calls of a run took.
+#[derive(Default)]
+struct Calls {
+    want: Timings,
+    claim: Timings,
+    settle: Timings,
+}
+
+/// One run over all records, told.
 pub(crate) async fn run_over(
     report: &mut Report,
     part: &'static str,
@@ -96,8 +104,23 @@ pub(crate) async fn run_over(
     records: Records,
     (content, title): (u8, &str),
 ) {
+    let Calls { want, claim, settle } = run(state, records, content).await;
+    want.tell(report, part, &format!("want {BATCH} {title}"));
+    if !claim.0.is_empty() {
+        claim.tell(report, part, &format!("claim {BATCH} {title}"));
+        settle.tell(report, part, &format!("settle {BATCH} {title}"));
+    }
+}
+
+/// A first run over all records, of which nothing is told.
+pub(crate) async fn run_quietly(state: &State, records: Records) {
+    run(state, records, 1).await;
+}
+
+/// One run over all records: want, claim and settle per batch, as a one-machine run does.
+async fn run(state: &State, records: Records, content: u8) -> Calls {
     let (name, claimant) = (pipeline(), claimant());
-    let [mut want, mut claim, mut settle] = [Timings::default(), Timings::default(), Timings::default()];
+    let Calls { mut want, mut claim, mut settle } = Calls::default();
     let run = begin(state).await;
     for (number, batch) in (1..).zip(records.wants(content)) {
         let answers = want.of(state.want(&run, &batch, false)).await;
@@ -127,9 +150,5 @@ pub(crate) async fn run_over(
         }
     }
     state.finish_run(&run, &RunEnd::Complete).await.unwrap();
-    want.tell(report, part, &format!("want {BATCH} {title}"));
-    if !claim.0.is_empty() {
-        claim.tell(report, part, &format!("claim {BATCH} {title}"));
-        settle.tell(report, part, &format!("settle {BATCH} {title}"));
-    }
+    Calls { want, claim, settle }
 }

@@ -36,7 +36,7 @@ pub(crate) async fn opened(server: &RedisServer, prefix: &str) -> State {
 }
 
 pub(crate) async fn measure(report: &mut Report, count: u64) {
-    Report::part(&format!("State in Redis, {count} records"));
+    report.part(&format!("State in Redis, {count} records"));
     // Ids as long as Zoho's.
     let records = Records { first: 4_600_000_000_000_000, count, images: false };
     let server = RedisServer::start();

@@ -9,7 +9,7 @@ use crate::report::Report;
 const PART: &str = "state in SQLite";
 
 pub(crate) async fn measure(report: &mut Report, count: u64) {
-    Report::part(&format!("State in SQLite, {count} records"));
+    report.part(&format!("State in SQLite, {count} records"));
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("state.db");
     let records = Records { first: 4_600_000_000_000_000, count, images: false };

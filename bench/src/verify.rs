@@ -9,7 +9,7 @@ const PART: &str = "plan and verify";
 
 pub(crate) fn measure(report: &mut Report, runtime: &tokio::runtime::Runtime, most: usize) {
     for records in [most / 10, most] {
-        Report::part(&format!("plan and verify of a file of {records} records"));
+        report.part(&format!("plan and verify of a file of {records} records"));
         let settings = OdooSettings {
             version: OdooVersion::V19,
             customers: 0,

@@ -8,6 +8,7 @@ mod odoo;
 mod zoho;
 
 pub use odoo::control::{Control, TransactionId};
+pub use odoo::cost::OdooCost;
 pub use odoo::counters::{CallCount, Counts};
 pub use odoo::edit::{Edit, EditError, WriteDate};
 pub use odoo::fault::{Fault, FaultRule};

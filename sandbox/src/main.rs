@@ -95,8 +95,8 @@ async fn main() -> std::io::Result<()> {
     match Arguments::parse().server {
         Server::Odoo { version, host, port, customers, products, call_delay_millis } => {
             let call_delay = Duration::from_millis(call_delay_millis);
-            let settings =
-                OdooSettings { version: version.into(), customers, products, host, port, call_delay };
+            let version = version.into();
+            let settings = OdooSettings { version, customers, products, host, port, call_delay, cost: None };
             let server = OdooSandbox::start(settings).await?;
             print(&json!({
                 "url": server.url(),

@@ -9,6 +9,7 @@ pub(crate) mod clock;
 pub(crate) mod compute;
 pub(crate) mod control;
 pub(crate) mod convert;
+pub(crate) mod cost;
 pub(crate) mod counters;
 pub(crate) mod create;
 pub(crate) mod database;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde_json::{Map, Value as Json, json};
 
 use crate::http::{Handler, Reply, Request, Response};
+use crate::odoo::database::Tally;
 use crate::odoo::error::OdooError;
 use crate::odoo::fault::Fault;
 use crate::odoo::method::Answer;
@@ -159,8 +160,18 @@ impl State {
 
     /// The call itself, off the threads that serve connections.
     async fn work(self: Arc<Self>, call: ModelCall) -> Answer {
-        let done = tokio::task::spawn_blocking(move || self.perform(&call)).await;
-        done.unwrap_or_else(|_| Err(OdooError::new("builtins.RuntimeError", "the call panicked")))
+        let (server, method) = (Arc::clone(&self), call.method.clone());
+        let performed = async move {
+            let done = tokio::task::spawn_blocking(move || server.perform(&call)).await;
+            done.unwrap_or_else(|_| {
+                let error = OdooError::new("builtins.RuntimeError", "the call panicked");
+                (Err(error), Tally::default())
+            })
+        };
+        match &self.workers {
+            Some(workers) => workers.take(&method, performed).await,
+            None => performed.await.0,
+        }
     }
 }
 

@@ -3,6 +3,8 @@
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
+use crate::odoo::cost::OdooCost;
+
 /// The Odoo release whose behaviour is imitated. They differ in date comparison, wording, fields and transports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum OdooVersion {
@@ -57,6 +59,8 @@ pub struct OdooSettings {
     pub port: u16,
     /// Waited before each model call, to imitate a server that needs time; calls still overlap.
     pub call_delay: Duration,
+    /// What calls take on a real server; nothing but the stand-in's own time where it is not said.
+    pub cost: Option<OdooCost>,
 }
 
 impl Default for OdooSettings {
@@ -68,6 +72,7 @@ impl Default for OdooSettings {
             host: Ipv4Addr::LOCALHOST,
             port: 0,
             call_delay: Duration::ZERO,
+            cost: None,
         }
     }
 }

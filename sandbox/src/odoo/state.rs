@@ -11,8 +11,9 @@ use crate::odoo::access::{Operation, User, refusal, users};
 use crate::odoo::call::{Bound, signature};
 use crate::odoo::clock::Clock;
 use crate::odoo::control::Pending;
+use crate::odoo::cost::Workers;
 use crate::odoo::counters::Counters;
-use crate::odoo::database::Database;
+use crate::odoo::database::{Database, Tally};
 use crate::odoo::error::OdooError;
 use crate::odoo::fault::Faults;
 use crate::odoo::method::Answer;
@@ -26,6 +27,8 @@ pub(crate) struct State {
     /// The name of the only database.
     pub(crate) name: String,
     pub(crate) clock: Clock,
+    /// Where calls cost what they do on a real server.
+    pub(crate) workers: Option<Workers>,
     database: Mutex<Database>,
     counters: Mutex<Counters>,
     faults: Mutex<Faults>,
@@ -65,6 +68,7 @@ impl State {
             users: users(settings.version),
             name: format!("odoo{}", settings.version.major()),
             clock: Clock::real(),
+            workers: settings.cost.map(Workers::new),
             database: Mutex::new(Database::new(&settings)),
             counters: Mutex::default(),
             faults: Mutex::default(),
@@ -126,19 +130,20 @@ impl State {
         (user.password == secret || (api_key_too && user.api_key == secret)).then_some(user)
     }
 
-    /// Runs a model call in a transaction of its own: all of it is kept, or nothing.
-    pub(crate) fn perform(&self, call: &ModelCall) -> Answer {
+    /// Runs a model call in a transaction of its own: all of it is kept, or nothing. Also what it did.
+    pub(crate) fn perform(&self, call: &ModelCall) -> (Answer, Tally) {
         let now = self.clock.now();
         let mut database = self.database();
         database.begin(now, call.user.uid);
         let answer = perform(&mut database, call);
+        let tally = database.tally;
         if answer.is_err() {
             database.rollback(0);
             self.counters().error();
         } else {
-            self.counters().done(database.tally);
+            self.counters().done(tally);
         }
-        answer
+        (answer, tally)
     }
 
     /// The error of a call for which rights are missing by order.
