@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use sandbox::{ZohoControl, ZohoSandbox, ZohoSettings};
+use sandbox::{ZohoControl, ZohoImage, ZohoSandbox, ZohoSettings};
 use shared::failure::{Class, Failure};
 use shared::state::{RedisSettings, State};
 use shared::zoho::{Api, CallClass, Kind, Page, Position, SimulatedTime, ZohoClient, ZohoConfig};
@@ -182,6 +182,31 @@ async fn others_who_use_the_same_calls_are_left_their_reserve() {
     time.advance_to(time.now() + Duration::from_secs(603));
     image(&client, items[1].clone()).await.unwrap();
     assert_eq!(sandbox.control().counts().throttled, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_image_that_changes_does_not_wait_behind_those_that_were_never_there() {
+    let shop = Shop::new(60).await;
+    shop.place.sync().await;
+    let control = shop.zoho.control();
+    let pictured = shop.served().await;
+    let is_pictured = |number: &u32| pictured.contains_key(&shop.id(*number));
+    let (with, without): (Vec<u32>, Vec<u32>) = (0..60).partition(is_pictured);
+    assert!(without.len() > 5, "{without:?}");
+    // New images for those that have none, and after all of them another one for one that has.
+    without.iter().for_each(|number| shop.upload(*number, ZohoImage::Jpeg));
+    shop.upload(with[0], ZohoImage::Png);
+    let item = shop.id(with[0]);
+    let before = shop.picture(&item).unwrap();
+    // What is left of the day is for lists and changed images, and not for a backlog: 75 of 1,000.
+    control.set_limits(1_000_000, 10, 1_000);
+    control.set_calls_today(1_000 - 77);
+    control.reset_counts();
+    shop.place.run(&["sync"]).await.expect(0, &[]);
+    let counts = control.counts();
+    assert_eq!((counts.image, counts.throttled), (1, 0), "{counts:?}");
+    assert_ne!(shop.picture(&item).unwrap(), before);
+    assert!(without.iter().all(|number| shop.picture(&shop.id(*number)).is_none()));
 }
 
 #[tokio::test(flavor = "multi_thread")]

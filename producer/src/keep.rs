@@ -8,7 +8,7 @@ use shared::config::Pipeline;
 use shared::failure::{Class, Failure, Reason, STRANGER};
 use shared::fleet::{Meeting, Pause, Scope};
 use shared::job::{Attempt, JobKind};
-use shared::queue::{Delivery, Undecoded};
+use shared::queue::{Delivery, IMAGES_WAITING, Undecoded};
 use shared::record::{RecordKey, Version};
 use shared::state::{DeadLetter, Stray};
 use shared::telemetry::Meter;
@@ -17,9 +17,6 @@ use crate::enumerate::{LostWork, lost_since};
 
 /// Images listed and published at once.
 const IMAGES: usize = 200;
-
-/// No more are published while so many wait: they are in the state, where a reset of the broker does not reach them.
-const IMAGES_WAITING: usize = 500;
 
 /// An image that was published is listed again after this, should its job be lost.
 const IMAGE_HELD: SignedDuration = SignedDuration::from_mins(10);
@@ -122,11 +119,15 @@ impl Keeper<'_> {
             }
         }
         loop {
-            let depth = queue.depth(name, JobKind::Image).await?;
-            if depth.ready + depth.in_flight > IMAGES_WAITING {
-                return Ok(());
+            // Those that take the place of another wait for nobody.
+            let mut due = state.changed_images(name, None, IMAGES).await?;
+            if due.is_empty() {
+                let depth = queue.depth(name, JobKind::Image).await?;
+                if depth.ready + depth.in_flight > IMAGES_WAITING {
+                    return Ok(());
+                }
+                due = state.outstanding_images(name, None, IMAGES).await?;
             }
-            let due = state.outstanding_images(name, None, IMAGES).await?;
             if due.is_empty() {
                 return Ok(());
             }
@@ -145,3 +146,7 @@ impl Keeper<'_> {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "keep_tests.rs"]
+mod tests;

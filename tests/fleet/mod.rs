@@ -8,6 +8,7 @@ mod dead_letters;
 mod first_run;
 mod killed;
 mod processes;
+mod quota;
 mod redis;
 mod remote;
 mod strays;

@@ -9,7 +9,7 @@ use shared::crash::{self, Point};
 use shared::failure::{Class, Failure, Reason};
 use shared::job::{Attempt, Job, JobKind};
 use shared::progress::Progress;
-use shared::queue::{Delivery, Queue, TIERS};
+use shared::queue::{Delivery, IMAGES_WAITING, Queue, TIERS};
 use shared::record::{Outcome, PipelineName, RecordKey, Version};
 use shared::state::{Claimant, DeadLetter, OutstandingImage, Settled, State};
 use shared::telemetry::Stage;
@@ -135,10 +135,30 @@ impl Settler {
         Ok(())
     }
 
+    /// What is published at once, the changed ones first. A first load's backlog stays in the state but for a few, and all
+    /// of it where the broker does not say how many wait.
+    async fn urgent(&self, queue: &Queue, images: Vec<OutstandingImage>) -> Vec<OutstandingImage> {
+        let (mut urgent, others): (Vec<_>, Vec<_>) = images.into_iter().partition(|image| image.is_change);
+        if others.is_empty() {
+            return urgent;
+        }
+        let depth = tokio::time::timeout(PUBLISH, queue.depth(&self.pipeline, JobKind::Image)).await;
+        if let Ok(Ok(depth)) = depth
+            && depth.ready + depth.in_flight <= IMAGES_WAITING
+        {
+            urgent.extend(others);
+        }
+        urgent
+    }
+
     /// Before the record jobs are acked. An image that is published twice is claimed once; one that is not published
     /// at all is listed by the state until it is.
     async fn publish_images(&self, images: Vec<OutstandingImage>) -> Result<(), Failure> {
         let Some(queue) = self.images.as_ref().filter(|_| !images.is_empty()) else { return Ok(()) };
+        let images = self.urgent(queue, images).await;
+        if images.is_empty() {
+            return Ok(());
+        }
         let keys: Vec<(RecordKey, Version)> =
             images.iter().map(|image| (image.key.clone(), image.version)).collect();
         let published = tokio::time::timeout(PUBLISH, async {

@@ -9,7 +9,7 @@ use shared::config::{OdooTarget, Pipeline, SourceConfig};
 use shared::failure::{Class, Failure};
 use shared::job::JobKind;
 use shared::queue::Queue;
-use shared::state::{ImageCounts, State};
+use shared::state::{ImageCounts, OutstandingImage, State};
 use shared::zoho::CallClass;
 use tokio_util::sync::CancellationToken;
 use worker::image::{ImageCache, ImageSettings, ImageSource, ImageWorker};
@@ -20,8 +20,8 @@ use crate::exit::Exit;
 use crate::output::Output;
 use shared::systems::Systems;
 
-/// Images listed at once.
-const PAGE: usize = 200;
+/// Images listed at once: for so many an image that changes meanwhile may have to wait.
+const PAGE: usize = 100;
 
 /// The newest letters among which one of an image is looked for.
 const LETTERS: usize = 100;
@@ -158,20 +158,32 @@ impl Images<'_> {
 
     /// Enqueues what is due, once each, and waits until all of it has ended: a second job of one image would be taken for
     /// the work of a worker that died.
+    /// Those that take the place of another go first, also such as come while a backlog is worked on.
     async fn sweep(&self, queue: &Queue) -> Result<(), Failure> {
-        let mut after = None;
+        let (state, name) = (self.state, &self.pipeline.name);
+        let (mut changed, mut any) = (None, None);
         loop {
-            let page = self.state.outstanding_images(&self.pipeline.name, after, PAGE).await?;
-            let Some(last) = page.last() else { return Ok(()) };
-            after = Some(last.version);
-            let mut receipts = Vec::with_capacity(page.len());
-            for image in page {
-                receipts.push(queue.publish(image.into_job(self.pipeline.name.clone())).await?);
+            let mut page = state.changed_images(name, changed, PAGE).await?;
+            if let Some(last) = page.last() {
+                changed = Some(last.version);
+            } else {
+                page = state.outstanding_images(name, any, PAGE).await?;
+                let Some(last) = page.last() else { return Ok(()) };
+                any = Some(last.version);
             }
-            for receipt in receipts {
-                receipt.durable().await?;
-            }
+            self.enqueue(queue, page).await?;
         }
+    }
+
+    async fn enqueue(&self, queue: &Queue, page: Vec<OutstandingImage>) -> Result<(), Failure> {
+        let mut receipts = Vec::with_capacity(page.len());
+        for image in page {
+            receipts.push(queue.publish(image.into_job(self.pipeline.name.clone())).await?);
+        }
+        for receipt in receipts {
+            receipt.durable().await?;
+        }
+        Ok(())
     }
 }
 

@@ -18,6 +18,10 @@ use crate::record::PipelineName;
 
 pub use rabbit::{Lane, RabbitSettings};
 
+/// No more image jobs of a pipeline are published while so many wait, but for images that take the place of another: the
+/// backlog of a first load is in the state, where a broker's reset does not reach it and what is urgent overtakes it.
+pub const IMAGES_WAITING: usize = 200;
+
 /// The retry tiers: the delay before the second, third, ... attempt. Their sum is how long a sink may be away before
 /// a job is given up. There is one queue per tier on `RabbitMQ`, so they are few and fixed.
 pub const TIERS: [Duration; 5] = [

@@ -31,6 +31,8 @@ pub struct OutstandingImage {
     pub attempt: u32,
     /// What went wrong in earlier attempts, oldest first; the newest ten.
     pub failures: Vec<Attempt>,
+    /// The sink has another image of the record: people see a wrong one until this one is brought, and not merely none.
+    pub is_change: bool,
 }
 
 impl OutstandingImage {

@@ -299,6 +299,17 @@ impl State {
         forward!(self.outstanding_images(pipeline, after, limit))
     }
 
+    /// Of the same those that take the place of another image that the sink has, in the same order: a first load's
+    /// backlog may take days, and they are not to wait behind it.
+    pub async fn changed_images(
+        &self,
+        pipeline: &PipelineName,
+        after: Option<Version>,
+        limit: usize,
+    ) -> Result<Vec<OutstandingImage>, Failure> {
+        forward!(self.changed_images(pipeline, after, limit))
+    }
+
     /// These images were published: [`State::outstanding_images`] lists them again only after `until`, when their jobs
     /// must have been lost. Attempts are untouched, a later time that was noted stays, and so does what is wanted under
     /// another version by now.

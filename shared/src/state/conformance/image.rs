@@ -159,6 +159,7 @@ pub(super) async fn an_image_is_outstanding_once_its_record_stands_in_the_sink(s
     record.settle(&state, Outcome::Unchanged).await;
     let found = state.outstanding_images(&products(), None, 10).await.unwrap();
     let expected = OutstandingImage {
+        is_change: false,
         key: 1.into(),
         version: record.version,
         reference: image(1),
@@ -417,6 +418,56 @@ pub(super) async fn outstanding_images_come_oldest_first_in_pages(store: impl Fi
         listed.extend(page.iter().map(|image| image.key.to_string()));
     }
     assert_eq!(listed, expected);
+}
+
+pub(super) async fn changed_images_are_listed_without_those_that_the_sink_never_had(store: impl Fixture) {
+    let state = store.open().await;
+    let changed = async |after, limit| -> Vec<(String, bool)> {
+        let found = state.changed_images(&products(), after, limit).await.unwrap();
+        found.iter().map(|image| (image.key.to_string(), image.is_change)).collect()
+    };
+    let change = |id: u64| (id.to_string(), true);
+    for id in [5, 6, 7] {
+        bring(&state, &begin(&state).await, id, 1, Some(1)).await;
+        image_job(&state).await.settle(&state, Outcome::Created).await;
+    }
+    assert_eq!(changed(None, 10).await, []);
+    // A backlog of a first load, older than what changes now.
+    for id in 100..130 {
+        bring(&state, &begin(&state).await, id, 1, Some(1)).await;
+    }
+    assert_eq!(changed(None, 10).await, []);
+    for id in [7, 5, 6] {
+        bring(&state, &begin(&state).await, id, 2, Some(2)).await;
+    }
+    assert_eq!(changed(None, 10).await, [7, 5, 6].map(change));
+    let first = state.changed_images(&products(), None, 2).await.unwrap();
+    assert_eq!(changed(Some(first[1].version), 10).await, [change(6)]);
+    let all = state.outstanding_images(&products(), None, 100).await.unwrap();
+    assert_eq!((all.len(), all.iter().filter(|image| image.is_change).count()), (33, 3));
+    assert!(!all[0].is_change);
+    // Held, tried later, brought, given up or not wanted any more: they are not listed, each in its own way.
+    let [seven, five, six] = [0, 1, 2].map(|at| all[30 + at].clone());
+    state.hold_images(&products(), &[(seven.key.clone(), seven.version)], far_off()).await.unwrap();
+    assert_eq!(changed(None, 10).await, [5, 6].map(change));
+    ImageJob(five.into_job(products())).settle(&state, Outcome::Updated).await;
+    assert_eq!(changed(None, 10).await, [change(6)]);
+    let failure = failed(Class::Transient, "late");
+    state.retry_image(&products(), &six.key, six.version, far_off(), &failure).await.unwrap();
+    assert_eq!(changed(None, 10).await, []);
+    state
+        .retry_image(&products(), &six.key, six.version, due(), &failed(Class::Transient, "later"))
+        .await
+        .unwrap();
+    assert_eq!(changed(None, 10).await, [change(6)]);
+    // Back to the image that the sink has.
+    bring(&state, &begin(&state).await, 6, 3, Some(1)).await;
+    assert_eq!(changed(None, 10).await, []);
+    // What the sink has is not believed any more: it is like one that it never had.
+    bring(&state, &begin(&state).await, 6, 4, Some(3)).await;
+    assert_eq!(changed(None, 10).await, [change(6)]);
+    state.forget_images(&products(), &[6.into()]).await.unwrap();
+    assert_eq!(changed(None, 10).await, []);
 }
 
 pub(super) async fn a_dead_image_leaves_its_record_applied(store: impl Fixture) {

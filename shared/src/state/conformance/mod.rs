@@ -212,6 +212,7 @@ macro_rules! conformance {
                 image: an_image_waits_for_its_retry_time_and_keeps_its_attempts,
                 image: the_failures_kept_of_an_image_are_bounded,
                 image: outstanding_images_come_oldest_first_in_pages,
+                image: changed_images_are_listed_without_those_that_the_sink_never_had,
                 image: a_dead_image_leaves_its_record_applied,
                 image: a_redriven_image_is_tried_again,
                 image: a_letter_about_an_image_that_is_not_wanted_leaves_no_trace,

@@ -23,6 +23,7 @@
 //! | `rd` | index of records in doubt, by the end of the doubt |
 //! | `it` | index of outstanding images that have a retry time, by it |
 //! | `iw` | of these, the ones that are not in `io` yet |
+//! | `ic` | index of all outstanding images that take the place of another, due or not, by version |
 //! | `l`, `lv`, `lo` | dead letters: hash of letters, of the versions that they are about with their reasons, and their order |
 //! | `l:REASON` | of these, the ones with a reason, under the same numbers |
 //!
@@ -134,6 +135,10 @@ impl Generation {
         format!("{}iw", self.0)
     }
 
+    pub(super) fn changed_images(&self) -> String {
+        format!("{}ic", self.0)
+    }
+
     pub(super) fn retry_times(&self) -> String {
         format!("{}it", self.0)
     }
@@ -165,6 +170,7 @@ impl Generation {
             images.1,
             self.doubts(),
             self.waiting_images(),
+            self.changed_images(),
             self.retry_times(),
             self.letters(),
             self.letter_versions(),

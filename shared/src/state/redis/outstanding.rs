@@ -67,6 +67,21 @@ impl RedisState {
         self.listed(&index, &names.wide(JobKind::Image), (after, None), limit, read).await
     }
 
+    /// What an older version of this program left without an entry here is brought in its turn.
+    pub(in crate::state) async fn changed_images(
+        &self,
+        name: &PipelineName,
+        after: Option<Version>,
+        limit: usize,
+    ) -> Result<Vec<OutstandingImage>, Failure> {
+        let (now, row) = self.head(name).await?;
+        let names = row.keys(&self.keys, name);
+        let read = |version, key: RecordKey, image: Image| {
+            image.due(&key, now).filter(|image| image.version == version && image.is_change)
+        };
+        self.listed(&names.changed_images(), &names.wide(JobKind::Image), (after, None), limit, read).await
+    }
+
     pub(in crate::state) async fn next_image_retry(
         &self,
         name: &PipelineName,

@@ -326,6 +326,13 @@ fn index_image(commit: &mut Commit, names: &Generation, key: &RecordKey, image: 
         let wanted = image.wanted.as_ref().filter(|_| image.stage() == Stage::Outstanding)?;
         Some((keys::member(wanted.version, key), wanted.retry_at))
     };
+    let changed = |image: &Image| place(image).filter(|_| image.applied.is_some()).map(|(member, _)| member);
+    let (was_changed, is_changed) = (changed(&image.before), changed(&image.after));
+    if was_changed != is_changed {
+        let index = names.changed_images();
+        was_changed.inspect(|member| commit.unindex(&index, member));
+        is_changed.inspect(|member| commit.index(&index, 0, member));
+    }
     let (before, after) = (place(&image.before), place(&image.after));
     if before == after {
         return;

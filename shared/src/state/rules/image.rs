@@ -221,6 +221,7 @@ impl Image {
             since: wanted.since?,
             attempt: wanted.attempt,
             failures: wanted.failures.clone(),
+            is_change: self.applied.is_some(),
         })
     }
 

@@ -117,6 +117,16 @@ impl SqliteState {
         self.read(move |connection| outstanding::images(connection, &name, after, limit)).await
     }
 
+    pub(in crate::state) async fn changed_images(
+        &self,
+        name: &PipelineName,
+        after: Option<Version>,
+        limit: usize,
+    ) -> Result<Vec<OutstandingImage>, Failure> {
+        let name = name.clone();
+        self.read(move |connection| outstanding::changed_images(connection, &name, after, limit)).await
+    }
+
     pub(in crate::state) async fn next_image_retry(
         &self,
         name: &PipelineName,

@@ -20,6 +20,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("layout_3.sql"),
     include_str!("layout_4.sql"),
     include_str!("layout_5.sql"),
+    include_str!("layout_6.sql"),
 ];
 
 /// How long a call waits for another process's transaction.

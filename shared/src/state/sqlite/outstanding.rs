@@ -33,6 +33,20 @@ pub(super) fn records(
     Ok(found)
 }
 
+/// What every listing of images selects and in which order, with a condition of its own in between.
+macro_rules! images_where {
+    ($condition:literal) => {
+        concat!(
+            "SELECT key, wanted_epoch, wanted_sequence, reference, sink_id, run, since, attempt, failures, \
+             applied_reference IS NOT NULL FROM image \
+             WHERE pipeline = (SELECT id FROM pipeline WHERE name = ?1) AND stage = 1",
+            $condition,
+            " AND (wanted_epoch, wanted_sequence) > (?2, ?3) AND (retry_at IS NULL OR retry_at <= ?4) \
+             ORDER BY wanted_epoch, wanted_sequence LIMIT ?5"
+        )
+    };
+}
+
 /// See [`crate::state::State::outstanding_images`].
 pub(super) fn images(
     connection: &Connection,
@@ -40,28 +54,41 @@ pub(super) fn images(
     after: Option<Version>,
     limit: usize,
 ) -> Result<Vec<OutstandingImage>, StoreError> {
+    listed(connection, images_where!(""), name, after, limit)
+}
+
+/// See [`crate::state::State::changed_images`]. Of an outstanding image the applied one is another, and kept.
+pub(super) fn changed_images(
+    connection: &Connection,
+    name: &PipelineName,
+    after: Option<Version>,
+    limit: usize,
+) -> Result<Vec<OutstandingImage>, StoreError> {
+    listed(connection, images_where!(" AND applied_reference IS NOT NULL"), name, after, limit)
+}
+
+fn listed(
+    connection: &Connection,
+    query: &str,
+    name: &PipelineName,
+    after: Option<Version>,
+    limit: usize,
+) -> Result<Vec<OutstandingImage>, StoreError> {
     let after = after.unwrap_or(Version { epoch: 0, sequence: 0 });
     let now = Timestamp::now().as_millisecond();
     let found = connection
-        .prepare_cached(
-            "SELECT key, wanted_epoch, wanted_sequence, reference, sink_id, run, since, attempt, failures FROM image \
-             WHERE pipeline = (SELECT id FROM pipeline WHERE name = ?1) AND stage = 1 \
-             AND (wanted_epoch, wanted_sequence) > (?2, ?3) AND (retry_at IS NULL OR retry_at <= ?4) \
-             ORDER BY wanted_epoch, wanted_sequence LIMIT ?5",
-        )?
+        .prepare_cached(query)?
         .query_map(params![name, after.epoch, after.sequence, now, limit], |row| {
             Ok(OutstandingImage {
                 key: row.get(0)?,
-                version: Version {
-                    epoch: row.get(1)?,
-                    sequence: row.get(2)?,
-                },
+                version: Version { epoch: row.get(1)?, sequence: row.get(2)? },
                 reference: row.get(3)?,
                 sink_id: row.get(4)?,
                 run: row.get(5)?,
                 since: row.get(6)?,
                 attempt: row.get(7)?,
                 failures: row.get::<_, Failures>(8)?.0,
+                is_change: row.get(9)?,
             })
         })?
         .collect::<Result<_, _>>()?;

@@ -1,0 +1,90 @@
+//! In which order a keeper publishes images.
+
+use serde_json::json;
+use shared::checksum::Checksum;
+use shared::config::Config;
+use shared::queue::Queue;
+use shared::record::{ImageHash, ImageReference, Outcome, PipelineName, WorkerId};
+use shared::state::{Binding, NewRun, Run, RunKind, Settled, SettledImage, State, Want, Wanted, Window};
+
+use super::*;
+
+fn items() -> PipelineName {
+    "items".parse().unwrap()
+}
+
+/// A run that is under way.
+async fn begun(state: &State) -> Run {
+    let binding = Binding {
+        source: "source".to_owned(),
+        sink: "sink".to_owned(),
+        mapping: Checksum::of_value(&json!("mapping")),
+    };
+    let window = Window { start: None, end: "2026-11-22T00:00:00Z".parse().unwrap() };
+    let new = NewRun { pipeline: items(), kind: RunKind::Full, window, binding, force: false, reset: false };
+    state.begin_run(&new).await.unwrap()
+}
+
+/// The record stands in the sink and has this image in the source.
+async fn record(state: &State, run: &Run, key: u64, image: &str) {
+    let (key, image): (RecordKey, Option<ImageReference>) = (key.into(), Some(image.parse().unwrap()));
+    let checksum = Checksum::of_value(&json!([key.as_str(), image]));
+    let want = Want { key: key.clone(), checksum, image: image.clone() };
+    let Wanted::Enqueue { version, place } = state.want(run, &[want], false).await.unwrap()[0] else {
+        panic!()
+    };
+    let (worker, sink_id) = (WorkerId::of_process(), Some(format!("s{key}")));
+    let outcome = Outcome::Created;
+    let settled = Settled { run: run.id, place, sink_id, key, version, checksum, image, worker, outcome };
+    state.settle(&items(), &[settled]).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_image_that_changes_is_published_before_a_backlog_and_the_backlog_by_and_by() {
+    let text = "[odoo.shop]\nurl = \"http://127.0.0.1\"\ndatabase = \"d\"\nuser = \"u\"\n[zoho.shop]\ndata_center = \"com\"\n\
+                organization_id = \"1\"\nclient_id = \"c\"\n[pipeline.items]\nsource = \"zoho.shop\"\nsink = \"odoo.shop\"\n";
+    let config = Config::of_text(text, std::path::Path::new("catalog-sync.toml"), &|_| None).unwrap();
+    let state = State::open_memory().await.unwrap();
+    let run = begun(&state).await;
+    record(&state, &run, 1, "old.jpg").await;
+    let image = state.outstanding_images(&items(), None, 1).await.unwrap().remove(0);
+    let settled = SettledImage {
+        key: image.key,
+        version: image.version,
+        reference: image.reference,
+        hash: Some(Checksum::of_value(&json!("bytes"))),
+        written: Some(ImageHash::from([7; 20])),
+        outcome: Outcome::Created,
+    };
+    state.settle_images(&items(), &[settled]).await.unwrap();
+    let backlog = 3 * IMAGES_WAITING as u64;
+    for key in 2..2 + backlog {
+        record(&state, &run, key, "first.jpg").await;
+    }
+    record(&state, &run, 1, "new.jpg").await;
+
+    let meeting = Meeting { state: state.clone(), queue: Queue::memory(10_000), name: "test".to_owned() };
+    let meter = Meter::default();
+    let keeper = Keeper {
+        meeting: &meeting,
+        pipeline: &config.pipelines[0],
+        lost_after: Duration::from_mins(5),
+        meter: &meter,
+    };
+    let mut consumer = meeting.queue.consume(&items(), JobKind::Image, 10_000);
+    // In memory a job is durable when it has ended: they are taken as they are published.
+    let mut published = Vec::new();
+    let taken = async {
+        while published.len() <= IMAGES_WAITING {
+            let mut delivery = consumer.next().await.unwrap();
+            published.push(delivery.take_job().unwrap().key);
+            delivery.ack().await.unwrap();
+        }
+    };
+    tokio::select! {
+        kept = keeper.publish_images() => panic!("{kept:?} before all was taken"),
+        () = taken => {}
+    }
+    assert_eq!(published[0], 1.into());
+    assert!(published[1..].iter().all(|key| *key != 1.into()));
+}
