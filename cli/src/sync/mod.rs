@@ -132,7 +132,8 @@ impl Machine {
         let mut reports = Vec::with_capacity(asked.len());
         for Asked { pipeline, wish } in asked {
             let (state, systems, output) = (&self.state, &self.systems, &self.output);
-            reports.push(pipeline::Sync { state, systems, pipeline, wish, output, stop }.run().await);
+            let sync = pipeline::Sync { state, systems, pipeline, wish, output, stop };
+            reports.push(Box::pin(sync.run()).await);
             if stop.is_cancelled() {
                 break;
             }
