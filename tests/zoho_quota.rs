@@ -194,7 +194,9 @@ async fn an_image_that_changes_does_not_wait_behind_those_that_were_never_there(
     let (with, without): (Vec<u32>, Vec<u32>) = (0..60).partition(is_pictured);
     assert!(without.len() > 5, "{without:?}");
     // New images for those that have none, and after all of them another one for one that has.
-    without.iter().for_each(|number| shop.upload(*number, ZohoImage::Jpeg));
+    for number in &without {
+        shop.upload(*number, ZohoImage::Jpeg);
+    }
     shop.upload(with[0], ZohoImage::Png);
     let item = shop.id(with[0]);
     let before = shop.picture(&item).unwrap();
