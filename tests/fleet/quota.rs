@@ -48,10 +48,11 @@ async fn code_45_pauses_the_images_until_midnight_and_nobody_has_to_do_anything(
     let status = fleet.run(&["status", "--json"]).await.json();
     let account = &status["zoho"][0];
     assert_eq!((&account["is_spent"], &account["forecast"]["days"]), (&true.into(), &2.into()), "{account}");
+    let client = reqwest::Client::new();
     let address = format!("http://127.0.0.1:{}/metrics", port_of(&producer.log()));
     fleet
         .until("the forecast is a metric", || async {
-            let told = reqwest::get(&address).await.unwrap().text().await.unwrap();
+            let told = client.get(&address).send().await.unwrap().text().await.unwrap();
             let images = format!("catalog_zoho_images_left{{account=\"store\"}} {images}\n");
             told.contains(&images) && told.contains("catalog_zoho_days_left{account=\"store\"} 2\n")
         })
