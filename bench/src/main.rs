@@ -107,7 +107,7 @@ fn measure(part: Part, report: &mut Report, arguments: &Arguments) {
         Part::Sqlite => runtime.block_on(sqlite::measure(report, million)),
         Part::Redis => runtime.block_on(redis::measure(report, million)),
         Part::Page => runtime.block_on(page::measure(report, million, million / 10)),
-        Part::Operate => runtime.block_on(operate::measure(report, million, million / 10)),
+        Part::Operate => runtime.block_on(operate::measure(report, million / 4, million / 40)),
         Part::Verify => verify::measure(report, &runtime, 100_000 / share),
         Part::Images => images::measure(report, &runtime, 10_000 / share),
         Part::Pictures => pictures::measure(report, python),
