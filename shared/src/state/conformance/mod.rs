@@ -3,16 +3,19 @@
 //! All clocks are the real ones: what has to pass is a millisecond, and it is waited for by asking.
 
 mod dead_letter;
+mod doubt;
 mod feed;
 mod file;
 mod fleet;
 mod gone;
 mod image;
+mod image_end;
 mod late;
 mod lease;
 mod memo;
 mod outage;
 mod property;
+mod redis_server;
 mod run;
 mod sight;
 mod stray;
@@ -186,17 +189,17 @@ macro_rules! conformance {
                 gone: a_complete_sweep_counts_as_a_run_over_everything,
                 lease: a_withdrawn_record_stays_in_the_hand_that_has_it,
                 lease: images_are_held_by_live_workers_too,
-                lease: a_late_write_of_a_dead_worker_is_repaired,
-                lease: a_late_write_of_a_call_that_was_broken_off_is_repaired,
-                lease: where_nothing_can_come_late_nothing_is_in_doubt,
-                lease: where_nothing_newer_was_applied_nothing_is_repaired,
-                lease: a_doubt_lasts_until_the_last_late_write_may_have_come,
-                lease: of_several_doubts_the_oldest_version_counts,
-                lease: a_doubt_is_kept_while_something_newer_is_being_written,
-                lease: a_reset_forgets_doubts,
-                lease: doubts_of_one_pipeline_are_unknown_to_another,
-                lease: many_doubts_are_looked_at_in_turn,
-                image: what_the_sink_keeps_of_an_image_is_remembered_and_may_be_forgotten,
+                doubt: a_late_write_of_a_dead_worker_is_repaired,
+                doubt: a_late_write_of_a_call_that_was_broken_off_is_repaired,
+                doubt: where_nothing_can_come_late_nothing_is_in_doubt,
+                doubt: where_nothing_newer_was_applied_nothing_is_repaired,
+                doubt: a_doubt_lasts_until_the_last_late_write_may_have_come,
+                doubt: of_several_doubts_the_oldest_version_counts,
+                doubt: a_doubt_is_kept_while_something_newer_is_being_written,
+                doubt: a_reset_forgets_doubts,
+                doubt: doubts_of_one_pipeline_are_unknown_to_another,
+                doubt: many_doubts_are_looked_at_in_turn,
+                image_end: what_the_sink_keeps_of_an_image_is_remembered_and_may_be_forgotten,
                 image: an_image_is_outstanding_once_its_record_stands_in_the_sink,
                 image: only_an_image_that_was_wanted_can_be_removed,
                 image: a_record_with_another_image_or_none_any_more_is_enqueued,
@@ -208,19 +211,19 @@ macro_rules! conformance {
                 image: an_older_record_job_says_nothing_of_the_image,
                 image: a_claimed_image_goes_on_with_the_hash_of_what_the_sink_has,
                 image: a_hash_that_was_not_looked_at_is_kept,
-                image: images_have_started_marks_of_their_own,
-                image: an_image_waits_for_its_retry_time_and_keeps_its_attempts,
-                image: the_failures_kept_of_an_image_are_bounded,
-                image: outstanding_images_come_oldest_first_in_pages,
-                image: changed_images_are_listed_without_those_that_the_sink_never_had,
-                image: a_dead_image_leaves_its_record_applied,
-                image: a_redriven_image_is_tried_again,
-                image: a_letter_about_an_image_that_is_not_wanted_leaves_no_trace,
-                image: a_late_write_of_an_older_image_is_repaired,
-                image: a_withdrawn_record_wants_no_image_until_it_is_back,
-                image: a_reset_forgets_images_and_supersedes_their_jobs,
-                image: an_image_job_that_the_state_does_not_know_goes_on,
-                image: images_of_one_pipeline_are_unknown_to_another,
+                image_end: images_have_started_marks_of_their_own,
+                image_end: an_image_waits_for_its_retry_time_and_keeps_its_attempts,
+                image_end: the_failures_kept_of_an_image_are_bounded,
+                image_end: outstanding_images_come_oldest_first_in_pages,
+                image_end: changed_images_are_listed_without_those_that_the_sink_never_had,
+                image_end: a_dead_image_leaves_its_record_applied,
+                image_end: a_redriven_image_is_tried_again,
+                image_end: a_letter_about_an_image_that_is_not_wanted_leaves_no_trace,
+                image_end: a_late_write_of_an_older_image_is_repaired,
+                image_end: a_withdrawn_record_wants_no_image_until_it_is_back,
+                image_end: a_reset_forgets_images_and_supersedes_their_jobs,
+                image_end: an_image_job_that_the_state_does_not_know_goes_on,
+                image_end: images_of_one_pipeline_are_unknown_to_another,
                 feed: a_settled_record_answers_its_image_until_that_is_brought,
                 feed: a_superseded_record_answers_no_image,
                 feed: images_of_a_batch_are_answered_once_each,

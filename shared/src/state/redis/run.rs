@@ -1,32 +1,25 @@
-//! Runs: begin, go on, pass pages, end, and the history.
-
-use std::collections::HashMap;
+//! Runs: begin, go on, pass pages, end.
 
 use jiff::Timestamp;
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 
 use super::RedisState;
-use super::answers::{Answers, damaged, number};
+use super::answers::{damaged, number};
 use super::commit::{Commit, Committed};
 use super::head::{HeadRow, TOTALS};
 use super::keys;
+use super::run_fields::Fields;
 use super::work::contended;
 use crate::failure::Failure;
 use crate::record::{PipelineName, RunId};
 use crate::state::rules::taken_over;
-use crate::state::{
-    Binding, Counts, Ledger, NewRun, OpenRun, Page, PipelineState, Run, RunEnd, RunKind, RunSummary, Window,
-};
+use crate::state::{Binding, Counts, NewRun, OpenRun, Page, PipelineState, Run, RunEnd, RunKind, RunSummary};
 
 /// Most runs that are kept per pipeline: more than a hundred days of one every quarter of an hour.
 #[cfg(not(test))]
 const HISTORY: i64 = 10_000;
 #[cfg(test)]
 const HISTORY: i64 = 1_000;
-
-/// Runs that are forgotten at once.
-const FORGOTTEN: usize = 100;
 
 /// How often a call begins anew because others changed what it had read.
 const CONFLICTS: u32 = 20;
@@ -286,160 +279,6 @@ impl RedisState {
             commit.set(&place, "over", "complete");
             commit.close(&self.keys, run.id);
         }
-    }
-
-    pub(in crate::state) async fn run(&self, id: RunId) -> Result<Option<RunSummary>, Failure> {
-        self.run_fields(id).await?.map(|fields| fields.summary(id)).transpose()
-    }
-
-    /// One that is pruned while they are read is left out.
-    pub(in crate::state) async fn runs(
-        &self,
-        name: Option<&PipelineName>,
-        limit: usize,
-    ) -> Result<Vec<RunSummary>, Failure> {
-        let last = i64::try_from(limit).unwrap_or(i64::MAX) - 1;
-        if last < 0 {
-            return Ok(Vec::new());
-        }
-        let order = name.map_or_else(|| self.keys.runs(), |name| self.keys.runs_of(name));
-        let mut commands = redis::pipe();
-        commands.cmd("ZREVRANGE").arg(order).arg(0).arg(last);
-        let ids: Vec<u64> = self.link.ask(&commands).await?.next()?;
-        let mut commands = redis::pipe();
-        for id in &ids {
-            commands.cmd("HGETALL").arg(self.keys.run(RunId(*id)));
-        }
-        if ids.is_empty() {
-            return Ok(Vec::new());
-        }
-        let mut answers = self.link.ask(&commands).await?;
-        let mut runs = Vec::with_capacity(ids.len());
-        for id in ids {
-            if let Some(fields) = Fields::of(&mut answers)? {
-                runs.push(fields.summary(RunId(id))?);
-            }
-        }
-        Ok(runs)
-    }
-
-    /// Oldest first. What is gone already is gone: no conflict matters.
-    pub(in crate::state) async fn forget_runs(
-        &self,
-        name: &PipelineName,
-        before: Timestamp,
-    ) -> Result<(), Failure> {
-        let order = self.keys.runs_of(name);
-        let (_, row) = self.head(name).await?;
-        loop {
-            let mut commands = redis::pipe();
-            commands.cmd("ZRANGE").arg(&order).arg(0).arg(FORGOTTEN - 1);
-            let oldest: Vec<u64> = self.link.ask(&commands).await?.next()?;
-            let mut commit = Commit::default();
-            let mut forgotten = 0;
-            for run in oldest.into_iter().map(RunId).filter(|run| row.head.open != Some(*run)) {
-                let started = match self.run_fields(run).await? {
-                    Some(fields) => fields.time("started")?,
-                    None => None,
-                };
-                if started.is_some_and(|started| started >= before) {
-                    break;
-                }
-                self.forget(&mut commit, name, run);
-                forgotten += 1;
-            }
-            if forgotten > 0 {
-                self.commit(&commit).await?;
-            }
-            if forgotten < FORGOTTEN {
-                return Ok(());
-            }
-        }
-    }
-
-    fn forget(&self, commit: &mut Commit, name: &PipelineName, run: RunId) {
-        commit.remove(&self.keys.run(run));
-        commit.remove(&self.keys.places(run));
-        commit.unindex(&self.keys.runs(), run.to_string());
-        commit.unindex(&self.keys.runs_of(name), run.to_string());
-    }
-
-    async fn run_fields(&self, id: RunId) -> Result<Option<Fields>, Failure> {
-        let mut commands = redis::pipe();
-        commands.cmd("HGETALL").arg(self.keys.run(id));
-        Fields::of(&mut self.link.ask(&commands).await?)
-    }
-}
-
-/// A hash as it was read.
-struct Fields(HashMap<String, String>);
-
-impl Fields {
-    /// A run; `None` where it is not known.
-    fn of(answers: &mut Answers) -> Result<Option<Self>, Failure> {
-        let fields = Self(answers.next()?);
-        // Counting alone makes none: it looks whether the run is there.
-        Ok(Some(fields).filter(|fields| fields.text("pipeline").is_some()))
-    }
-
-    fn text(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(String::as_str)
-    }
-
-    fn number(&self, name: &str) -> Result<u64, Failure> {
-        number(self.text(name))
-    }
-
-    fn time(&self, name: &str) -> Result<Option<Timestamp>, Failure> {
-        self.text(name).map(|text| text.parse().map_err(|_| damaged("a time"))).transpose()
-    }
-
-    fn json<T: DeserializeOwned>(&self, name: &str) -> Result<T, Failure> {
-        let text = self.text(name).unwrap_or_default();
-        serde_json::from_str(text).map_err(|error| damaged("a run").because(error))
-    }
-
-    fn window(&self) -> Result<Window, Failure> {
-        self.json("window")
-    }
-
-    fn summary(&self, id: RunId) -> Result<RunSummary, Failure> {
-        let pipeline = self.text("pipeline").and_then(|name| name.parse().ok());
-        let end = self.text("outcome").map(|_| self.json("outcome")).transpose()?;
-        Ok(RunSummary {
-            id,
-            pipeline: pipeline.ok_or_else(|| damaged("a run's pipeline"))?,
-            kind: self.json("kind")?,
-            window: self.window()?,
-            started: self.time("started")?.ok_or_else(|| damaged("a run's beginning"))?,
-            ended: self.time("ended")?,
-            end,
-            ledger: self.ledger()?,
-            settled: self.settled()?,
-        })
-    }
-
-    /// Noted by the commit that counted the last place, in microseconds.
-    fn settled(&self) -> Result<Option<Timestamp>, Failure> {
-        let time = |micros: &str| Timestamp::from_microsecond(micros.parse().ok()?).ok();
-        self.text("settled").map(|micros| time(micros).ok_or_else(|| damaged("a time"))).transpose()
-    }
-
-    fn ledger(&self) -> Result<Ledger, Failure> {
-        let (unchanged_at_source, dead_at_source, enqueued) =
-            (self.number("unchanged_at_source")?, self.number("dead_at_source")?, self.number("enqueued")?);
-        Ok(Ledger {
-            seen: unchanged_at_source + dead_at_source + enqueued,
-            unchanged_at_source,
-            dead_at_source,
-            enqueued,
-            created: self.number("created")?,
-            updated: self.number("updated")?,
-            unchanged: self.number("unchanged")?,
-            gone: self.number("gone")?,
-            superseded: self.number("superseded")?,
-            dead: self.number("dead")?,
-        })
     }
 }
 

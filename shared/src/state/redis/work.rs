@@ -1,8 +1,6 @@
 //! One call on the records of a pipeline: what its rule needs is read, the rule is applied here, and one script writes
 //! what the rule changed, where all that was read is as it was. Else the whole call begins anew.
 
-use std::collections::HashMap;
-
 use jiff::Timestamp;
 use redis::Pipeline as Commands;
 
@@ -10,12 +8,13 @@ use super::RedisState;
 use super::answers::{Answers, damaged};
 use super::commit::{Commit, Committed};
 use super::head::{self, HeadRow, TOTALS, totals};
+use super::index::{index_image, index_record, write_letters};
 use super::keys::{self, Generation};
 use super::value::{Unreadable, Value};
-use crate::failure::{Class, DEFECT, Failure, Reason};
+use crate::failure::{Class, Failure, Reason};
 use crate::job::JobKind;
 use crate::record::{PipelineName, RecordKey, RunId, Version};
-use crate::state::rules::{Change, Head, Image, Needs, Record, Stage, Work, presence_of};
+use crate::state::rules::{Change, Head, Image, Needs, Record, Work, presence_of};
 
 /// How often a call begins anew because others changed what it had read.
 const CONFLICTS: u32 = 100;
@@ -34,10 +33,10 @@ pub(super) struct Loaded {
 }
 
 /// The version of a letter as it was read.
-struct FoundLetter {
-    kind: JobKind,
-    key: RecordKey,
-    version: Option<Vec<u8>>,
+pub(super) struct FoundLetter {
+    pub(super) kind: JobKind,
+    pub(super) key: RecordKey,
+    pub(super) version: Option<Vec<u8>>,
 }
 
 /// A value as it was read: in its bucket, or among the wide ones, or nowhere.
@@ -295,107 +294,6 @@ impl Found {
             commit.unset(wide, key.as_str());
         }
     }
-}
-
-fn index_record(commit: &mut Commit, names: &Generation, key: &RecordKey, record: &Change<Record>) {
-    let member = |record: &Record| {
-        let wanted = record.wanted.as_ref().filter(|_| record.stage() == Stage::Outstanding)?;
-        Some(keys::member(wanted.version, key))
-    };
-    let (before, after) = (member(&record.before), member(&record.after));
-    if before != after {
-        let index = names.outstanding(JobKind::Record);
-        if let Some(member) = before {
-            commit.unindex(&index, member);
-        }
-        if let Some(member) = after {
-            commit.index(&index, 0, member);
-        }
-    }
-    match (record.before.doubt, record.after.doubt) {
-        (before, after) if before == after => {}
-        (_, Some(doubt)) => commit.index(&names.doubts(), doubt.until.as_microsecond(), key.as_str()),
-        (_, None) => commit.unindex(&names.doubts(), key.as_str()),
-    }
-}
-
-/// An outstanding image waits for its time, or is due. Whether it went from the first to the second meanwhile is not known
-/// here.
-fn index_image(commit: &mut Commit, names: &Generation, key: &RecordKey, image: &Change<Image>) {
-    let place = |image: &Image| {
-        let wanted = image.wanted.as_ref().filter(|_| image.stage() == Stage::Outstanding)?;
-        Some((keys::member(wanted.version, key), wanted.retry_at))
-    };
-    let changed = |image: &Image| place(image).filter(|_| image.applied.is_some()).map(|(member, _)| member);
-    let (was_changed, is_changed) = (changed(&image.before), changed(&image.after));
-    if was_changed != is_changed {
-        let index = names.changed_images();
-        was_changed.inspect(|member| commit.unindex(&index, member));
-        is_changed.inspect(|member| commit.index(&index, 0, member));
-    }
-    let (before, after) = (place(&image.before), place(&image.after));
-    if before == after {
-        return;
-    }
-    let (due, waiting) = (names.outstanding(JobKind::Image), names.waiting_images());
-    if let Some((member, retry_at)) = before {
-        commit.unindex(&due, &member);
-        if retry_at.is_some() {
-            commit.unindex(&waiting, &member);
-            commit.unindex(&names.retry_times(), &member);
-        }
-    }
-    match after {
-        Some((member, Some(retry_at))) => {
-            commit.index(&waiting, retry_at.as_microsecond(), &member);
-            commit.index(&names.retry_times(), retry_at.as_microsecond(), member);
-        }
-        Some((member, None)) => commit.index(&due, 0, member),
-        None => {}
-    }
-}
-
-fn write_letters(
-    commit: &mut Commit,
-    names: &Generation,
-    head: &str,
-    loaded: &[FoundLetter],
-    work: &Work,
-) -> Result<(), Failure> {
-    let versions = names.letter_versions();
-    let mut replaced = HashMap::new();
-    for FoundLetter { kind, key, version } in loaded {
-        let field = keys::letter_field(*kind, key);
-        commit.expect(&versions, &field, version.as_deref());
-        let known = version.as_deref().and_then(keys::of_letter_value);
-        replaced.extend(known.map(|(_, reason)| (field.clone(), reason)));
-        let letter = work.letters.get(&(*kind, key.clone()));
-        if letter.is_some_and(|letter| letter.is_due() && letter.after.is_none()) {
-            commit.unset(&versions, &field);
-            commit.unset(&names.letters(), &field);
-            commit.unindex(&names.letter_order(), &field);
-            if let Some((_, reason)) = known {
-                commit.unindex(&names.letters_by(reason), &field);
-            }
-        }
-    }
-    for letter in &work.noted {
-        let field = keys::letter_field(letter.job.kind, &letter.job.key);
-        let text = serde_json::to_vec(letter).map_err(|error| {
-            Failure::permanent(Reason::BadRecord, "a dead letter has no JSON").advise(DEFECT).because(error)
-        })?;
-        let reason = letter.failure.reason;
-        // A letter that is replaced, also by a later one of this very call, is no longer under its reason.
-        let before = replaced.insert(field.clone(), reason);
-        if let Some(before) = before.filter(|before| *before != reason) {
-            commit.unindex(&names.letters_by(before), &field);
-        }
-        commit.set(&versions, &field, keys::letter_value(letter.job.version, reason));
-        commit.set(&names.letters(), &field, text);
-        let (order, by_reason) = (names.letter_order(), names.letters_by(reason));
-        commit.index_newest_of([&order, &by_reason], (head, "letters"), &field);
-    }
-    Ok(())
 }
 
 /// A page of an index by version, from `after` on and below `before`, both as bytes of members.

@@ -1,0 +1,340 @@
+//! Rules of how an image ends: tried again, given up, overtaken, forgotten.
+
+use super::image::{
+    ImageJob, bring, due, enqueue_with, failed, far_off, goes_on, image, image_counts, image_job, image_jobs,
+    kept, next_retry,
+};
+use super::*;
+
+pub(super) async fn images_have_started_marks_of_their_own(store: impl Fixture) {
+    let state = store.open().await;
+    let run = begin(&state).await;
+    bring(&state, &run, 1, 1, Some(1)).await;
+    bring(&state, &run, 2, 1, Some(1)).await;
+    let [deadly, innocent] = image_jobs(&state).await.try_into().unwrap();
+    for marks in 0..3 {
+        assert_eq!(deadly.claim(&state).await, goes_on(marks, None));
+    }
+    let both = [deadly.claim_of(), innocent.claim_of()];
+    assert_eq!(
+        state.claim_images(&products(), &both, &us()).await.unwrap(),
+        [ClaimedImage::Suspect { at_most: 1 }, goes_on(0, None)]
+    );
+    let record = enqueue_with(&state, &run, 1, 2, Some(1)).await;
+    assert_eq!(marks(&record.claim(&state).await), 0);
+    state.release(&products(), &[1.into()], &us(), false).await.unwrap();
+    assert_eq!(deadly.claim(&state).await, goes_on(3, None));
+    state.release_images(&products(), &[1.into(), 8.into()], &us()).await.unwrap();
+    assert_eq!(deadly.claim(&state).await, goes_on(0, None));
+    assert_eq!(marks(&record.claim(&state).await), 0);
+}
+
+pub(super) async fn an_image_waits_for_its_retry_time_and_keeps_its_attempts(store: impl Fixture) {
+    let state = store.open().await;
+    bring(&state, &begin(&state).await, 1, 1, Some(1)).await;
+    let job = image_job(&state).await;
+    job.claim(&state).await;
+    let first = failed(Class::Transient, "no answer");
+    job.retry(&state, far_off(), &first).await;
+    assert_eq!(image_jobs(&state).await.len(), 0);
+    assert_eq!(next_retry(&state).await, Some(far_off()));
+    assert_eq!(image_counts(&state).await, [1, 0, 1, 0], "it is outstanding all the time");
+    let throttled = failed(Class::Throttled, "wait");
+    job.retry(&state, far_off(), &throttled).await;
+    let second = failed(Class::Transient, "no answer again");
+    for _ in 0..2 {
+        job.retry(&state, due(), &second).await;
+    }
+    drop(state);
+    let state = store.open().await;
+    let job = image_job(&state).await;
+    assert_eq!(job.0.attempt, 3, "throttling spends none, a repeated call none");
+    assert_eq!(job.0.failures, [first, throttled, second]);
+    assert_eq!(job.claim(&state).await, goes_on(0, None), "a retry takes the mark");
+    assert_eq!(next_retry(&state).await, Some(due()));
+    job.settle(&state, Outcome::Created).await;
+    job.retry(&state, due(), &failed(Class::Transient, "late")).await;
+    assert_eq!(next_retry(&state).await, None);
+    assert_eq!(image_counts(&state).await, [1, 1, 0, 0]);
+}
+
+pub(super) async fn the_failures_kept_of_an_image_are_bounded(store: impl Fixture) {
+    let state = store.open().await;
+    bring(&state, &begin(&state).await, 1, 1, Some(1)).await;
+    let job = image_job(&state).await;
+    for number in 0..25 {
+        job.retry(&state, due(), &failed(Class::Throttled, &number.to_string())).await;
+    }
+    let job = image_job(&state).await;
+    let kept: Vec<String> = job.0.failures.into_iter().map(|failure| failure.message).collect();
+    assert_eq!(kept, (15..25).map(|number: u32| number.to_string()).collect::<Vec<_>>());
+    assert_eq!(job.0.attempt, 1);
+}
+
+pub(super) async fn outstanding_images_come_oldest_first_in_pages(store: impl Fixture) {
+    let state = store.open().await;
+    let mut expected = Vec::new();
+    for id in [30, 4, 200, 1] {
+        bring(&state, &begin(&state).await, id, 1, Some(1)).await;
+        expected.push(id.to_string());
+    }
+    let mut listed = Vec::new();
+    let mut after = None;
+    loop {
+        let page = state.outstanding_images(&products(), after, 3).await.unwrap();
+        assert!(page.len() <= 3);
+        let Some(last) = page.last() else { break };
+        after = Some(last.version);
+        listed.extend(page.iter().map(|image| image.key.to_string()));
+    }
+    assert_eq!(listed, expected);
+}
+
+pub(super) async fn changed_images_are_listed_without_those_that_the_sink_never_had(store: impl Fixture) {
+    let state = store.open().await;
+    let changed = async |after, limit| -> Vec<(String, bool)> {
+        let found = state.changed_images(&products(), after, limit).await.unwrap();
+        found.iter().map(|image| (image.key.to_string(), image.is_change)).collect()
+    };
+    let change = |id: u64| (id.to_string(), true);
+    for id in [5, 6, 7] {
+        bring(&state, &begin(&state).await, id, 1, Some(1)).await;
+        image_job(&state).await.settle(&state, Outcome::Created).await;
+    }
+    assert_eq!(changed(None, 10).await, []);
+    // A backlog of a first load, older than what changes now.
+    for id in 100..130 {
+        bring(&state, &begin(&state).await, id, 1, Some(1)).await;
+    }
+    assert_eq!(changed(None, 10).await, []);
+    for id in [7, 5, 6] {
+        bring(&state, &begin(&state).await, id, 2, Some(2)).await;
+    }
+    assert_eq!(changed(None, 10).await, [7, 5, 6].map(change));
+    let first = state.changed_images(&products(), None, 2).await.unwrap();
+    assert_eq!(changed(Some(first[1].version), 10).await, [change(6)]);
+    let all = state.outstanding_images(&products(), None, 100).await.unwrap();
+    assert_eq!((all.len(), all.iter().filter(|image| image.is_change).count()), (33, 3));
+    assert!(!all[0].is_change);
+    // Held, tried later, brought, given up or not wanted any more: they are not listed, each in its own way.
+    let [seven, five, six] = [0, 1, 2].map(|at| all[30 + at].clone());
+    state.hold_images(&products(), &[(seven.key.clone(), seven.version)], far_off()).await.unwrap();
+    assert_eq!(changed(None, 10).await, [5, 6].map(change));
+    ImageJob(five.into_job(products())).settle(&state, Outcome::Updated).await;
+    assert_eq!(changed(None, 10).await, [change(6)]);
+    let failure = failed(Class::Transient, "late");
+    state.retry_image(&products(), &six.key, six.version, far_off(), &failure).await.unwrap();
+    assert_eq!(changed(None, 10).await, []);
+    state
+        .retry_image(&products(), &six.key, six.version, due(), &failed(Class::Transient, "later"))
+        .await
+        .unwrap();
+    assert_eq!(changed(None, 10).await, [change(6)]);
+    // Back to the image that the sink has.
+    bring(&state, &begin(&state).await, 6, 3, Some(1)).await;
+    assert_eq!(changed(None, 10).await, []);
+    // What the sink has is not believed any more: it is like one that it never had.
+    bring(&state, &begin(&state).await, 6, 4, Some(3)).await;
+    assert_eq!(changed(None, 10).await, [change(6)]);
+    state.forget_images(&products(), &[6.into()]).await.unwrap();
+    assert_eq!(changed(None, 10).await, []);
+}
+
+pub(super) async fn a_dead_image_leaves_its_record_applied(store: impl Fixture) {
+    let state = store.open().await;
+    let run = begin(&state).await;
+    let record = bring(&state, &run, 1, 1, Some(1)).await;
+    let job = image_job(&state).await;
+    for _ in 0..2 {
+        job.bury(&state).await;
+    }
+    assert_eq!(image_counts(&state).await, [1, 0, 0, 1]);
+    assert_eq!(image_jobs(&state).await.len(), 0);
+    assert_eq!(record.claim(&state).await, Claimed::Applied);
+    let ledger = ledger(&state, run.id).await;
+    assert_eq!((ledger.updated, ledger.dead, ledger.outstanding()), (1, 0, 0));
+    // Both may be dead, each with its letter.
+    let changed = enqueue_with(&state, &run, 1, 2, Some(1)).await;
+    changed.bury(&state, "refused").await;
+    let letters = state.dead_letters(&products(), 10).await.unwrap();
+    let kinds: Vec<JobKind> = letters.iter().map(|letter| letter.job.kind).collect();
+    assert_eq!(kinds, [JobKind::Record, JobKind::Image]);
+    assert_eq!(letters[1].job, job.0);
+    assert_eq!(counts(&state).await.dead, 1);
+    changed.settle(&state, Outcome::Updated).await;
+    assert_eq!(counts(&state).await.dead, 0);
+    assert_eq!(image_counts(&state).await, [1, 0, 0, 1], "dead images stay dead until redriven or changed");
+}
+
+pub(super) async fn a_redriven_image_is_tried_again(store: impl Fixture) {
+    let state = store.open().await;
+    bring(&state, &begin(&state).await, 1, 1, Some(1)).await;
+    let job = image_job(&state).await;
+    job.retry(&state, due(), &failed(Class::Transient, "no answer")).await;
+    job.bury(&state).await;
+    assert_eq!(job.claim(&state).await, goes_on(0, None));
+    let failure = failed(Class::Transient, "after the redrive");
+    job.retry(&state, due(), &failure).await;
+    assert_eq!(image_counts(&state).await, [1, 0, 1, 1]);
+    let again = image_job(&state).await;
+    assert_eq!((again.0.attempt, again.0.failures.as_slice()), (2, &[failure][..]));
+    again.settle(&state, Outcome::Created).await;
+    assert_eq!(image_counts(&state).await, [1, 1, 0, 0]);
+}
+
+pub(super) async fn a_letter_about_an_image_that_is_not_wanted_leaves_no_trace(store: impl Fixture) {
+    let state = store.open().await;
+    let run = begin(&state).await;
+    bring(&state, &run, 1, 1, Some(1)).await;
+    let older = image_job(&state).await;
+    bring(&state, &run, 1, 1, Some(2)).await;
+    older.bury(&state).await;
+    let newer = image_job(&state).await;
+    newer.settle(&state, Outcome::Created).await;
+    newer.bury(&state).await;
+    older.bury(&state).await;
+    assert_eq!(image_counts(&state).await, [1, 1, 0, 0]);
+    assert_eq!(state.dead_letters(&products(), 10).await.unwrap(), []);
+}
+
+pub(super) async fn a_late_write_of_an_older_image_is_repaired(store: impl Fixture) {
+    let state = store.open().await;
+    let run = begin(&state).await;
+    bring(&state, &run, 1, 1, Some(1)).await;
+    let older = image_job(&state).await;
+    bring(&state, &run, 1, 1, Some(2)).await;
+    let newer = image_job(&state).await;
+    newer.retry(&state, due(), &failed(Class::Transient, "no answer")).await;
+    newer.settle(&state, Outcome::Created).await;
+    older.settle(&state, Outcome::Unchanged).await;
+    older.settle(&state, Outcome::Superseded).await;
+    assert_eq!(image_counts(&state).await, [1, 1, 0, 0], "it has not written anything");
+    older.settle(&state, Outcome::Updated).await;
+    assert_eq!(image_counts(&state).await, [1, 0, 1, 0]);
+    let repair = image_job(&state).await;
+    assert_eq!((repair.0.attempt, repair.0.failures.len()), (1, 0));
+    assert_eq!(repair.claim(&state).await, goes_on(0, None));
+    repair.settle(&state, Outcome::Updated).await;
+    assert_eq!(image_counts(&state).await, [1, 1, 0, 0]);
+}
+
+pub(super) async fn a_withdrawn_record_wants_no_image_until_it_is_back(store: impl Fixture) {
+    let state = store.open().await;
+    let run = begin(&state).await;
+    let record = bring(&state, &run, 1, 1, Some(1)).await;
+    let job = image_job(&state).await;
+    let gone = enqueue_with(&state, &run, 1, 2, Some(1)).await;
+    state.withdraw(&products(), &[1.into()]).await.unwrap();
+    assert_eq!(image_counts(&state).await, [0, 0, 0, 0]);
+    assert_eq!(job.claim(&state).await, ClaimedImage::Superseded);
+    assert_eq!(gone.claim(&state).await, goes_on_with_the_record());
+    record.settle(&state, Outcome::Updated).await;
+    assert_eq!(image_jobs(&state).await.len(), 0, "a repeated call brings nothing back");
+    // The source has it again exactly as the sink has its fields, and the image is still lacking.
+    let later = begin(&state).await;
+    bring(&state, &later, 1, 1, Some(1)).await;
+    image_job(&state).await.settle(&state, Outcome::Created).await;
+    // The sink has the image this time: nothing is lacking when it is back.
+    enqueue_with(&state, &later, 1, 2, Some(2)).await;
+    state.withdraw(&products(), &[1.into()]).await.unwrap();
+    assert_eq!(image_counts(&state).await, [1, 1, 0, 0]);
+    let back = Want { image: Some(image(1)), ..want_of(1, 1) };
+    let run = begin(&state).await;
+    assert_eq!(state.want(&run, &[back], false).await.unwrap(), [Wanted::Unchanged]);
+}
+
+fn goes_on_with_the_record() -> Claimed {
+    Claimed::Go { marks: 0, sink_id: Some("sink-1".to_owned()), was_gone: false }
+}
+
+pub(super) async fn a_reset_forgets_images_and_supersedes_their_jobs(store: impl Fixture) {
+    let state = store.open().await;
+    let run = begin(&state).await;
+    for id in 1..=3 {
+        bring(&state, &run, id, 1, Some(1)).await;
+    }
+    let [applied, dead, outstanding] = image_jobs(&state).await.try_into().unwrap();
+    applied.settle(&state, Outcome::Created).await;
+    dead.bury(&state).await;
+    let reset = NewRun { reset: true, ..new_run() };
+    let later = state.begin_run(&reset).await.unwrap();
+    for job in [applied, dead, outstanding] {
+        assert_eq!(job.claim(&state).await, ClaimedImage::Superseded);
+        job.settle(&state, Outcome::Created).await;
+        job.bury(&state).await;
+        job.retry(&state, due(), &failed(Class::Transient, "no answer")).await;
+    }
+    assert_eq!(counts(&state).await, Counts::default());
+    bring(&state, &later, 1, 1, Some(1)).await;
+    assert_eq!(image_job(&state).await.claim(&state).await, goes_on(0, None));
+}
+
+pub(super) async fn an_image_job_that_the_state_does_not_know_goes_on(mut store: impl Fixture) {
+    let state = store.open().await;
+    let run = begin(&state).await;
+    bring(&state, &run, 1, 1, Some(1)).await;
+    bring(&state, &run, 2, 1, Some(1)).await;
+    let [good, bad] = image_jobs(&state).await.try_into().unwrap();
+    drop(state);
+    store.wipe().await;
+    let state = store.open().await;
+    good.retry(&state, due(), &failed(Class::Transient, "no answer")).await;
+    assert_eq!(good.claim(&state).await, goes_on(0, None));
+    good.settle(&state, Outcome::Created).await;
+    assert_eq!(good.claim(&state).await, ClaimedImage::Applied);
+    bad.bury(&state).await;
+    assert_eq!(image_counts(&state).await, [1, 1, 0, 1]);
+    // Nobody knows which sink those jobs were about.
+    begin(&state).await;
+    assert_eq!(counts(&state).await, Counts::default());
+}
+
+pub(super) async fn images_of_one_pipeline_are_unknown_to_another(store: impl Fixture) {
+    let state = store.open().await;
+    bring(&state, &begin(&state).await, 1, 1, Some(1)).await;
+    let customers: PipelineName = "customers".parse().unwrap();
+    let job = image_job(&state).await;
+    let (key, version) = (job.0.key.clone(), job.0.version);
+    let failure = failed(Class::Transient, "no answer");
+    state.release_images(&customers, std::slice::from_ref(&key), &us()).await.unwrap();
+    state.retry_image(&customers, &key, version, far_off(), &failure).await.unwrap();
+    assert_eq!(state.outstanding_images(&customers, None, 10).await.unwrap(), []);
+    let claims = [job.claim_of()];
+    assert_eq!(state.claim_images(&customers, &claims, &us()).await.unwrap(), [goes_on(0, None)]);
+    assert_eq!(job.claim(&state).await, goes_on(0, None));
+    assert_eq!(image_counts(&state).await, [1, 0, 1, 0]);
+}
+
+pub(super) async fn what_the_sink_keeps_of_an_image_is_remembered_and_may_be_forgotten(store: impl Fixture) {
+    let state = store.open().await;
+    let run = begin(&state).await;
+    bring(&state, &run, 1, 1, Some(1)).await;
+    let job = image_job(&state).await;
+    job.settle(&state, Outcome::Created).await;
+    let known = async || state.look(&products(), &job.0.key).await.unwrap().unwrap().known;
+    let before = known().await;
+    let kept_now = before.applied_image.as_ref().unwrap().written;
+    assert_eq!(kept_now, Some(kept(&image(1))));
+    assert!(state.outstanding_images(&products(), None, 9).await.unwrap().is_empty());
+    // Looked at without being written: what is known of it stays.
+    let ImageClaim { key, version, reference } = job.claim_of();
+    let unseen =
+        SettledImage { key, version, reference, hash: None, written: None, outcome: Outcome::Unchanged };
+    state.settle_images(&products(), &[unseen]).await.unwrap();
+    assert_eq!(known().await, before);
+
+    for _ in 0..2 {
+        let keys = [job.0.key.clone(), 77.into()];
+        state.forget_images(&products(), &keys).await.unwrap();
+        let outstanding = state.outstanding_images(&products(), None, 9).await.unwrap();
+        assert_eq!(outstanding.len(), 1);
+        assert_eq!((known().await.image_stage, known().await.applied_image), (Stage::Outstanding, None));
+        assert_eq!(
+            counts(&state).await.images,
+            ImageCounts { wanted: 1, outstanding: 1, ..ImageCounts::default() }
+        );
+    }
+    assert_eq!(job.claim(&state).await, ClaimedImage::Go { marks: 0, applied: None });
+    job.settle(&state, Outcome::Updated).await;
+    assert_eq!(known().await, before);
+}
