@@ -36,15 +36,17 @@ pub(super) fn with(
     text: &str,
     newest: usize,
 ) -> Result<Vec<FiledLetter>, StoreError> {
-    let letters = connection
-        .prepare_cached(
-            "SELECT id, letter FROM (SELECT id, letter FROM dead_letter WHERE pipeline = \
-             (SELECT id FROM pipeline WHERE name = ?1) ORDER BY id DESC LIMIT ?3) WHERE instr(letter, ?2) > 0",
-        )?
-        .query_map(params![name, text, newest], |row| {
-            Ok(FiledLetter { number: row.get(0)?, letter: row.get(1)? })
-        })?
-        .collect::<Result<_, _>>()?;
+    let mut select = connection.prepare_cached(
+        "SELECT id, letter FROM dead_letter WHERE pipeline = (SELECT id FROM pipeline WHERE name = ?1) \
+         ORDER BY id DESC LIMIT ?2",
+    )?;
+    let (mut rows, mut letters) = (select.query(params![name, newest])?, Vec::new());
+    while let Some(row) = rows.next()? {
+        // Looked through here: SQLite's instr goes letter by letter.
+        if row.get_ref(1)?.as_str().is_ok_and(|letter| letter.contains(text)) {
+            letters.push(FiledLetter { number: row.get(0)?, letter: row.get(1)? });
+        }
+    }
     Ok(letters)
 }
 
