@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use shared::checksum::Checksum;
 use shared::fleet::Pause;
 use shared::job::Attempt;
 use shared::queue::TIERS;
@@ -150,6 +151,9 @@ fn applied(of: &Situation<'_>, sight: &Sight) -> String {
             ),
             None => format!("The source has something else by now: {} brings it.", run(of)),
         },
+        (SourceStand::Gone, _) if sight.known.applied == Some(Checksum::GONE) => {
+            "Nothing: the source no longer has it, and a sweep has seen to it in the sink.".to_owned()
+        }
         (SourceStand::Gone, _) => {
             "The source no longer has it: it stays in the sink until a sweep finds it gone.".to_owned()
         }
@@ -364,7 +368,10 @@ mod tests {
         says(&fleet(Some(&applied), SourceStand::Same), &["Nothing: the sink has what the source has"]);
         says(&fleet(Some(&applied), SourceStand::Unknown), &["as far as is known"]);
         says(&fleet(Some(&applied), SourceStand::Changed), &["something else", "13:00:00"]);
-        says(&fleet(Some(&applied), SourceStand::Gone), &["no longer has it"]);
+        says(&fleet(Some(&applied), SourceStand::Gone), &["no longer has it", "until a sweep finds it"]);
+        let mut swept = sight(Stage::Applied);
+        swept.known.applied = Some((version(), Checksum::GONE));
+        says(&fleet(Some(&swept), SourceStand::Gone), &["Nothing", "a sweep has seen to it"]);
         let pause = pause(None);
         let paused = Situation { paused: Some(&pause), ..fleet(Some(&applied), SourceStand::Changed) };
         says(&paused, &["paused (quota)", "until a person resumes"]);
