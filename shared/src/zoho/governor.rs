@@ -1,6 +1,7 @@
 //! Who may call Zoho now: one budget of the organisation in the state, changed by compare-and-swap, so that all processes of a
 //! fleet together keep Zoho's limits. On one machine it is the same over the file.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex as StdMutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -29,6 +30,8 @@ pub(super) struct Governor {
     clock: Arc<Clock>,
     /// One change of this process at a time: it does not compete with itself.
     line: Mutex<()>,
+    /// Changes that have not looked yet at what ended here.
+    coming: AtomicUsize,
     known: StdMutex<Known>,
     /// A call of this process ended.
     freed: Notify,
@@ -41,6 +44,22 @@ struct Known {
     budget: Budget,
     /// Calls that ended and of which the state does not know yet.
     ended: Vec<Ended>,
+}
+
+/// A change that will note what ended here. Dropped: it has, or never will.
+struct Coming<'a>(&'a AtomicUsize);
+
+impl<'a> Coming<'a> {
+    fn new(coming: &'a AtomicUsize) -> Self {
+        coming.fetch_add(1, Ordering::SeqCst);
+        Self(coming)
+    }
+}
+
+impl Drop for Coming<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 /// A call may be made. Dropped without [`Governor::end`], its call was broken off.
@@ -71,6 +90,7 @@ impl Governor {
             },
             clock,
             line: Mutex::default(),
+            coming: AtomicUsize::new(0),
             known: StdMutex::default(),
             freed: Notify::new(),
         }
@@ -127,10 +147,14 @@ impl Governor {
         }
     }
 
-    /// The call of an admission ended, and told this. A state that is away is told by a later call.
+    /// The call of an admission ended, and told this. A state that is away is told by a later call; and where another change
+    /// of this process is on its way, that one tells what went well: a busy process asks the state once for each call.
     pub(super) async fn end(&self, mut admission: Admission<'_>, quota: Option<Quota>, told: Told) {
         admission.ended = Ended { quota, told, ..admission.ended };
         drop(admission);
+        if told == Told::Well && self.coming.load(Ordering::SeqCst) > 0 {
+            return;
+        }
         if let Err(failure) = self.change(|_, _| ()).await {
             tracing::debug!("the end of a call could not be noted yet: {failure:#}");
         }
@@ -155,10 +179,13 @@ impl Governor {
 
     /// Changes the budget, with what ended before; `change` may be called more than once.
     async fn change<T>(&self, mut change: impl FnMut(&mut Budget, Timestamp) -> T) -> Result<T, Failure> {
+        let mut coming = Some(Coming::new(&self.coming));
         let _line = self.line.lock().await;
         loop {
             let reading = self.clock.read(&self.state).await?;
             let before = self.state.memo(&self.name).await?;
+            // Before looking: what ends from now on is not noted by this change.
+            drop(coming.take());
             let ended = self.locked().ended.clone();
             // A state that was wiped meanwhile is told again.
             let read: Option<Budget> = before.as_deref().and_then(|text| serde_json::from_str(text).ok());

@@ -77,6 +77,39 @@ async fn a_call_that_is_broken_off_frees_its_place() {
 }
 
 #[tokio::test]
+async fn the_end_of_a_call_is_noted_by_the_next_one_that_is_on_its_way() {
+    let (state, time) = (State::open_memory().await.unwrap(), time());
+    let process = process(&state, &time);
+    let noted = async || -> Budget {
+        serde_json::from_str(&state.memo(&memo_name(NAME)).await.unwrap().unwrap()).unwrap()
+    };
+    let mut admissions = Vec::new();
+    for _ in 0..5 {
+        admissions.push(process.admit(CallClass::List).await.unwrap());
+    }
+    let full = noted().await;
+    let line = process.line.lock().await;
+    let mut next = std::pin::pin!(process.admit(CallClass::List));
+    let polled = std::future::poll_fn(|context| std::task::Poll::Ready(next.as_mut().poll(context)));
+    assert!(polled.await.is_pending(), "it stands in line");
+    let ended = process.end(admissions.pop().unwrap(), Some(spent(3_600)), Told::Well);
+    tokio::time::timeout(Duration::from_secs(10), ended).await.expect("it waits for nobody");
+    assert_eq!(noted().await, full, "nothing is written yet");
+    drop(line);
+    // The fifth place is free, and the day is known.
+    drop(next.await.unwrap());
+    assert_eq!(process.limits().day.unwrap().limit, 5_000);
+    // Nobody is on the way: it is written at once, and another process finds the places free.
+    for admission in admissions {
+        process.end(admission, None, Told::Well).await;
+    }
+    let other = self::process(&state, &time);
+    for _ in 0..5 {
+        tokio::time::timeout(Duration::from_secs(10), other.admit(CallClass::List)).await.unwrap().unwrap();
+    }
+}
+
+#[tokio::test]
 async fn a_state_that_is_wiped_is_told_again_by_whoever_knows() {
     let (state, time) = (State::open_memory().await.unwrap(), time());
     let process = process(&state, &time);

@@ -14,6 +14,7 @@ use tokio::task::spawn_blocking;
 
 use super::budget::Budget;
 use super::cache::ImageCache;
+use super::desk::Desk;
 use super::fetch::{Fetched, ImageSource};
 use super::flaw::Flaw;
 use super::inspect::{ImageLimits, Inspected};
@@ -30,9 +31,8 @@ pub(super) type Inspect = fn(&[u8], &ImageLimits) -> Result<Inspected, Flaw>;
 #[derive(Debug)]
 pub(super) struct Bringer<S> {
     pub(super) source: ImageSource,
-    /// Behind a lock, and bytes are encoded under it: whatever the number of images under way, one at a time is in the
-    /// memory in base64.
-    pub(super) sink: tokio::sync::Mutex<S>,
+    /// Bytes are encoded while it is held: whatever the number of images under way, one at a time is in the memory in base64.
+    pub(super) sink: Desk<S>,
     pub(super) cache: Option<Arc<ImageCache>>,
     pub(super) limits: ImageLimits,
     pub(super) budget: Budget,
@@ -159,8 +159,8 @@ impl<S: ImageSink> Bringer<S> {
         stays: bool,
     ) -> Result<(Outcome, Option<ImageHash>), Failure> {
         let ours = image.sha1.parse().ok();
-        let mut sink = self.sink.lock().await;
-        let outcome = match sink.image_hash(sink_id).await? {
+        let (kept, mut sink) = self.sink.turn(sink_id).await?;
+        let outcome = match kept {
             Some(sha1) if sha1.eq_ignore_ascii_case(&image.sha1) => return Ok((Outcome::Unchanged, ours)),
             Some(_) => Outcome::Updated,
             None => Outcome::Created,
@@ -175,15 +175,15 @@ impl<S: ImageSink> Bringer<S> {
             return Ok((outcome, ours));
         }
         // It stands in the sink: that nobody knows as what is no reason to write it again.
-        let kept = sink.image_hash(sink_id).await.ok().flatten();
+        let kept = sink.image_hashes(&[sink_id.to_owned()]).await.unwrap_or_default().remove(sink_id);
         Ok((outcome, kept.and_then(|sha1| sha1.parse().ok())))
     }
 
     /// The source has no image of this record any more.
     async fn clear(&self, sink_id: &str) -> Result<Outcome, Failure> {
         let _step = self.meter.stage(Stage::ImageWrite);
-        let mut sink = self.sink.lock().await;
-        if sink.image_hash(sink_id).await?.is_none() {
+        let (kept, mut sink) = self.sink.turn(sink_id).await?;
+        if kept.is_none() {
             return Ok(Outcome::Unchanged);
         }
         sink.write_image(sink_id, None).await?;

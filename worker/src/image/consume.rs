@@ -1,5 +1,6 @@
 //! The image worker's loop: claim, bring, record, settle. One place decides what becomes of an image job.
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -12,17 +13,18 @@ use shared::queue::{Consumer, Delivery, Queue};
 use shared::record::{Outcome, PipelineName, WorkerId};
 use shared::state::{Claimant, ClaimedImage, ImageClaim, State};
 use shared::telemetry::Meter;
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::bring::{Bringer, Brought};
 use super::budget::Budget;
 use super::cache::ImageCache;
+use super::desk::Desk;
 use super::fetch::ImageSource;
 use super::inspect::inspect;
 use super::settings::ImageSettings;
-use super::settle::{Settler, Work};
+use super::settle::{Done, Settler, Work};
 use super::sink::ImageSink;
 use crate::breaker::Breaker;
 use crate::retry;
@@ -57,9 +59,9 @@ type Ended = (Work, Result<Brought, Failure>);
 #[derive(Debug, Default)]
 struct Line {
     running: JoinSet<Ended>,
-    /// A worker died over this image, or over a neighbour of it: it waits until it is the only one, so that the next death
-    /// is its own.
-    suspect: Option<Work>,
+    /// A worker died over each of these images, or over a neighbour of it: it waits until it is the only one, so that the
+    /// next death is its own.
+    suspects: VecDeque<Work>,
     /// A suspect is running.
     is_alone: bool,
     /// The source asked us to wait until then.
@@ -71,10 +73,12 @@ struct Line {
 }
 
 impl Line {
-    /// Whether one more delivery may be taken.
-    fn is_open(&self, parallel: usize) -> bool {
-        let has_room = self.running.len() < parallel.max(1) && self.suspect.is_none() && !self.is_alone;
-        has_room && self.wait.is_none() && !self.is_over()
+    /// How many more deliveries may be taken.
+    fn room(&self, parallel: usize) -> usize {
+        if !self.suspects.is_empty() || self.is_alone || self.wait.is_some() || self.is_over() {
+            return 0;
+        }
+        parallel.max(1).saturating_sub(self.running.len())
     }
 
     /// Whether nothing new is begun.
@@ -97,7 +101,7 @@ impl<S: ImageSink> ImageWorker<S> {
     ) -> Self {
         let bringer = Bringer {
             source,
-            sink: tokio::sync::Mutex::new(sink),
+            sink: Desk::new(sink),
             cache,
             limits: settings.limits,
             budget: Budget::new(settings.memory),
@@ -148,13 +152,13 @@ impl<S: ImageSink> ImageWorker<S> {
             if line.running.is_empty() {
                 line.is_alone = false;
                 if line.is_over() {
-                    if let Some(work) = line.suspect.take() {
+                    while let Some(work) = line.suspects.pop_front() {
                         self.settler.give_back(work).await?;
                     }
                     return line.sick.map_or(Ok(()), Err);
                 }
                 if line.wait.is_none()
-                    && let Some(work) = line.suspect.take()
+                    && let Some(work) = line.suspects.pop_front()
                 {
                     line.is_alone = true;
                     self.begin(&mut line, work);
@@ -171,19 +175,23 @@ impl<S: ImageSink> ImageWorker<S> {
         consumer: &mut Consumer,
         drain: &CancellationToken,
     ) -> Result<(), Failure> {
-        let is_open = line.is_open(self.parallel);
+        let room = line.room(self.parallel);
         let wait = line.wait;
         tokio::select! {
             biased;
-            Some(ended) = line.running.join_next() => match ended {
-                Ok((work, result)) => self.ended(line, work, result).await?,
-                // Its delivery fell with it and comes again; its started mark stands.
-                Err(error) => tracing::error!(pipeline = %self.settler.pipeline, "an image job crashed: {error}"),
-            },
+            Some(first) = line.running.join_next() => {
+                let mut all = vec![first];
+                all.extend(std::iter::from_fn(|| line.running.try_join_next()));
+                self.all_ended(line, all).await?;
+            }
             () = drain.cancelled(), if !line.is_ending => line.is_ending = true,
             () = sleep_until(wait.unwrap_or_else(Instant::now)), if wait.is_some() => line.wait = None,
-            next = consumer.next(), if is_open => match next {
-                Some(delivery) => self.claim(line, delivery).await?,
+            next = consumer.next(), if room > 0 => match next {
+                Some(first) => {
+                    let mut deliveries = vec![first];
+                    deliveries.extend(std::iter::from_fn(|| consumer.try_next()).take(room - 1));
+                    self.claim(line, deliveries).await?;
+                }
                 None => line.is_ending = true,
             },
             else => {}
@@ -203,23 +211,38 @@ impl<S: ImageSink> ImageWorker<S> {
         });
     }
 
-    /// Claims one job and begins it, unless it is overtaken or too many workers died over it.
-    async fn claim(&mut self, line: &mut Line, delivery: Delivery) -> Result<(), Failure> {
-        let Some(mut work) = self.unpack(delivery).await? else {
-            return Ok(());
-        };
-        let claim = ImageClaim {
-            key: work.job.key.clone(),
-            version: work.job.version,
-            reference: work.reference.clone(),
-        };
-        match self
-            .settler
-            .state
-            .claim_images(&self.settler.pipeline, &[claim], &self.settler.claimant)
-            .await?
-            .pop()
-        {
+    /// Claims jobs, all at once, and begins those that are not overtaken and over which not too many workers died.
+    async fn claim(&self, line: &mut Line, deliveries: Vec<Delivery>) -> Result<(), Failure> {
+        let mut works = Vec::with_capacity(deliveries.len());
+        for delivery in deliveries {
+            works.extend(self.unpack(delivery).await?);
+        }
+        let claims: Vec<ImageClaim> = works.iter().map(claim_of).collect();
+        let mut done = Vec::new();
+        for (work, claimed) in works.into_iter().zip(self.claimed(&claims).await?) {
+            let claimed = match claimed {
+                // Not among so many, and perhaps alone.
+                ClaimedImage::Suspect { .. } => self.claimed(&[claim_of(&work)]).await?.pop(),
+                claimed => Some(claimed),
+            };
+            done.extend(self.begin_claimed(line, work, claimed).await?);
+        }
+        self.settler.settle(done).await
+    }
+
+    async fn claimed(&self, claims: &[ImageClaim]) -> Result<Vec<ClaimedImage>, Failure> {
+        let Settler { state, pipeline, claimant, .. } = &self.settler;
+        if claims.is_empty() { Ok(Vec::new()) } else { state.claim_images(pipeline, claims, claimant).await }
+    }
+
+    /// What becomes of a job by its claim; the answer is one that has come to its end already.
+    async fn begin_claimed(
+        &self,
+        line: &mut Line,
+        mut work: Work,
+        claimed: Option<ClaimedImage>,
+    ) -> Result<Option<Done>, Failure> {
+        match claimed {
             Some(ClaimedImage::Go { marks, .. }) if marks >= MARKS_MAX => {
                 let failure = Failure::new(
                     Class::Poison,
@@ -227,23 +250,27 @@ impl<S: ImageSink> ImageWorker<S> {
                     format!("{MARKS_MAX} workers died over this image"),
                 )
                 .advise("look for memory limits in the logs of those workers, then run `catalog-sync dead redrive`");
-                self.settler.bury(work, &failure).await
+                self.settler.bury(work, &failure).await?;
             }
             Some(ClaimedImage::Go { marks, applied }) => {
                 work.applied = applied;
                 if marks == 0 {
                     self.begin(line, work);
                 } else {
-                    line.suspect = Some(work);
+                    line.suspects.push_back(work);
                 }
-                Ok(())
             }
-            Some(ClaimedImage::Superseded) => self.settler.settle(work, Outcome::Superseded, None).await,
-            Some(ClaimedImage::Applied) => self.settler.settle(work, Outcome::Unchanged, None).await,
-            Some(ClaimedImage::Held) => self.settler.wait_for_holder(work).await,
+            Some(ClaimedImage::Superseded) => {
+                return Ok(Some(Done { work, outcome: Outcome::Superseded, brought: None }));
+            }
+            Some(ClaimedImage::Applied) => {
+                return Ok(Some(Done { work, outcome: Outcome::Unchanged, brought: None }));
+            }
+            Some(ClaimedImage::Held) => self.settler.wait_for_holder(work).await?,
             // Never of a claim of one.
-            Some(ClaimedImage::Suspect { .. }) | None => work.delivery.give_back().await,
+            Some(ClaimedImage::Suspect { .. }) | None => work.delivery.give_back().await?,
         }
+        Ok(None)
     }
 
     /// The job of a delivery.
@@ -260,19 +287,36 @@ impl<S: ImageSink> ImageWorker<S> {
         Ok(Some(Work { job, reference, delivery, applied: None }))
     }
 
-    async fn ended(
+    /// Settles what ended by now: what went well first, and all of it at once.
+    async fn all_ended(
         &mut self,
         line: &mut Line,
-        work: Work,
-        result: Result<Brought, Failure>,
+        all: Vec<Result<Ended, JoinError>>,
     ) -> Result<(), Failure> {
-        let failure = match result {
-            Ok(brought) => {
-                self.breaker.succeeded(1);
-                return self.settler.settle(work, brought.outcome, Some(&brought)).await;
+        let (mut done, mut failed) = (Vec::new(), Vec::new());
+        for ended in all {
+            match ended {
+                Ok((work, Ok(brought))) => {
+                    done.push(Done { work, outcome: brought.outcome, brought: Some(brought) });
+                }
+                Ok((work, Err(failure))) => failed.push((work, failure)),
+                // Its delivery fell with it and comes again; its started mark stands.
+                Err(error) => {
+                    tracing::error!(pipeline = %self.settler.pipeline, "an image job crashed: {error}");
+                }
             }
-            Err(failure) => failure,
-        };
+        }
+        if !done.is_empty() {
+            self.breaker.succeeded(done.len());
+        }
+        self.settler.settle(done).await?;
+        for (work, failure) in failed {
+            self.failed(line, work, failure).await?;
+        }
+        Ok(())
+    }
+
+    async fn failed(&mut self, line: &mut Line, work: Work, failure: Failure) -> Result<(), Failure> {
         match failure.class {
             Class::Transient => match retry::delay_after(work.job.attempt) {
                 Some(delay) => self.settler.retry(work, &failure, delay).await,
@@ -305,6 +349,11 @@ impl<S: ImageSink> ImageWorker<S> {
             }
         }
     }
+}
+
+fn claim_of(work: &Work) -> ImageClaim {
+    let Work { job, reference, .. } = work;
+    ImageClaim { key: job.key.clone(), version: job.version, reference: reference.clone() }
 }
 
 #[cfg(test)]

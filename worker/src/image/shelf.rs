@@ -33,11 +33,12 @@ impl Shelf {
 }
 
 impl ImageSink for Shelf {
-    async fn image_hash(&mut self, sink_id: &str) -> Result<Option<String>, Failure> {
+    async fn image_hashes(&mut self, sink_ids: &[String]) -> Result<HashMap<String, String>, Failure> {
         Ok(self.look(|inside| {
             inside.asked += 1;
-            let bytes = inside.images.get(sink_id)?;
-            Some(inspect(bytes, &ImageLimits::default()).unwrap().sha1)
+            let hash = |bytes: &Vec<u8>| inspect(bytes, &ImageLimits::default()).unwrap().sha1;
+            let images = sink_ids.iter().filter_map(|id| Some((id.clone(), hash(inside.images.get(id)?))));
+            images.collect()
         }))
     }
 

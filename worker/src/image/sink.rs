@@ -1,14 +1,20 @@
 //! Where images go.
 
+use std::collections::HashMap;
+
 use shared::failure::Failure;
 
 /// What the image worker asks of a sink: it knows each image by the SHA-1 of its bytes, as Odoo does.
 pub trait ImageSink: std::fmt::Debug + Send + 'static {
-    /// SHA-1, in 40 hexadecimal digits, of the image that the sink keeps of this record; `None` where it has none.
+    /// SHA-1, in 40 hexadecimal digits, of the images that the sink keeps of these records, by their ids; of those that
+    /// have none, or are unknown to the sink, nothing.
     ///
     /// # Errors
-    /// The class of what the sink answered; permanent where the record is gone.
-    fn image_hash(&mut self, sink_id: &str) -> impl Future<Output = Result<Option<String>, Failure>> + Send;
+    /// The class of what the sink answered.
+    fn image_hashes(
+        &mut self,
+        sink_ids: &[String],
+    ) -> impl Future<Output = Result<HashMap<String, String>, Failure>> + Send;
 
     /// Writes the image of a record in standard base64, or takes it away, and nothing else of the record.
     ///

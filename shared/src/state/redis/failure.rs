@@ -3,7 +3,7 @@
 use std::error::Error as _;
 use std::fmt;
 
-use deadpool_redis::{HookError, PoolError};
+use deadpool::managed::{HookError, PoolError};
 use redis::{ErrorKind, RedisError, ServerErrorKind};
 
 use crate::failure::{Class, Failure, Reason};
@@ -26,7 +26,7 @@ impl Trouble {
     }
 
     /// No connection could be had.
-    pub(super) fn of_pool(error: PoolError, address: &str) -> Self {
+    pub(super) fn of_pool(error: PoolError<RedisError>, address: &str) -> Self {
         match error {
             PoolError::Backend(error) | PoolError::PostCreateHook(HookError::Backend(error)) => {
                 Self::of(error, address)

@@ -4,11 +4,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use backon::{BackoffBuilder, ExponentialBuilder};
-use deadpool_redis::{Connection, Hook, HookError, Manager, Pool, PoolConfig, QueueMode, Runtime, Timeouts};
+use deadpool::Runtime;
+use deadpool::managed::{
+    Hook, HookError, Manager, Metrics, Object, Pool, PoolConfig, QueueMode, RecycleError, RecycleResult,
+    Timeouts,
+};
 use redis::aio::MultiplexedConnection;
 use redis::{
-    AsyncConnectionConfig, FromRedisValue, IntoConnectionInfo, Pipeline, RedisConnectionInfo, RedisResult,
-    ScriptInvocation,
+    AsyncConnectionConfig, Client, FromRedisValue, IntoConnectionInfo, Pipeline, RedisConnectionInfo,
+    RedisError, RedisResult, ScriptInvocation,
 };
 use secrecy::ExposeSecret;
 
@@ -26,10 +30,41 @@ const PATIENCE_AT_START: Duration = Duration::from_secs(3);
 /// How long a call goes on trying while the server is away: a restart or a failover costs no work.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
+/// A connection that has been idle for longer is asked for a sign of life first. One that worked a moment ago is not: that
+/// would double the exchanges of a busy worker, and a request that fails is repeated on another connection anyway.
+const WARM: Duration = Duration::from_secs(1);
+
+/// Makes connections.
+#[derive(Debug)]
+struct Opener {
+    client: Client,
+    config: AsyncConnectionConfig,
+}
+
+impl Manager for Opener {
+    type Type = MultiplexedConnection;
+    type Error = RedisError;
+
+    async fn create(&self) -> Result<MultiplexedConnection, RedisError> {
+        self.client.get_multiplexed_async_connection_with_config(&self.config).await
+    }
+
+    async fn recycle(
+        &self,
+        connection: &mut MultiplexedConnection,
+        metrics: &Metrics,
+    ) -> RecycleResult<RedisError> {
+        if metrics.last_used() > WARM {
+            redis::cmd("PING").exec_async(connection).await.map_err(RecycleError::Backend)?;
+        }
+        Ok(())
+    }
+}
+
 /// The pool of connections.
 #[derive(Debug)]
 pub(super) struct Link {
-    pool: Pool,
+    pool: Pool<Opener>,
     /// `host:port`, for people.
     address: Arc<str>,
     patience: Duration,
@@ -71,14 +106,14 @@ impl Link {
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(settings.timeout))
             .set_response_timeout(Some(settings.timeout));
-        let manager = Manager::new_with_config(info, config).map_err(cannot)?;
+        let opener = Opener { client: Client::open(info).map_err(cannot)?, config };
         let timeouts = Timeouts {
             wait: Some(settings.timeout),
             // Connecting and greeting have a bound of their own each.
             create: Some(settings.timeout.saturating_mul(3)),
             recycle: Some(settings.timeout),
         };
-        let pool = Pool::builder(manager)
+        let pool = Pool::builder(opener)
             // The newest first: a quiet worker keeps one connection warm and not all of them.
             .config(PoolConfig { max_size: CONNECTIONS, timeouts, queue_mode: QueueMode::Lifo })
             .runtime(Runtime::Tokio1)
@@ -125,15 +160,15 @@ impl Link {
     async fn once<T: FromRedisValue>(&self, request: &Request<'_>) -> Result<T, Trouble> {
         let mut connection = self.pool.get().await.map_err(|error| Trouble::of_pool(error, &self.address))?;
         let answer = match request {
-            Request::Commands(commands) => commands.query_async(&mut connection).await,
-            Request::Script(script) => script.invoke_async(&mut connection).await,
+            Request::Commands(commands) => commands.query_async(&mut *connection).await,
+            Request::Script(script) => script.invoke_async(&mut *connection).await,
         };
         answer.map_err(|error| {
             let trouble = Trouble::of(error, &self.address);
             if trouble.passes {
                 // What is true of one connection is likely so of the others, and each would cost a time limit to find
                 // that out: a server that became a replica, or that went away without a word.
-                drop(Connection::take(connection));
+                drop(Object::take(connection));
                 self.pool.retain(|_, _| false);
             }
             trouble
@@ -142,7 +177,7 @@ impl Link {
 }
 
 /// Says who we are on a new connection and which database we mean.
-fn greeting(settings: &RedisSettings, database: i64) -> Hook {
+fn greeting(settings: &RedisSettings, database: i64) -> Hook<Opener> {
     let (user, password) = (settings.user.clone(), settings.password.clone());
     Hook::async_fn(move |connection, _| {
         let (user, password) = (user.clone(), password.clone());
@@ -167,7 +202,7 @@ async fn greet(
     connection: &mut MultiplexedConnection,
     command: &redis::Cmd,
     greeting: Greeting,
-) -> Result<(), HookError> {
+) -> Result<(), HookError<RedisError>> {
     let answer: RedisResult<()> = command.query_async(connection).await;
     answer.map_err(|error| HookError::Backend(Trouble::of_greeting(&error, greeting)))
 }

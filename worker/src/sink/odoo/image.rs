@@ -38,9 +38,11 @@ impl OdooImages {
 }
 
 impl ImageSink for OdooImages {
-    async fn image_hash(&mut self, sink_id: &str) -> Result<Option<String>, Failure> {
-        let id = record_id(sink_id)?;
-        Ok(hashes(&self.client, &self.model, &[id]).await?.remove(&id))
+    async fn image_hashes(&mut self, sink_ids: &[String]) -> Result<HashMap<String, String>, Failure> {
+        // What is no id is refused when its image is written.
+        let ids: Vec<i64> = sink_ids.iter().filter_map(|id| id.parse().ok()).collect();
+        let found = hashes(&self.client, &self.model, &ids).await?;
+        Ok(found.into_iter().map(|(id, hash)| (id.to_string(), hash)).collect())
     }
 
     async fn write_image(&mut self, sink_id: &str, base64: Option<String>) -> Result<(), Failure> {
