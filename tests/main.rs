@@ -34,6 +34,7 @@ mod shop;
 mod shop_killed;
 mod stopped;
 mod sweep;
+mod traces;
 mod translations;
 mod truth;
 mod verify;

@@ -59,7 +59,13 @@ pub(crate) async fn measure(report: &mut Report, count: u64, letters: u64) {
 }
 
 /// Brings all records, then gives up a newer change of the last ones.
-async fn fill(report: &mut Report, part: &'static str, state: &State, records: Records, dead: Records) {
+pub(crate) async fn fill(
+    report: &mut Report,
+    part: &'static str,
+    state: &State,
+    records: Records,
+    dead: Records,
+) {
     let began = Instant::now();
     run_over(report, part, state, records, (1, "new")).await;
     let (run, mut bury) = (begin(state).await, Timings::default());

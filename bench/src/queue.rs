@@ -165,6 +165,7 @@ fn job(want: &Want, version: shared::record::Version, run: shared::record::RunId
         image: None,
         sink_id: None,
         source_time: None,
+        trace: None,
         failures: Vec::new(),
     }
 }

@@ -17,7 +17,7 @@
     }
     asking = true;
     try {
-      const answer = await fetch(location.href, { cache: "no-store" });
+      const answer = await fetch(location.href, { cache: "no-store", headers: { "X-Live": "yes" } });
       if (answer.redirected && !new URL(answer.url).pathname.startsWith(location.pathname)) {
         location.reload();
         return;

@@ -323,6 +323,7 @@ impl Enumeration<'_> {
 
     pub(crate) async fn enqueue(&self, job: Job) -> Result<Receipt, Failure> {
         self.progress.add_enqueued(1);
+        tracing::debug!(pipeline = %job.pipeline, run = %job.run, record = %job.key, attempt = job.attempt, trace = job.trace_id(), "enqueued");
         let _step = self.progress.meter().stage(Stage::Publish);
         tokio::select! {
             () = self.stop.cancelled() => Err(Failure::interrupted("stopped before the end")),
@@ -381,6 +382,6 @@ pub(crate) async fn lost_since(
 /// Of a row that could not be mapped.
 fn dead_letter(job: Job, failure: &Failure) -> DeadLetter {
     let failure = Attempt::of(failure);
-    tracing::error!(pipeline = %job.pipeline, run = %job.run, record = %job.key, attempt = job.attempt, reason = failure.reason.label(), "{}", failure.message);
+    tracing::error!(pipeline = %job.pipeline, run = %job.run, record = %job.key, attempt = job.attempt, trace = job.trace_id(), reason = failure.reason.label(), "{}", failure.message);
     DeadLetter { job, failure, unmapped: true }
 }

@@ -88,7 +88,7 @@ impl Keeper<'_> {
             Ok(job) => {
                 tracing::error!(
                     pipeline = %job.pipeline, run = %job.run, record = %job.key, attempt = job.attempt,
-                    reason = failure.reason.label(), "{failure}"
+                    trace = job.trace_id(), reason = failure.reason.label(), "{failure}"
                 );
                 self.meter.failed(job.kind, &failure, 1);
                 self.meter.buried(job.kind, 1);

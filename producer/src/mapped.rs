@@ -8,6 +8,7 @@ use shared::failure::Failure;
 use shared::job::{FORMAT, Job, JobKind};
 use shared::record::{ImageReference, PipelineName, RecordKey, RunId, Values, Version};
 use shared::state::{Run, RunKind, Want, Window};
+use shared::trace::Trace;
 
 use crate::source::{Source, SourceRow};
 
@@ -86,6 +87,7 @@ impl Mapped {
             Ok(values) => (values, None),
             Err(failure) => (self.row.values, Some(failure)),
         };
+        let trace = Some(Trace::of(&run.pipeline, &self.row.key, version));
         let job = Job {
             format: FORMAT,
             kind: JobKind::Record,
@@ -100,6 +102,7 @@ impl Mapped {
             image: self.image,
             sink_id: None,
             source_time: self.row.time,
+            trace,
             failures: Vec::new(),
         };
         (job, failure)

@@ -15,6 +15,7 @@ use shared::job::{GONE_FORMAT, Job, JobKind};
 use shared::queue::Receipt;
 use shared::record::{PipelineName, RecordKey, RunId, Values};
 use shared::state::{Run, State, Want, Wanted};
+use shared::trace::Trace;
 
 use crate::enumerate::Enumeration;
 use crate::keys::Keys;
@@ -174,6 +175,7 @@ impl Enumeration<'_> {
         let mut receipts = Vec::new();
         for (key, answer) in keys.into_iter().zip(answers) {
             let Wanted::Enqueue { version, place } = answer else { continue };
+            let trace = Some(Trace::of(&run.pipeline, &key, version));
             let job = Job {
                 format: GONE_FORMAT,
                 kind: JobKind::Record,
@@ -188,6 +190,7 @@ impl Enumeration<'_> {
                 image: None,
                 sink_id: None,
                 source_time: None,
+                trace,
                 failures: Vec::new(),
             };
             receipts.push(self.enqueue(job).await?);

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::checksum::Checksum;
 use crate::failure::{Class, Failure, Reason, one_line};
 use crate::record::{ImageReference, PipelineName, RecordKey, RunId, Values, Version};
+use crate::trace::{self, Trace};
 
 /// The format of jobs that carry values or name an image.
 pub const FORMAT: u32 = 1;
@@ -68,6 +69,9 @@ pub struct Job {
     /// When the source says that the record changed: for people, never for ordering.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source_time: Option<String>,
+    /// Under which id logs tell of it; of an older version's job: none.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "trace::lenient")]
+    pub trace: Option<Trace>,
     /// What went wrong in earlier attempts, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub failures: Vec<Attempt>,
@@ -120,6 +124,11 @@ impl Job {
         self.kind == JobKind::Record && self.checksum == Checksum::GONE
     }
 
+    /// What lines of logs about it have as `trace`.
+    pub fn trace_id(&self) -> Option<tracing::field::DisplayValue<String>> {
+        self.trace.map(|trace| tracing::field::display(trace.id()))
+    }
+
     /// As JSON.
     pub fn encode(&self) -> Vec<u8> {
         serde_json::to_vec(self).expect("a job has only text keys")
@@ -169,6 +178,7 @@ mod tests {
             image: None,
             sink_id: None,
             source_time: Some("2026-11-21 22:41:09".to_owned()),
+            trace: None,
             failures: vec![Attempt {
                 at: "2026-11-22T00:00:00Z".parse().unwrap(),
                 class: Class::Transient,
@@ -195,6 +205,19 @@ mod tests {
             source_time: None,
             failures: Vec::new(),
             ..sample()
+        }
+    }
+
+    #[test]
+    fn a_trace_travels_in_the_envelope_and_a_broken_one_keeps_no_job_from_its_work() {
+        let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        let traced = Job { trace: Some(trace.parse().unwrap()), ..sample() };
+        let text = String::from_utf8(traced.encode()).unwrap();
+        assert!(text.contains(&format!(r#","trace":"{trace}","failures":"#)), "{text}");
+        assert_eq!(Job::decode(text.as_bytes()), Ok(traced));
+        for broken in ["\"00-what\"", "7", "null", "{}"] {
+            let text = text.replace(&format!("\"{trace}\""), broken);
+            assert_eq!(Job::decode(text.as_bytes()), Ok(sample()), "{broken}");
         }
     }
 

@@ -22,4 +22,5 @@ pub mod record;
 pub mod state;
 pub mod systems;
 pub mod telemetry;
+pub mod trace;
 pub mod zoho;

@@ -11,8 +11,10 @@ mod processes;
 mod quota;
 mod redis;
 mod remote;
+mod secrets;
 mod strays;
 mod sweep;
+mod traces;
 mod visible;
 
 /// The port at which a process tells its metrics, by its log in JSON.

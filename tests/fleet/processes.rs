@@ -83,31 +83,30 @@ impl Fleet {
     }
 
     pub(crate) fn producer(&self) -> Role {
-        self.start(&["producer", "-v"], None)
+        self.start(&["producer", "-v"], &[])
     }
 
     pub(crate) fn worker(&self) -> Role {
-        self.start(&["worker", "-v"], None)
+        self.start(&["worker", "-v"], &[])
     }
 
     /// One for one pipeline alone.
     pub(crate) fn worker_of(&self, pipeline: &str) -> Role {
-        self.start(&["worker", "-v", pipeline], None)
+        self.start(&["worker", "-v", pipeline], &[])
     }
 
     /// A role that dies by itself at a point, when it passes it for the n-th time.
     pub(crate) fn doomed(&self, role: &str, point: &str, times: u32) -> Role {
-        self.start(&[role, "-v"], Some(format!("{point}:{times}")))
+        self.start(&[role, "-v"], &[("CATALOG_SYNC_CRASH", &format!("{point}:{times}"))])
     }
 
-    fn start(&self, arguments: &[&str], crash: Option<String>) -> Role {
+    /// With other variables than the others have.
+    pub(crate) fn start(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Role {
         self.started.set(self.started.get() + 1);
         let log = self.log(&format!("{}-{}", arguments[0], self.started.get()));
         let mut command = self.command(arguments);
         command.stdout(Stdio::null()).stderr(File::create(&log).unwrap());
-        if let Some(crash) = crash {
-            command.env("CATALOG_SYNC_CRASH", crash);
-        }
+        command.envs(variables.iter().copied());
         Role { child: command.spawn().unwrap(), log }
     }
 

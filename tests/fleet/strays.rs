@@ -12,14 +12,14 @@ use super::processes::Fleet;
 const TOO_LARGE: usize = 12 << 20;
 
 /// Somebody else on the fleet's broker.
-struct Stranger {
+pub(super) struct Stranger {
     _connection: Connection,
     channel: Channel,
     prefix: String,
 }
 
 impl Stranger {
-    async fn new(fleet: &Fleet) -> Self {
+    pub(super) async fn new(fleet: &Fleet) -> Self {
         let (user, password, broker) = (services::USER, services::PASSWORD, services::broker().addr());
         let address = format!("amqp://{user}:{password}@{broker}/%2f");
         let connection = Connection::connect(&address, ConnectionProperties::default()).await.unwrap();
@@ -29,7 +29,7 @@ impl Stranger {
     }
 
     /// Into the queue of the items.
-    async fn publish(&self, payload: &[u8]) {
+    pub(super) async fn publish(&self, payload: &[u8]) {
         let exchange = format!("{}.work", self.prefix);
         let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
         let (to, key) = (exchange.as_str().into(), "items.record".into());

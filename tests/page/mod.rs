@@ -197,6 +197,8 @@ async fn a_person_finds_what_failed_looks_it_up_and_redrives_it() {
     shop.place.add_secret("CATALOG_SYNC_LOG_FORMAT", "json");
     let name = "<script>window.obeyed = 1</script>";
     let bad = shop.id(3);
+    let items = shop.zoho.control().items();
+    let sku = items.iter().find(|item| item["item_id"] == *bad).unwrap()["sku"].as_str().unwrap().to_owned();
     // Odoo has no such unit, yet.
     shop.edit(3, &serde_json::json!({"name": name, "unit": "<i>box</i>"}));
     shop.edit(4, &serde_json::json!({"unit": "crate"}));
@@ -212,6 +214,8 @@ async fn a_person_finds_what_failed_looks_it_up_and_redrives_it() {
     browser.click(&format!("#letters a[href*='{bad}']")).await;
     browser.until_text("#record", "was given up").await;
     browser.until_text("#record .values", name).await;
+    browser.until_text("#source", "The source has what is wanted").await;
+    browser.until_text("#source .values", name).await;
     assert_eq!(browser.run("return window.obeyed ?? 'never'").await, "never");
     browser.picture("page-record").await;
     // Somebody makes the units in Odoo.
@@ -243,6 +247,26 @@ async fn a_person_finds_what_failed_looks_it_up_and_redrives_it() {
     browser.write("input[name=key]", &format!("{bad}\n")).await;
     browser.until_text("#record", "in the sink").await;
     browser.assert_fits().await;
+    browser.picture("page-record-phone").await;
+    // By its SKU, as the command line finds it.
+    browser.go(&format!("{}/records", daemon.url)).await;
+    browser.write("input[name=key]", &format!("{sku}\n")).await;
+    browser.until_text("#record-title", &bad).await;
+    browser.until_text("#source a", "See it in the sink").await;
+    let known = daemon.place.run(&["why", "items", &bad, "--json"]).await.json();
+    let told: Value = reqwest::get(format!("{}/api/v1/pipelines/items/why?sku={sku}", daemon.url))
+        .await
+        .unwrap()
+        .json()
+        .await
+        .unwrap();
+    assert_eq!(
+        (&told["key"], &told["source"], &told["url"]),
+        (&known["key"], &known["source"], &known["url"])
+    );
+    let url = known["url"].as_str().unwrap();
+    assert_eq!(browser.run("return document.querySelector('#source a').href").await, url);
+    assert_eq!(told["source"]["has"]["values"]["default_code"], *sku);
     browser.go(&format!("{}/records?pipeline=items&key=4711", daemon.url)).await;
     browser.until_text("[role=status]", "Nothing is known of this record").await;
 }

@@ -71,7 +71,7 @@ impl Settler {
         let Work { mut job, delivery, .. } = work;
         let (record, attempt) = (job.key.clone(), job.attempt);
         tracing::warn!(
-            pipeline = %self.pipeline, run = %job.run, %record, attempt, delay_s = delay.as_secs(),
+            pipeline = %self.pipeline, run = %job.run, %record, attempt, trace = job.trace_id(), delay_s = delay.as_secs(),
             reason = failure.reason.label(), "{failure:#}"
         );
         self.progress.meter().failed(JobKind::Record, failure, 1);
@@ -85,7 +85,7 @@ impl Settler {
         let Work { job, delivery, .. } = work;
         tracing::error!(
             pipeline = %self.pipeline, run = %job.run, record = %job.key, attempt = job.attempt,
-            reason = failure.reason.label(), "{failure:#}"
+            trace = job.trace_id(), reason = failure.reason.label(), "{failure:#}"
         );
         self.progress.meter().failed(JobKind::Record, failure, 1);
         // Before the letter: the mark may be on a newer version of the same values, and a call that was broken off may
@@ -128,8 +128,12 @@ impl Settler {
         for one in &settled {
             self.progress.meter().settled(JobKind::Record, one.outcome, 1);
         }
-        for (work, _) in ended {
-            self.ack(work.delivery).await?;
+        for (Work { job, delivery, .. }, upserted) in ended {
+            tracing::debug!(
+                pipeline = %self.pipeline, run = %job.run, record = %job.key, attempt = job.attempt,
+                trace = job.trace_id(), outcome = upserted.outcome.label(), "settled"
+            );
+            self.ack(delivery).await?;
             crash::point(Point::Acked);
         }
         Ok(())

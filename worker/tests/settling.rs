@@ -65,6 +65,7 @@ impl Bench {
             image: None,
             sink_id: None,
             source_time: None,
+            trace: None,
             failures: Vec::new(),
         }
     }

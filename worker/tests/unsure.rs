@@ -84,6 +84,7 @@ impl Bench {
             image: None,
             sink_id: None,
             source_time: None,
+            trace: None,
             failures: Vec::new(),
         }
     }

@@ -64,6 +64,8 @@ pub struct Running {
     pub expected: Option<u64>,
     /// Everything has been read; jobs are left.
     pub is_enumerated: bool,
+    /// Seconds until its end, as it goes now; `None` where nobody can say.
+    pub left_s: Option<u64>,
 }
 
 /// A pipeline's schedule.
@@ -160,19 +162,7 @@ impl Running {
             (false, None, RunKind::Full | RunKind::Sweep) if known > seen => Some(known),
             _ => None,
         };
-        Ok(Some(Self { finished: seen.saturating_sub(left), expected, is_enumerated }))
-    }
-}
-
-impl Running {
-    /// How long the rest takes where it goes on as since the begin; `None` where nobody can say.
-    pub fn left_after(&self, begun: Duration) -> Option<Duration> {
-        let left = self.expected?.saturating_sub(self.finished);
-        if self.finished == 0 || begun < Duration::from_secs(2) {
-            return None;
-        }
-        let millis = u128::from(left) * begun.as_millis() / u128::from(self.finished);
-        u64::try_from(millis).ok().map(Duration::from_millis)
+        Ok(Some(Self { finished: seen.saturating_sub(left), expected, is_enumerated, left_s: None }))
     }
 }
 

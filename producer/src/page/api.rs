@@ -17,8 +17,9 @@ use shared::state::Sight;
 use super::app::App;
 use super::change::{span, span_or_never, why};
 use super::form::Fields;
+use super::guard;
 use super::letters::{self, Deed};
-use super::record::key_of;
+use super::record::{Found, find, key_of};
 use super::refusal::Refusal;
 use crate::operate::change::Change;
 use crate::operate::letters::LetterPage;
@@ -69,6 +70,7 @@ pub(super) fn routes() -> Router<App> {
         .route("/pipelines/{pipeline}", get(pipeline))
         .route("/pipelines/{pipeline}/{change}", post(change))
         .route("/pipelines/{pipeline}/records/{key}", get(record))
+        .route("/pipelines/{pipeline}/why", get(whole))
         .route("/pipelines/{pipeline}/dead-letters", get(dead_letters))
         .route("/runs", get(runs))
         .route("/runs/{run}", get(run))
@@ -80,8 +82,7 @@ async fn status(State(app): State<App>) -> Result<Response, Refused> {
 
 async fn pipeline(State(app): State<App>, Path(name): Path<String>) -> Result<Json<PipelineView>, Refused> {
     let pipeline = app.pipeline(&name)?;
-    let at = app.state.now().await?;
-    Ok(Json(PipelineView::look(&app.state, pipeline, at).await?))
+    Ok(Json(app.look(pipeline).await?))
 }
 
 async fn runs(State(app): State<App>, uri: Uri) -> Result<Response, Refused> {
@@ -124,6 +125,27 @@ async fn record(
     let pipeline = app.pipeline(&name)?;
     let sight = app.state.look(&pipeline.name, &key_of(&key)?).await?;
     Ok(Json(sight.ok_or_else(|| Refusal::unknown("record"))?))
+}
+
+/// The same as `catalog-sync why --json`.
+async fn whole(
+    State(app): State<App>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+    uri: Uri,
+) -> Result<Response, Refused> {
+    let query = Fields::of_query(&uri);
+    let pipeline = app.pipeline(&name)?;
+    guard::is_ours(&headers, None)?;
+    let found = match (query.text("key"), query.text("sku")) {
+        (Some(key), None) => find(&app, pipeline, Some(key_of(key)?), None).await?,
+        (None, Some(sku)) => find(&app, pipeline, None, Some(sku)).await?,
+        _ => return Err(Refusal::bad("Name a record by its `key` or by its `sku`.").into()),
+    };
+    match found {
+        Found::Record(why) => Ok(Json(why).into_response()),
+        Found::Nothing(words) => Err(Refusal::new(StatusCode::NOT_FOUND, words).into()),
+    }
 }
 
 #[derive(Deserialize, Default)]
@@ -204,8 +226,7 @@ async fn change(
     change.apply(&app.state, pipeline).await?;
     tracing::info!(pipeline = %pipeline.name, ?change, "by the API");
     app.look_again();
-    let at = app.state.now().await?;
-    Ok(Json(PipelineView::look(&app.state, pipeline, at).await?).into_response())
+    Ok(Json(app.look(pipeline).await?).into_response())
 }
 
 /// What was sent.

@@ -119,7 +119,7 @@ fn is_this_machine(host: &str) -> bool {
 }
 
 /// A change comes from our own pages, or from a program. Browsers say where it comes from, and cannot be told to lie.
-fn is_ours(headers: &HeaderMap, host: Option<&str>) -> Result<(), Refusal> {
+pub(super) fn is_ours(headers: &HeaderMap, host: Option<&str>) -> Result<(), Refusal> {
     let refused =
         || Refusal::new(StatusCode::FORBIDDEN, "This came from another site and was not carried out.");
     let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or("?").to_ascii_lowercase());

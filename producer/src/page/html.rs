@@ -18,7 +18,6 @@ use super::view::frame::{Frame, Tab};
 use super::view::people::{QuotaView, WorkerRow};
 use super::view::run::{RunPage, RunRow};
 use super::view::when::When;
-use crate::operate::overview::PipelineView;
 
 /// Runs of a pipeline's picture.
 const PICTURED: usize = 40;
@@ -102,7 +101,7 @@ pub(super) async fn pipeline(
 ) -> Result<Response, Refusal> {
     let pipeline = app.pipeline(&name)?;
     let at = app.state.now().await?;
-    let view = PipelineView::look(&app.state, pipeline, at).await?;
+    let view = app.look(pipeline).await?;
     let runs = app.state.runs(Some(&pipeline.name), PICTURED).await?;
     Ok(show(&PipelinePage {
         frame: frame(&name, Tab::Overview, session.as_deref(), &uri),

@@ -81,6 +81,8 @@ fn fingerprint(overview: &Overview) -> u64 {
             pipeline.as_object_mut().map(|pipeline| pipeline.remove("lag_s"));
             let schedule = pipeline.get_mut("schedule").and_then(|schedule| schedule.as_object_mut());
             schedule.map(|schedule| schedule.remove("next"));
+            let running = pipeline.get_mut("running").and_then(|running| running.as_object_mut());
+            running.map(|running| running.remove("left_s"));
         }
     }
     let mut hasher = DefaultHasher::new();

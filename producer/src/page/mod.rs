@@ -12,6 +12,7 @@ mod guard;
 mod html;
 mod letters;
 mod live;
+mod pace;
 mod record;
 mod refusal;
 mod session;

@@ -11,6 +11,7 @@ use serde::Serialize;
 use crate::checksum::Checksum;
 use crate::job::{Attempt, FORMAT, Job, JobKind};
 use crate::record::{ImageHash, ImageReference, Outcome, PipelineName, RecordKey, RunId, Values, Version};
+use crate::trace::Trace;
 
 /// An image that is wanted, neither applied nor dead, and due.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +39,7 @@ pub struct OutstandingImage {
 impl OutstandingImage {
     /// The job that brings it.
     pub fn into_job(self, pipeline: PipelineName) -> Job {
+        let trace = Some(Trace::of(&pipeline, &self.key, self.version));
         Job {
             format: FORMAT,
             kind: JobKind::Image,
@@ -52,6 +54,7 @@ impl OutstandingImage {
             image: Some(self.reference),
             sink_id: self.sink_id,
             source_time: None,
+            trace,
             failures: self.failures,
         }
     }

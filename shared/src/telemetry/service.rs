@@ -51,11 +51,39 @@ struct Known {
     scheduled: bool,
 }
 
+/// Missed so many times, a run is late.
+const RUNS_MISSED: u32 = 3;
+
 /// What is read of a schedule's memo (`producer/src/schedule/note.rs` writes it).
-#[derive(serde::Deserialize)]
+#[derive(Default, serde::Deserialize)]
+#[serde(default)]
 struct Schedule {
-    #[serde(default)]
     disabled: Option<serde::de::IgnoredAny>,
+    overrides: Overrides,
+}
+
+#[derive(Default, serde::Deserialize)]
+#[serde(default)]
+struct Overrides {
+    every: Option<Interval>,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Interval {
+    Never,
+    Seconds(u64),
+}
+
+impl Schedule {
+    /// How old what was read last may be: by what an operator set, else as configured.
+    fn target(&self, configured: Duration) -> Duration {
+        let every = match self.overrides.every {
+            Some(Interval::Seconds(seconds)) => Duration::from_secs(seconds),
+            Some(Interval::Never) | None => configured,
+        };
+        every.saturating_mul(RUNS_MISSED)
+    }
 }
 
 impl Service {
@@ -113,14 +141,14 @@ impl Service {
     }
 
     /// By the schedule's memo. One that nobody has written, or that a newer version writes, is of an enabled schedule.
-    async fn is_scheduled(&self, pipeline: &PipelineName) -> Result<bool, Failure> {
+    async fn schedule(&self, pipeline: &PipelineName) -> Result<Schedule, Failure> {
         let memo = self.state.memo(&format!("schedule/{pipeline}")).await?;
-        let schedule = memo.as_deref().and_then(|text| serde_json::from_str::<Schedule>(text).ok());
-        Ok(schedule.is_none_or(|schedule| schedule.disabled.is_none()))
+        Ok(memo.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default())
     }
 
     async fn known(&self, pipeline: &Pipeline, now: Timestamp) -> Result<Known, Failure> {
         let name = &pipeline.name;
+        let schedule = self.schedule(name).await?;
         let runs = self.state.runs(Some(name), RUNS).await?;
         let oldest = self.state.outstanding(name, NEWEST, 1).await?.into_iter().next();
         let mut depths = Vec::new();
@@ -132,7 +160,7 @@ impl Service {
         }
         Ok(Known {
             pipeline: name.clone(),
-            target: pipeline.rhythm.every * 3,
+            target: schedule.target(pipeline.rhythm.every),
             counts: self.state.counts(name).await?,
             lag: oldest.map_or(Duration::ZERO, |oldest| {
                 Duration::try_from(now.duration_since(oldest.since)).unwrap_or_default()
@@ -140,7 +168,7 @@ impl Service {
             fresh: runs.iter().filter(|run| is_over(run)).map(|run| run.window.end).max(),
             newest: runs.into_iter().next(),
             depths,
-            scheduled: self.is_scheduled(name).await?,
+            scheduled: schedule.disabled.is_none(),
         })
     }
 }

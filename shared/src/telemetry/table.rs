@@ -151,7 +151,7 @@ metrics! {
     fresh: GaugeVec, Service, "catalog_fresh_timestamp_seconds", ["pipeline"],
         "What the source had at this time is in the sink, or is a dead letter. Missing until a run has settled.";
     fresh_target: GaugeVec, Service, "catalog_freshness_target_seconds", ["pipeline"],
-        "How old that may be: three times the pipeline's `every`.";
+        "How old that may be: three times the pipeline's `every`, an operator's where one is set.";
     paused: IntGaugeVec, Service, "catalog_paused", ["pipeline", "scope", "by"],
         "1 while it is paused. scope: pipeline, images; by: hand, system.";
     scheduled: IntGaugeVec, Service, "catalog_schedule_enabled", ["pipeline"],

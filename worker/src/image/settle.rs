@@ -49,7 +49,7 @@ impl Settler {
         let Work { job, delivery, .. } = work;
         let (record, attempt) = (&job.key, job.attempt);
         tracing::warn!(
-            pipeline = %self.pipeline, run = %job.run, %record, attempt, delay_s = delay.as_secs(),
+            pipeline = %self.pipeline, run = %job.run, %record, attempt, trace = job.trace_id(), delay_s = delay.as_secs(),
             reason = failure.reason.label(), "image: {failure:#}"
         );
         self.progress.meter().failed(JobKind::Image, failure, 1);
@@ -62,7 +62,7 @@ impl Settler {
         let Work { job, delivery, .. } = work;
         tracing::error!(
             pipeline = %self.pipeline, run = %job.run, record = %job.key, attempt = job.attempt,
-            reason = failure.reason.label(), "image: {failure:#}"
+            trace = job.trace_id(), reason = failure.reason.label(), "image: {failure:#}"
         );
         self.progress.meter().failed(JobKind::Image, failure, 1);
         self.progress.meter().buried(JobKind::Image, 1);
@@ -88,10 +88,10 @@ impl Settler {
         if ended.is_empty() {
             return Ok(());
         }
-        let (mut settled, mut deliveries) =
-            (Vec::with_capacity(ended.len()), Vec::with_capacity(ended.len()));
+        let (mut settled, mut rest) = (Vec::with_capacity(ended.len()), Vec::with_capacity(ended.len()));
         for Done { work, outcome, brought } in ended {
             let Work { job, reference, delivery, .. } = work;
+            rest.push((delivery, job.run, job.attempt, job.trace_id()));
             let hash = brought.and_then(|brought| brought.hash);
             let written = brought.and_then(|brought| brought.written);
             settled.push(SettledImage {
@@ -102,11 +102,12 @@ impl Settler {
                 written,
                 outcome,
             });
-            deliveries.push(delivery);
         }
         let _step = self.progress.meter().stage(Stage::Settle);
         self.state.settle_images(&self.pipeline, &settled).await?;
-        for (image, delivery) in settled.iter().zip(deliveries) {
+        for (image, (delivery, run, attempt, trace)) in settled.iter().zip(rest) {
+            let (record, outcome) = (&image.key, image.outcome.label());
+            tracing::debug!(pipeline = %self.pipeline, %run, %record, attempt, trace, outcome, "image settled");
             self.progress.meter().settled(JobKind::Image, image.outcome, 1);
             self.progress.add_settled(1);
             self.ack(delivery).await?;

@@ -186,10 +186,9 @@ fn bar(running: &Running, run: Option<&RunSummary>, now: Timestamp) -> Bar {
     };
     if let Some(run) = run {
         let begun = Duration::try_from(now.duration_since(run.started)).unwrap_or_default();
-        let left = running.left_after(begun);
         words += &format!(", for {}", about(begun));
-        if let Some(left) = left {
-            words += &format!(", about {} left", about(left));
+        if let Some(left) = running.left_s {
+            words += &format!(", about {} left", about(Duration::from_secs(left)));
         }
     }
     Bar { finished: running.finished, expected, words }

@@ -8,6 +8,7 @@ use shared::state::{Begun, DeadLetter, Sight, Stage};
 use super::letter::{what, words};
 use super::run::Mark;
 use super::when::When;
+use crate::operate::why::Asked;
 
 /// Characters of a value that are shown.
 const VALUE_CHARACTERS: usize = 400;
@@ -18,13 +19,48 @@ pub(in crate::page) struct RecordView {
     pub(in crate::page) stage: (Mark, &'static str),
     /// In one sentence.
     pub(in crate::page) sentence: &'static str,
-    /// What happens next, in words.
-    pub(in crate::page) next: String,
     pub(in crate::page) facts: Vec<(&'static str, String)>,
     pub(in crate::page) run: Option<u64>,
     pub(in crate::page) image_stage: Option<(Mark, &'static str)>,
     pub(in crate::page) image_facts: Vec<(&'static str, String)>,
     pub(in crate::page) letters: Vec<LetterView>,
+}
+
+/// What the source has.
+#[derive(Debug, Clone)]
+pub(in crate::page) struct SourceView {
+    /// In one sentence.
+    pub(in crate::page) sentence: String,
+    /// It cannot be used as it is.
+    pub(in crate::page) is_bad: bool,
+    /// What the mapping makes of it.
+    pub(in crate::page) values: Vec<(String, String)>,
+}
+
+impl SourceView {
+    /// `None` where it was not asked.
+    pub(in crate::page) fn of(asked: &Asked) -> Option<Self> {
+        let bare = |sentence: String| Some(Self { sentence, is_bad: false, values: Vec::new() });
+        let source = match asked {
+            Asked::NotAsked => return None,
+            Asked::Gone => return bare("The source has no such record.".to_owned()),
+            Asked::Away(why) => return bare(format!("The source gave no answer: {why}.")),
+            Asked::Has(source) => source,
+        };
+        let changed = source.time.as_ref().map_or_else(String::new, |time| format!(", changed {time}"));
+        let sentence = match (&source.unmappable, source.is_wanted) {
+            (Some(why), _) => format!("The source has it{changed}, and it cannot be mapped: {why}."),
+            (None, true) => format!("The source has what is wanted{changed}."),
+            (None, false) => format!("The source has something else than is wanted{changed}."),
+        };
+        let mut values = of_values(source.values.iter().flatten());
+        values.extend(source.image.as_ref().map(|image| ("image".to_owned(), image.to_string())));
+        Some(Self { sentence, is_bad: source.unmappable.is_some(), values })
+    }
+}
+
+fn of_values<'a>(values: impl Iterator<Item = (&'a String, &'a Value)>) -> Vec<(String, String)> {
+    values.map(|(column, value)| (column.clone(), value_text(value))).collect()
 }
 
 /// What was given up.
@@ -46,13 +82,12 @@ pub(in crate::page) struct AttemptView {
 }
 
 impl RecordView {
-    pub(in crate::page) fn of(sight: &Sight, next: String, now: Timestamp) -> Self {
+    pub(in crate::page) fn of(sight: &Sight, now: Timestamp) -> Self {
         let letters = [&sight.letter, &sight.image_letter];
         let has_image = sight.image.is_some() || sight.known.applied_image.is_some();
         Self {
             stage: stage(sight.known.stage),
             sentence: sentence(sight),
-            next,
             facts: facts(sight, now),
             run: sight.run.map(|run| run.0),
             image_stage: has_image.then(|| stage(sight.known.image_stage)),
@@ -64,13 +99,12 @@ impl RecordView {
 
 impl LetterView {
     fn of(letter: &DeadLetter, now: Timestamp) -> Self {
-        let values = letter.job.values.iter();
         Self {
             what: what(letter.job.kind),
             attempts: letter.job.attempt,
             last: AttemptView::of(&letter.failure, now),
             earlier: letter.job.failures.iter().map(|failure| AttemptView::of(failure, now)).collect(),
-            values: values.map(|(column, value)| (column.clone(), value_text(value))).collect(),
+            values: of_values(letter.job.values.iter()),
         }
     }
 }

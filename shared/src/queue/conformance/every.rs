@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use super::*;
 use crate::failure::Class;
+use crate::trace::Trace;
 
 pub(super) async fn jobs_are_delivered_in_the_order_of_publishing(open: impl AsyncFn(usize) -> Queue) {
     let queue = open(300).await;
@@ -21,6 +22,22 @@ pub(super) async fn jobs_are_delivered_in_the_order_of_publishing(open: impl Asy
     }
     assert!(consumer.try_next().is_none());
     until(&queue, 0, 0).await;
+}
+
+pub(super) async fn the_trace_of_a_job_comes_with_each_of_its_attempts(open: impl AsyncFn(usize) -> Queue) {
+    let queue = open(10).await;
+    let mut consumer = queue.consume(&products(), KIND, 10);
+    let job = job(7);
+    let trace = Trace::of(&job.pipeline, &job.key, job.version);
+    queue.publish(Job { trace: Some(trace), ..job }).await.unwrap();
+    let delivery = next(&mut consumer).await;
+    assert_eq!(delivery.job.as_ref().unwrap().trace, Some(trace));
+    let again = next_attempt(&delivery);
+    delivery.retry(again, crate::queue::TIERS[0]).await.unwrap();
+    let delivery = next(&mut consumer).await;
+    let Job { trace: kept, attempt, .. } = delivery.job.as_ref().unwrap();
+    assert_eq!((*kept, *attempt), (Some(trace), 2));
+    delivery.ack().await.unwrap();
 }
 
 pub(super) async fn pipelines_and_kinds_are_delivered_apart(open: impl AsyncFn(usize) -> Queue) {

@@ -31,6 +31,7 @@ macro_rules! conformance {
             use super::*;
             conformance!(@tests $open, #[$test],
                 jobs_are_delivered_in_the_order_of_publishing,
+                the_trace_of_a_job_comes_with_each_of_its_attempts,
                 pipelines_and_kinds_are_delivered_apart,
                 publishing_waits_while_the_queue_is_full,
                 a_job_given_back_comes_first_and_is_marked,
@@ -97,6 +98,7 @@ fn job_of(pipeline: PipelineName, id: u64) -> Job {
         image: None,
         sink_id: None,
         source_time: None,
+        trace: None,
         failures: Vec::new(),
     }
 }

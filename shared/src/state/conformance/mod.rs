@@ -434,6 +434,7 @@ impl Made {
                 image: self.image.map(image::image),
                 sink_id: None,
                 source_time: Some("2026-11-20 22:41:09".to_owned()),
+                trace: None,
                 failures: vec![attempt("first")],
             },
             failure: attempt(message),

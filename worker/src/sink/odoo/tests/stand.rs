@@ -132,6 +132,7 @@ pub(super) fn job_of(key: impl Display, values: Value, sequence: u64) -> Job {
         image: None,
         sink_id: None,
         source_time: None,
+        trace: None,
         failures: Vec::new(),
     }
 }
