@@ -238,3 +238,35 @@ fn names_that_are_not_there_are_told() {
         assert_eq!(missing(code, &sources), None, "{code}");
     }
 }
+
+/// The unit in the pages, with paths that are there.
+#[test]
+fn systemd_takes_the_unit_of_the_pages() {
+    let page = std::fs::read_to_string(top().join("docs/schedule.md")).unwrap();
+    let unit: Vec<&str> = page
+        .lines()
+        .map(|line| line.strip_prefix("    ").unwrap_or_default())
+        .skip_while(|line| *line != "[Unit]")
+        .take_while(|line| !line.starts_with("schtasks"))
+        .collect();
+    let (unit, _) = unit.split_at(unit.iter().position(|line| line.starts_with("WantedBy=")).unwrap() + 1);
+    let unit = unit.join("\n");
+    let program = env!("CARGO_BIN_EXE_catalog-sync-under-test");
+    let (folder, word) = (tempfile::tempdir().unwrap(), "ExecStart=/opt/catalog-sync/catalog-sync");
+    assert!(unit.contains(word), "{unit}");
+    let file = folder.path().join("catalog-sync.service");
+    let verified = |unit: &str| {
+        std::fs::write(&file, unit.replace(word, &format!("ExecStart={program}"))).unwrap();
+        std::process::Command::new("systemd-analyze").arg("verify").arg(&file).output()
+    };
+    let Ok(output) = verified(&unit) else {
+        println!("systemd-analyze is not installed: the unit was NOT verified");
+        return;
+    };
+    let said = |output: &std::process::Output| String::from_utf8_lossy(&output.stderr).into_owned();
+    let ours = |said: &str| said.lines().any(|line| line.contains("catalog-sync.service"));
+    assert!(!ours(&said(&output)), "{}", said(&output));
+    // What it looks at is really looked at.
+    let broken = verified(&unit.replace("RestartSec=10", "RestartSek=10")).unwrap();
+    assert!(ours(&said(&broken)), "{}", said(&broken));
+}

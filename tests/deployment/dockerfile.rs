@@ -19,6 +19,68 @@ fn hadolint_is_content() {
     }
 }
 
+/// The most important of hadolint's rules, for where it is not installed.
+#[test]
+fn the_dockerfile_is_as_hadolint_wants_it() {
+    let (all, mut stages) = (instructions(), Vec::new());
+    for line in &all {
+        let (instruction, rest) = line.split_once(' ').unwrap_or((line, ""));
+        let words: Vec<&str> = rest.split_whitespace().collect();
+        match instruction {
+            "FROM" => {
+                let (_, tag) =
+                    words[0].rsplit_once(':').unwrap_or_else(|| panic!("DL3006: no version: {line}"));
+                assert_ne!(tag, "latest", "DL3007: {line}");
+                assert_eq!(words[1], "AS", "a stage has a name: {line}");
+                assert!(!stages.contains(&words[2]), "DL3024: {line}");
+                stages.push(words[2]);
+            }
+            "COPY" => {
+                let from = words.iter().find_map(|word| word.strip_prefix("--from="));
+                assert!(from.is_none_or(|stage| stages.contains(&stage)), "DL3022: {line}");
+            }
+            "WORKDIR" => assert!(rest.starts_with('/'), "DL3000: {line}"),
+            "CMD" | "ENTRYPOINT" => assert!(rest.starts_with('['), "DL3025: {line}"),
+            "HEALTHCHECK" => assert!(rest.contains("CMD ["), "DL3025: {line}"),
+            "EXPOSE" => assert!(rest.parse::<u16>().is_ok(), "DL3011: {line}"),
+            "ENV" => assert!(rest.contains('='), "the old form: {line}"),
+            "RUN" => {
+                for word in ["sudo", "curl", "wget", "apt-get", "apt", "ssh"] {
+                    assert!(!words.contains(&word), "{word} in a build: {line}");
+                }
+                assert!(!words.contains(&"|"), "DL4006: a pipe hides what failed: {line}");
+            }
+            "USER" => assert!(!rest.starts_with("root") && !rest.starts_with('0'), "DL3002: {line}"),
+            other => panic!("hadolint knows more of {other} than this test does"),
+        }
+    }
+    let last = |what: &str| all.iter().rposition(|line| line.starts_with(what)).unwrap();
+    assert!(last("USER ") > last("FROM "), "DL3002: the last user is that of the last stage");
+    for once in ["CMD ", "ENTRYPOINT ", "HEALTHCHECK "] {
+        let ours = &all[last("FROM ")..];
+        assert_eq!(ours.iter().filter(|line| line.starts_with(once)).count(), 1, "DL4003, DL4004: {once}");
+    }
+}
+
+/// It says what it is made of, and refuses what is too large.
+#[test]
+fn the_size_of_the_image_is_told_without_an_engine() {
+    let Some(_) = tool("apt-cache", &["--version"], ".") else {
+        println!("no apt here: the size of the image was NOT estimated");
+        return;
+    };
+    // What is under test has no optimisation: the sum is looked at here, the size by whoever builds a release.
+    let program = env!("CARGO_BIN_EXE_catalog-sync-under-test");
+    let output = tool("deploy/image-size.sh", &[program], ".").unwrap();
+    let told = String::from_utf8(output.stdout).unwrap();
+    let numbers: Vec<u64> =
+        told.split(|sign: char| !sign.is_ascii_digit()).filter_map(|digits| digits.parse().ok()).collect();
+    let [base, ours, image, most] = numbers[..] else { panic!("{told}") };
+    assert!(base > 10_000_000 && ours > 1_000_000, "{told}");
+    assert_eq!((base + ours, most), (image, 80_000_000), "{told}");
+    assert_eq!(output.status.success(), image <= most, "{told}");
+}
+
 #[test]
 fn the_image_is_small_nobody_s_and_checks_itself() {
     let all = instructions();
