@@ -108,6 +108,7 @@ fn job(number: usize, price: usize) -> Job {
         image: None,
         sink_id: None,
         source_time: None,
+        trace: None,
         failures: Vec::new(),
     }
 }

@@ -114,17 +114,20 @@ mod tests {
     fn it_is_written_and_read_as_a_traceparent() {
         let text = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
         let trace: Trace = text.parse().unwrap();
-        assert_eq!((trace.to_string().as_str(), trace.id().as_str()), (text, &text[3..35]));
+        assert_eq!(
+            (trace.to_string().as_str(), trace.id().as_str()),
+            (text, "4bf92f3577b34da6a3ce929d0e0e4736")
+        );
         let zeros = "0".repeat(32);
         for broken in [
             "",
             "00",
-            &text[..54],
+            text.trim_end_matches('1'),
             &format!("{text}-00"),
             &text.replacen("00", "01", 1),
             &text.to_uppercase(),
             &text.replace("4bf92f3577b34da6a3ce929d0e0e4736", &zeros),
-            &text.replace("00f067aa0ba902b7", &zeros[..16]),
+            &text.replace("00f067aa0ba902b7", &"0".repeat(16)),
         ] {
             assert_eq!(broken.parse::<Trace>(), Err(NotATrace), "{broken}");
         }

@@ -190,6 +190,31 @@ async fn the_pages_token_is_in_no_log_no_answer_and_no_file() {
     }
 }
 
+/// The page finds a record by its SKU, as the command line does, and tells the same.
+async fn look_up_by_sku(browser: &Browser, daemon: &Daemon, sku: &str, key: &str) {
+    browser.go(&format!("{}/records", daemon.url)).await;
+    browser.write("input[name=key]", &format!("{sku}\n")).await;
+    browser.until_text("#record-title", key).await;
+    browser.until_text("#source a", "See it in the sink").await;
+    let known = daemon.place.run(&["why", "items", key, "--json"]).await.json();
+    let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(10)).build().unwrap();
+    let told: Value = client
+        .get(format!("{}/api/v1/pipelines/items/why?sku={sku}", daemon.url))
+        .send()
+        .await
+        .unwrap()
+        .json()
+        .await
+        .unwrap();
+    assert_eq!(
+        (&told["key"], &told["source"], &told["url"]),
+        (&known["key"], &known["source"], &known["url"])
+    );
+    let url = known["url"].as_str().unwrap();
+    assert_eq!(browser.run("return document.querySelector('#source a').href").await, url);
+    assert_eq!(told["source"]["has"]["values"]["default_code"], *sku);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_person_finds_what_failed_looks_it_up_and_redrives_it() {
     let mut shop = Shop::plain(30).await;
@@ -248,25 +273,7 @@ async fn a_person_finds_what_failed_looks_it_up_and_redrives_it() {
     browser.until_text("#record", "in the sink").await;
     browser.assert_fits().await;
     browser.picture("page-record-phone").await;
-    // By its SKU, as the command line finds it.
-    browser.go(&format!("{}/records", daemon.url)).await;
-    browser.write("input[name=key]", &format!("{sku}\n")).await;
-    browser.until_text("#record-title", &bad).await;
-    browser.until_text("#source a", "See it in the sink").await;
-    let known = daemon.place.run(&["why", "items", &bad, "--json"]).await.json();
-    let told: Value = reqwest::get(format!("{}/api/v1/pipelines/items/why?sku={sku}", daemon.url))
-        .await
-        .unwrap()
-        .json()
-        .await
-        .unwrap();
-    assert_eq!(
-        (&told["key"], &told["source"], &told["url"]),
-        (&known["key"], &known["source"], &known["url"])
-    );
-    let url = known["url"].as_str().unwrap();
-    assert_eq!(browser.run("return document.querySelector('#source a').href").await, url);
-    assert_eq!(told["source"]["has"]["values"]["default_code"], *sku);
+    look_up_by_sku(&browser, &daemon, &sku, &bad).await;
     browser.go(&format!("{}/records?pipeline=items&key=4711", daemon.url)).await;
     browser.until_text("[role=status]", "Nothing is known of this record").await;
 }

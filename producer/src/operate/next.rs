@@ -151,7 +151,9 @@ fn applied(of: &Situation<'_>, sight: &Sight) -> String {
             ),
             None => format!("The source has something else by now: {} brings it.", run(of)),
         },
-        (SourceStand::Gone, _) if sight.known.applied == Some(Checksum::GONE) => {
+        (SourceStand::Gone, _)
+            if sight.known.applied.is_some_and(|applied| applied.checksum == Checksum::GONE) =>
+        {
             "Nothing: the source no longer has it, and a sweep has seen to it in the sink.".to_owned()
         }
         (SourceStand::Gone, _) => {
@@ -243,11 +245,10 @@ fn time(time: Timestamp) -> String {
 
 #[cfg(test)]
 mod tests {
-    use shared::checksum::Checksum;
     use shared::failure::{Class, Reason};
     use shared::fleet::PausedBy;
     use shared::record::Version;
-    use shared::state::{DeadLetter, ImageSight, Known};
+    use shared::state::{DeadLetter, ImageSight, Known, Stand};
 
     use super::*;
 
@@ -370,7 +371,7 @@ mod tests {
         says(&fleet(Some(&applied), SourceStand::Changed), &["something else", "13:00:00"]);
         says(&fleet(Some(&applied), SourceStand::Gone), &["no longer has it", "until a sweep finds it"]);
         let mut swept = sight(Stage::Applied);
-        swept.known.applied = Some((version(), Checksum::GONE));
+        swept.known.applied = Some(Stand { version: version(), checksum: Checksum::GONE });
         says(&fleet(Some(&swept), SourceStand::Gone), &["Nothing", "a sweep has seen to it"]);
         let pause = pause(None);
         let paused = Situation { paused: Some(&pause), ..fleet(Some(&applied), SourceStand::Changed) };

@@ -93,13 +93,11 @@ pub(super) async fn find(
 /// All that is known. A source that takes too long takes nothing away from what the state tells.
 async fn ask(app: &App, pipeline: &Pipeline, key: &RecordKey) -> Result<Why, Failure> {
     let asked = why(&app.state, &app.config, pipeline, Some(&app.systems), key);
-    match tokio::time::timeout(ANSWERED, asked).await {
-        Ok(why) => why,
-        Err(_) => {
-            let known = why(&app.state, &app.config, pipeline, None, key).await?;
-            Ok(Why { source: Asked::Away(format!("none within {} s", ANSWERED.as_secs())), ..known })
-        }
+    if let Ok(why) = tokio::time::timeout(ANSWERED, asked).await {
+        return why;
     }
+    let known = why(&app.state, &app.config, pipeline, None, key).await?;
+    Ok(Why { source: Asked::Away(format!("none within {} s", ANSWERED.as_secs())), ..known })
 }
 
 /// A page that keeps itself up to date asks the state alone, and another site may not spend a source's calls.
