@@ -18,6 +18,7 @@ mod gate;
 mod http;
 mod inspect;
 mod private;
+mod room;
 #[cfg(test)]
 mod samples;
 mod scale;

@@ -14,6 +14,7 @@ use sha1::{Digest as _, Sha1};
 
 use super::format::Format;
 use super::inspect::{Inspected, hex};
+use super::room;
 
 /// What the decoder of one image may allocate beside its pixels.
 const DECODER_BYTES: u64 = 64_000_000;
@@ -96,10 +97,11 @@ impl Scaling {
         reader.limits(limits);
         let mut decoder = reader.into_decoder()?;
         let (profile, turned) = (decoder.icc_profile()?, decoder.orientation()?);
-        let picture = with_eight_bits(DynamicImage::from_decoder(decoder)?);
+        let picture = with_eight_bits(room::decoded(decoder)?);
         let mut picture = self.bounded(picture)?;
         picture.apply_orientation(turned);
         let bytes = self.encoded(&picture, image.format, profile.as_deref())?;
+        room::keep(picture);
         let sha1 = hex(&Sha1::digest(&bytes));
         Ok(Fitted { bytes, sha1 })
     }
@@ -115,10 +117,11 @@ impl Scaling {
             let rounded = (exact + u64::from(longer) / 2) / u64::from(longer);
             u32::try_from(rounded).unwrap_or(self.side).max(1)
         };
-        let mut smaller = DynamicImage::new(part(width), part(height), picture.color());
+        let mut smaller = room::black(part(width), part(height), picture.color());
         Resizer::new()
             .resize(&picture, &mut smaller, &ResizeOptions::new().resize_alg(FILTER))
             .map_err(|error| ImageError::IoError(std::io::Error::other(error)))?;
+        room::keep(picture);
         Ok(smaller)
     }
 
