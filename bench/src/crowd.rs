@@ -22,7 +22,7 @@ const CONNECTIONS: usize = 4;
 const EACH: usize = 25;
 
 pub(crate) async fn measure(report: &mut Report, jobs: usize) {
-    report.part(&format!("{} workers in {CONNECTIONS} processes, {jobs} jobs", CONNECTIONS * EACH));
+    report.part(&format!("{} workers on {CONNECTIONS} connections, {jobs} jobs", CONNECTIONS * EACH));
     let (broker, redis) = (Broker::start(), RedisServer::start());
     let state = opened(&redis, "crowd").await;
     let prefix = services::prefix();

@@ -21,9 +21,9 @@ struct Rooms(Mutex<Vec<Vec<u8>>>);
 impl Rooms {
     /// So many zeros: nothing of an earlier picture shows through one that its decoder leaves unfinished.
     fn take(&self, bytes: usize) -> Vec<u8> {
-        let mut room = self.fitting(bytes).unwrap_or_default();
+        // The allocator has zeros at hand, and pages of what it gives anew are zeros already.
+        let Some(mut room) = self.fitting(bytes) else { return vec![0; bytes] };
         room.clear();
-        room.reserve_exact(bytes);
         room.resize(bytes, 0);
         room
     }
