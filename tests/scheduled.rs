@@ -10,6 +10,9 @@ use crate::place::{PASSWORD, Place};
 use crate::shop::Shop;
 use crate::truth::{assert_files_hold_the_source, sandbox_of};
 
+/// Calls of Zoho under way at once, where nothing else is configured.
+const CALLS_AT_ONCE: u64 = 5;
+
 async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
     let waiting = async {
         let mut tick = tokio::time::interval(Duration::from_millis(50));
@@ -140,6 +143,11 @@ async fn fields_go_on_while_another_process_brings_images() {
     let second = shop.place.run(&["sync", "--json"]).await;
     second.expect(0, &["images of the state", &first.id().unwrap().to_string()]);
     assert_eq!(shop.product(&shop.id(2))["name"], "Renamed meanwhile");
+    let hanging = shop.zoho.control().counts().image;
+    assert!(
+        hanging < CALLS_AT_ONCE,
+        "of the calls at once {hanging} are images, and the list waited for one of them"
+    );
     first.kill().await.unwrap();
     shop.zoho.control().clear_faults();
     shop.reset_counts();

@@ -79,6 +79,7 @@ async fn ask(report: &mut Report, part: &'static str, serving: &mut Command, rec
         ("/failures of a reason", "/failures?pipeline=products&reason=timeout".to_owned()),
         ("/records, of one in step", record(records.first)),
         ("/records, of one given up", record(records.first + records.count - 1)),
+        ("/records, the source asked and away", record(records.first) + "&ask=source"),
         ("/runs", "/runs".to_owned()),
         ("/api/v1/status", "/api/v1/status".to_owned()),
     ];

@@ -13,7 +13,7 @@ use lapin::types::{AMQPValue, FieldTable};
 use lapin::uri::AMQPUri;
 use lapin::{BasicProperties, Connection, ConnectionProperties};
 use services::{Broker, RedisServer};
-use shared::job::{FORMAT, Job, JobKind};
+use shared::job::{Job, JobKind};
 use shared::progress::Progress;
 use shared::queue::{Lane, Queue, RabbitSettings};
 use shared::state::{Page, State, Want, Wanted};
@@ -22,7 +22,7 @@ use worker::consume::Worker;
 use worker::sink::Sink;
 
 use crate::process::cpu_seconds;
-use crate::records::{BATCH, Records, begin, pipeline};
+use crate::records::{self, BATCH, Records, begin, pipeline};
 use crate::redis::opened;
 use crate::report::{Report, median};
 use crate::results::Goal;
@@ -151,23 +151,7 @@ fn job(want: &Want, version: shared::record::Version, run: shared::record::RunId
         "list_price": 19.5, "standard_price": 4.25, "uom_id": "Units", "active": true,
         "description": "A product with a description of ordinary length. ".repeat(4),
     });
-    Job {
-        format: FORMAT,
-        kind: JobKind::Record,
-        pipeline: pipeline(),
-        key: want.key.clone(),
-        version,
-        checksum: want.checksum,
-        run,
-        place,
-        attempt: 1,
-        values: values.as_object().unwrap().clone(),
-        image: None,
-        sink_id: None,
-        source_time: None,
-        trace: None,
-        failures: Vec::new(),
-    }
+    records::job(want.key.clone(), version, want.checksum, (run, place), values)
 }
 
 /// The least that keeps a job: persistent and confirmed in, acked out, over a quorum queue.

@@ -2,9 +2,11 @@
 
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
 use shared::checksum::Checksum;
 use shared::failure::Failure;
-use shared::record::{ImageReference, Outcome, PipelineName};
+use shared::job::{FORMAT, Job, JobKind};
+use shared::record::{ImageReference, Outcome, PipelineName, RecordKey, RunId, Version};
 use shared::state::{
     Binding, Claim, Claimant, NewRun, Page, Run, RunEnd, RunKind, Settled, State, Want, Wanted, Window,
 };
@@ -53,6 +55,34 @@ fn checksum(id: u64, content: u8) -> Checksum {
         *byte = part;
     }
     Checksum::try_from(bytes.as_slice()).unwrap()
+}
+
+/// The job of a record with these values.
+pub(crate) fn job(
+    key: RecordKey,
+    version: Version,
+    checksum: Checksum,
+    run: (RunId, u64),
+    values: Value,
+) -> Job {
+    let Value::Object(values) = values else { panic!("the values of a record are an object: {values}") };
+    Job {
+        format: FORMAT,
+        kind: JobKind::Record,
+        pipeline: pipeline(),
+        key,
+        version,
+        checksum,
+        run: run.0,
+        place: run.1,
+        attempt: 1,
+        values,
+        image: None,
+        sink_id: None,
+        source_time: None,
+        trace: None,
+        failures: Vec::new(),
+    }
 }
 
 pub(crate) async fn begin(state: &State) -> Run {

@@ -5,13 +5,13 @@ use std::time::{Duration, Instant};
 
 use sandbox::{OdooCost, OdooSandbox, OdooSettings, OdooVersion};
 use serde_json::json;
-use shared::job::{FORMAT, Job, JobKind};
+use shared::job::Job;
 use shared::odoo::{OdooClient, OdooConfig, OdooSecret};
 use shared::record::{RunId, Version};
 use tokio::task::JoinSet;
 use worker::sink::odoo::{OdooSink, OdooSinkSettings};
 
-use crate::records::pipeline;
+use crate::records;
 use crate::report::Report;
 
 const PART: &str = "batches and clients";
@@ -94,21 +94,6 @@ fn job(number: usize, price: usize) -> Job {
         "name": format!("Product {number}"), "default_code": format!("SKU-{number:07}"),
         "list_price": number * 10 + price,
     });
-    Job {
-        format: FORMAT,
-        kind: JobKind::Record,
-        pipeline: pipeline(),
-        key: (number as u64).into(),
-        version: Version { epoch: 1, sequence: price as u64 },
-        checksum: "ab".repeat(32).parse().unwrap(),
-        run: RunId(1),
-        place: 0,
-        attempt: 1,
-        values: values.as_object().unwrap().clone(),
-        image: None,
-        sink_id: None,
-        source_time: None,
-        trace: None,
-        failures: Vec::new(),
-    }
+    let version = Version { epoch: 1, sequence: price as u64 };
+    records::job((number as u64).into(), version, "ab".repeat(32).parse().unwrap(), (RunId(1), 0), values)
 }

@@ -48,6 +48,21 @@
     setInterval(() => { if (!document.hidden) refresh(); }, 30000);
   }
 
+  // A source may be slow or away: what the state knows is here already, and the source is asked behind its back.
+  const ask = document.querySelector("[data-ask]");
+  if (ask) {
+    const part = ask.closest("section");
+    part.setAttribute("aria-busy", "true");
+    fetch(ask.href, { cache: "no-store" })
+      .then((answer) => answer.text())
+      .then((text) => {
+        const fresh = new DOMParser().parseFromString(text, "text/html").getElementById(part.id);
+        if (fresh) part.replaceWith(document.importNode(fresh, true));
+      })
+      // The link is there, to be followed by hand.
+      .catch(() => part.removeAttribute("aria-busy"));
+  }
+
   // The address of a page that was changed says so once.
   const here = new URL(location.href);
   if (here.searchParams.has("said")) {

@@ -57,7 +57,8 @@ async fn letters_are_redriven_through_the_broker_and_discarded_from_the_page() {
     let [one, other] = [0, 1].map(|at| letters[at]["key"].as_str().unwrap().to_owned());
     let page = format!("http://127.0.0.1:{}", port_in(&producer.log(), "the operator's page is served"));
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
-    let shown = client.get(format!("{page}/records?pipeline=items&key={one}")).send().await.unwrap();
+    let shown =
+        client.get(format!("{page}/records?pipeline=items&key={one}&ask=source")).send().await.unwrap();
     let shown = shown.text().await.unwrap();
     assert!(shown.contains("The source has what is wanted"), "{shown}");
     let (_, rest) = shown.split_once("name=\"form_token\" value=\"").unwrap();

@@ -124,7 +124,7 @@ async fn told_by_the_page(fleet: &Fleet, url: &str, key: &str) -> String {
         "/failures".to_owned(),
         "/runs".to_owned(),
         format!("/runs/{run}"),
-        format!("/records?pipeline=items&key={key}"),
+        format!("/records?pipeline=items&key={key}&ask=source"),
         "/records?pipeline=items&key=no%20such%20SKU".to_owned(),
         "/api/v1/status".to_owned(),
         "/api/v1/runs".to_owned(),

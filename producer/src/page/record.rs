@@ -42,6 +42,8 @@ struct RecordPage {
     record: Option<RecordView>,
     /// What the source said; `None`: it was not asked.
     source: Option<SourceView>,
+    /// It may be.
+    may_ask: bool,
     /// Where a person sees it in the sink.
     url: Option<String>,
     /// Why none is shown.
@@ -100,8 +102,27 @@ async fn ask(app: &App, pipeline: &Pipeline, key: &RecordKey) -> Result<Why, Fai
     Ok(Why { source: Asked::Away(format!("none within {} s", ANSWERED.as_secs())), ..known })
 }
 
+/// Looks at the page's query. What the state knows is shown at once: the source may be slow or away, and is asked by the link
+/// that the page has for that, which its script follows. What the state does not know, only the source can tell.
+async fn look(
+    app: &App,
+    pipeline: &Pipeline,
+    text: &str,
+    asks_source: bool,
+    may_ask: bool,
+) -> Result<Found, Failure> {
+    let key: Option<RecordKey> = text.parse().ok();
+    if let (Some(key), false) = (&key, asks_source && may_ask) {
+        let known = why(&app.state, &app.config, pipeline, None, key).await?;
+        if known.state.is_some() {
+            return Ok(Found::Record(Box::new(known)));
+        }
+    }
+    if may_ask { find(app, pipeline, key, Some(text)).await } else { Ok(Found::Nothing(UNKNOWN.to_owned())) }
+}
+
 /// A page that keeps itself up to date asks the state alone, and another site may not spend a source's calls.
-fn asks_source(headers: &HeaderMap) -> bool {
+fn may_ask(headers: &HeaderMap) -> bool {
     !headers.contains_key("x-live") && guard::is_ours(headers, None).is_ok()
 }
 
@@ -118,20 +139,10 @@ pub(super) async fn record(
         return Err(Refusal::bad(format!("No key or SKU has more than {CHARACTERS_MAX} characters.")));
     }
     let at = app.state.now().await?;
+    let asks_source = query.text("ask") == Some("source");
     let (mut found, mut unknown) = (None, None);
     if let (Some(pipeline), false) = (asked, text.is_empty()) {
-        let key: Option<RecordKey> = text.parse().ok();
-        let looked = match key {
-            Some(key) if !asks_source(&headers) => {
-                let why = why(&app.state, &app.config, pipeline, None, &key).await?;
-                if why.state.is_some() {
-                    Found::Record(Box::new(why))
-                } else {
-                    Found::Nothing(UNKNOWN.to_owned())
-                }
-            }
-            key => find(&app, pipeline, key, Some(text)).await?,
-        };
+        let looked = look(&app, pipeline, text, asks_source, may_ask(&headers)).await?;
         match looked {
             Found::Record(why) if why.key.as_str() != text => return Ok(to(&why)),
             Found::Record(why) => found = Some(*why),
@@ -149,6 +160,7 @@ pub(super) async fn record(
         next: found.as_ref().map(|why| why.next.clone()),
         record: found.as_ref().and_then(|why| why.state.as_ref()).map(|sight| RecordView::of(sight, at)),
         source: found.as_ref().and_then(|why| SourceView::of(&why.source)),
+        may_ask: !asks_source,
         url: found.and_then(|why| why.url),
         unknown,
     };

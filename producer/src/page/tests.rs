@@ -501,6 +501,11 @@ async fn a_record_is_looked_up_with_what_failed_and_its_values_as_they_are() {
         page.contains("after 3 attempts") && page.contains("10.5") && !page.contains("<script>"),
         "{page}"
     );
+    // What the state knows waits for no source; nobody listens where this one should be.
+    let ask = "/records?pipeline=customers&amp;key=42&amp;ask=source";
+    assert!(page.contains(ask) && !page.contains("The source gave no answer"), "{page}");
+    let asked = stand.text(&ask.replace("&amp;", "&")).await;
+    assert!(asked.contains("The source gave no answer") && !asked.contains("data-ask"), "{asked}");
     let (status, told) = stand.api(Method::GET, "/pipelines/customers/records/42", &Value::Null).await;
     assert_eq!(
         (status, &told["stage"], &told["letter"]["job"]["values"]["name"]),

@@ -155,6 +155,8 @@ impl Budget {
             return closed;
         }
         let most = self.narrow.map_or(allowed.at_once, |narrow| narrow.most.min(allowed.at_once));
+        // Images may hang for minutes each: one call at once is left for what tells of changes.
+        let most = if class < CallClass::Changed { most } else { most.saturating_sub(1) };
         let free_at = self.free_at(allowed.per_minute);
         if let Some(free_at) = free_at.filter(|free_at| *free_at > now) {
             self.wait_ahead(class, later(free_at, AHEAD));

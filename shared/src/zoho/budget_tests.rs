@@ -168,6 +168,22 @@ fn too_many_at_once_narrow_the_way_for_a_while() {
 }
 
 #[test]
+fn images_that_hang_leave_one_call_for_lists_and_details() {
+    for class in [CallClass::Changed, CallClass::Backfill] {
+        let mut budget = Budget::default();
+        for _ in 0..4 {
+            admitted(&mut budget, class, at(0));
+        }
+        assert!(matches!(budget.admit(class, ALLOWED, at(1)), Verdict::Wait { seat: true, .. }));
+        admitted(&mut budget, CallClass::List, at(1));
+        assert!(matches!(budget.admit(CallClass::List, ALLOWED, at(1)), Verdict::Wait { seat: true, .. }));
+    }
+    // Where only one call is allowed at once, it is everybody's.
+    let alone = Allowed { at_once: 1, ..ALLOWED };
+    assert!(matches!(Budget::default().admit(CallClass::Backfill, alone, at(0)), Verdict::Go(_)));
+}
+
+#[test]
 fn a_list_goes_before_the_images_that_wait_with_it() {
     let mut budget = Budget::default();
     for _ in 0..80 {
