@@ -79,7 +79,7 @@ async fn bring_images(report: &mut Report, state: &State) {
                 reference: image.reference.clone(),
             })
             .collect();
-        claim.of(state.claim_images(&name, &claims, &claimant)).await;
+        claim.of(state.claim_images(&name, &claims, 0, &claimant)).await;
         let settled: Vec<SettledImage> = images
             .into_iter()
             .map(|image| SettledImage {

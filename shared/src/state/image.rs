@@ -81,11 +81,9 @@ pub enum ClaimedImage {
         /// sha256 of the bytes of the image that the record has in the sink: the same bytes are not written again.
         applied: Option<Checksum>,
     },
-    /// As [`Claimed::Suspect`](super::Claimed::Suspect).
-    Suspect {
-        /// Jobs that may be claimed at once with this one among them.
-        at_most: usize,
-    },
+    /// Not marked: a worker died while it had this image in hand, and it is to be claimed alone, so that the next death is
+    /// its own.
+    Suspect,
     /// As [`Claimed::Held`](super::Claimed::Held).
     Held,
     /// Another image is wanted of the record, or none.

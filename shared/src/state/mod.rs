@@ -328,14 +328,16 @@ impl State {
         forward!(self.next_image_retry(pipeline))
     }
 
-    /// Claims image jobs, as [`State::claim`] does record jobs, with started marks of their own.
+    /// Claims image jobs, as [`State::claim`] does record jobs, with started marks of their own. `under_way` images are in
+    /// the claimant's hand already: one that is marked is claimed alone, when none is and no other is claimed with it.
     pub async fn claim_images(
         &self,
         pipeline: &PipelineName,
         claims: &[ImageClaim],
+        under_way: usize,
         claimant: &Claimant,
     ) -> Result<Vec<ClaimedImage>, Failure> {
-        forward!(self.claim_images(pipeline, claims, claimant))
+        forward!(self.claim_images(pipeline, claims, under_way, claimant))
     }
 
     /// What the sink has for the images of these records is not believed any more: where one is wanted, it is outstanding

@@ -60,7 +60,7 @@ type Ended = (Work, Result<Brought, Failure>);
 struct Line {
     running: JoinSet<Ended>,
     /// A worker died over each of these images, or over a neighbour of it: it waits until it is the only one, so that the
-    /// next death is its own.
+    /// next death is its own. Only then is it claimed: a mark that it had while it waits would count the death of another.
     suspects: VecDeque<Work>,
     /// A suspect is running.
     is_alone: bool,
@@ -160,8 +160,7 @@ impl<S: ImageSink> ImageWorker<S> {
                 if line.wait.is_none()
                     && let Some(work) = line.suspects.pop_front()
                 {
-                    line.is_alone = true;
-                    self.begin(&mut line, work);
+                    self.claim(&mut line, vec![work]).await?;
                 }
             }
             self.step(&mut line, &mut consumer, &drain).await?;
@@ -188,9 +187,11 @@ impl<S: ImageSink> ImageWorker<S> {
             () = sleep_until(wait.unwrap_or_else(Instant::now)), if wait.is_some() => line.wait = None,
             next = consumer.next(), if room > 0 => match next {
                 Some(first) => {
-                    let mut deliveries = vec![first];
-                    deliveries.extend(std::iter::from_fn(|| consumer.try_next()).take(room - 1));
-                    self.claim(line, deliveries).await?;
+                    let mut works = Vec::with_capacity(room);
+                    for delivery in std::iter::once(first).chain(std::iter::from_fn(|| consumer.try_next())).take(room) {
+                        works.extend(self.unpack(delivery).await?);
+                    }
+                    self.claim(line, works).await?;
                 }
                 None => line.is_ending = true,
             },
@@ -212,27 +213,18 @@ impl<S: ImageSink> ImageWorker<S> {
     }
 
     /// Claims jobs, all at once, and begins those that are not overtaken and over which not too many workers died.
-    async fn claim(&self, line: &mut Line, deliveries: Vec<Delivery>) -> Result<(), Failure> {
-        let mut works = Vec::with_capacity(deliveries.len());
-        for delivery in deliveries {
-            works.extend(self.unpack(delivery).await?);
+    async fn claim(&self, line: &mut Line, works: Vec<Work>) -> Result<(), Failure> {
+        if works.is_empty() {
+            return Ok(());
         }
         let claims: Vec<ImageClaim> = works.iter().map(claim_of).collect();
+        let Settler { state, pipeline, claimant, .. } = &self.settler;
+        let answers = state.claim_images(pipeline, &claims, line.running.len(), claimant).await?;
         let mut done = Vec::new();
-        for (work, claimed) in works.into_iter().zip(self.claimed(&claims).await?) {
-            let claimed = match claimed {
-                // Not among so many, and perhaps alone.
-                ClaimedImage::Suspect { .. } => self.claimed(&[claim_of(&work)]).await?.pop(),
-                claimed => Some(claimed),
-            };
+        for (work, claimed) in works.into_iter().zip(answers) {
             done.extend(self.begin_claimed(line, work, claimed).await?);
         }
         self.settler.settle(done).await
-    }
-
-    async fn claimed(&self, claims: &[ImageClaim]) -> Result<Vec<ClaimedImage>, Failure> {
-        let Settler { state, pipeline, claimant, .. } = &self.settler;
-        if claims.is_empty() { Ok(Vec::new()) } else { state.claim_images(pipeline, claims, claimant).await }
     }
 
     /// What becomes of a job by its claim; the answer is one that has come to its end already.
@@ -240,37 +232,33 @@ impl<S: ImageSink> ImageWorker<S> {
         &self,
         line: &mut Line,
         mut work: Work,
-        claimed: Option<ClaimedImage>,
+        claimed: ClaimedImage,
     ) -> Result<Option<Done>, Failure> {
-        match claimed {
-            Some(ClaimedImage::Go { marks, .. }) if marks >= MARKS_MAX => {
+        let outcome = match claimed {
+            ClaimedImage::Go { marks, .. } if marks >= MARKS_MAX => {
                 let failure = Failure::new(
                     Class::Poison,
                     Reason::Crashed,
                     format!("{MARKS_MAX} workers died over this image"),
                 )
                 .advise("look for memory limits in the logs of those workers, then run `catalog-sync dead redrive`");
-                self.settler.bury(work, &failure).await?;
+                return self.settler.bury(work, &failure).await.map(|()| None);
             }
-            Some(ClaimedImage::Go { marks, applied }) => {
+            ClaimedImage::Go { marks, applied } => {
                 work.applied = applied;
-                if marks == 0 {
-                    self.begin(line, work);
-                } else {
-                    line.suspects.push_back(work);
-                }
+                line.is_alone = marks > 0;
+                self.begin(line, work);
+                return Ok(None);
             }
-            Some(ClaimedImage::Superseded) => {
-                return Ok(Some(Done { work, outcome: Outcome::Superseded, brought: None }));
+            ClaimedImage::Suspect => {
+                line.suspects.push_back(work);
+                return Ok(None);
             }
-            Some(ClaimedImage::Applied) => {
-                return Ok(Some(Done { work, outcome: Outcome::Unchanged, brought: None }));
-            }
-            Some(ClaimedImage::Held) => self.settler.wait_for_holder(work).await?,
-            // Never of a claim of one.
-            Some(ClaimedImage::Suspect { .. }) | None => work.delivery.give_back().await?,
-        }
-        Ok(None)
+            ClaimedImage::Held => return self.settler.wait_for_holder(work).await.map(|()| None),
+            ClaimedImage::Superseded => Outcome::Superseded,
+            ClaimedImage::Applied => Outcome::Unchanged,
+        };
+        Ok(Some(Done { work, outcome, brought: None }))
     }
 
     /// The job of a delivery.

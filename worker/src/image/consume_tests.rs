@@ -187,6 +187,11 @@ fn dead_worker() -> Claimant {
     Claimant { worker: "dead".parse().unwrap(), late: Duration::ZERO }
 }
 
+fn claim_of(image: &OutstandingImage) -> ImageClaim {
+    let OutstandingImage { key, version, reference, .. } = image;
+    ImageClaim { key: key.clone(), version: *version, reference: reference.clone() }
+}
+
 #[tokio::test]
 async fn images_reach_the_sink_as_they_are_in_the_source() {
     let bench = Bench::new().await;
@@ -385,12 +390,12 @@ async fn sick_source_stops_the_images_and_gives_no_image_up() {
     assert!(listed.iter().all(|image| image.attempt == 1), "{listed:?}");
     let depth = bench.queue.depth(&pipeline(), JobKind::Image).await.unwrap();
     assert_eq!((depth.ready, depth.in_flight), (5, 0));
-    let claims: Vec<ImageClaim> = listed
-        .into_iter()
-        .map(|image| ImageClaim { key: image.key, version: image.version, reference: image.reference })
-        .collect();
+    let claims: Vec<ImageClaim> = listed.iter().map(claim_of).collect();
     let unmarked = ClaimedImage::Go { marks: 0, applied: None };
-    assert_eq!(bench.state.claim_images(&pipeline(), &claims, &dead_worker()).await.unwrap(), [unmarked; 5]);
+    assert_eq!(
+        bench.state.claim_images(&pipeline(), &claims, 0, &dead_worker()).await.unwrap(),
+        [unmarked; 5]
+    );
 }
 
 #[tokio::test]
@@ -505,12 +510,7 @@ async fn images_that_a_worker_died_over_run_alone() {
     }
     let listed = bench.listed().await;
     for dead_over in [&listed[1], &listed[3]] {
-        let claim = ImageClaim {
-            key: dead_over.key.clone(),
-            version: dead_over.version,
-            reference: dead_over.reference.clone(),
-        };
-        bench.state.claim_images(&pipeline(), &[claim], &dead_worker()).await.unwrap();
+        bench.state.claim_images(&pipeline(), &[claim_of(dead_over)], 0, &dead_worker()).await.unwrap();
     }
     let gate = Gate::start(response(&jpeg(1), true)).await;
     let opened = gate.clone();
@@ -533,13 +533,41 @@ async fn images_that_a_worker_died_over_run_alone() {
 }
 
 #[tokio::test]
+async fn a_death_counts_for_the_image_that_ran_alone_and_for_none_that_waited() {
+    let bench = Bench::new().await;
+    for key in 1..=4 {
+        bench.record(key, &format!("image{key}")).await;
+    }
+    let claims: Vec<ImageClaim> = bench.listed().await.iter().map(claim_of).collect();
+    bench.state.claim_images(&pipeline(), &claims, 0, &dead_worker()).await.unwrap();
+    let gate = Gate::start(response(&jpeg(1), true)).await;
+    let killed = {
+        let work = bench.work_with(bench.worker(&gate.uri));
+        let in_hand = timeout(TEST_MAX, gate.waiting(1));
+        tokio::select! {
+            ended = work => panic!("{ended:?}"),
+            waiting = in_hand => waiting.unwrap(),
+        }
+    };
+    let mut died_over = Vec::new();
+    for claim in &claims {
+        let claim = std::slice::from_ref(claim);
+        let answers = bench.state.claim_images(&pipeline(), claim, 0, &dead_worker()).await.unwrap();
+        died_over.push(answers[0]);
+    }
+    assert_eq!(killed, ["/image1"]);
+    let marked = |marks| ClaimedImage::Go { marks, applied: None };
+    assert_eq!(died_over, [marked(2), marked(1), marked(1), marked(1)]);
+}
+
+#[tokio::test]
 async fn image_that_many_workers_died_over_is_given_up() {
     let bench = Bench::new().await;
     bench.record(1, "image").await;
     let image = bench.listed().await.remove(0);
-    let claim = ImageClaim { key: image.key, version: image.version, reference: image.reference };
+    let claim = claim_of(&image);
     for _ in 0..MARKS_MAX {
-        bench.state.claim_images(&pipeline(), std::slice::from_ref(&claim), &dead_worker()).await.unwrap();
+        bench.state.claim_images(&pipeline(), std::slice::from_ref(&claim), 0, &dead_worker()).await.unwrap();
     }
     bench.work().await.unwrap();
     assert_eq!((bench.counts().await, bench.requests().await), ([0, 0, 1], 0));

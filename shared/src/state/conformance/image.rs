@@ -31,7 +31,7 @@ impl ImageJob {
     }
 
     pub(super) async fn claim_as(&self, state: &State, claimant: &Claimant) -> ClaimedImage {
-        let answers = state.claim_images(&products(), &[self.claim_of()], claimant).await;
+        let answers = state.claim_images(&products(), &[self.claim_of()], 0, claimant).await;
         answers.unwrap().remove(0)
     }
 

@@ -17,9 +17,11 @@ pub(super) async fn images_have_started_marks_of_their_own(store: impl Fixture) 
     }
     let both = [deadly.claim_of(), innocent.claim_of()];
     assert_eq!(
-        state.claim_images(&products(), &both, &us()).await.unwrap(),
-        [ClaimedImage::Suspect { at_most: 1 }, goes_on(0, None)]
+        state.claim_images(&products(), &both, 0, &us()).await.unwrap(),
+        [ClaimedImage::Suspect, goes_on(0, None)]
     );
+    let one = [deadly.claim_of()];
+    assert_eq!(state.claim_images(&products(), &one, 1, &us()).await.unwrap(), [ClaimedImage::Suspect]);
     let record = enqueue_with(&state, &run, 1, 2, Some(1)).await;
     assert_eq!(marks(&record.claim(&state).await), 0);
     state.release(&products(), &[1.into()], &us(), false).await.unwrap();
@@ -300,7 +302,7 @@ pub(super) async fn images_of_one_pipeline_are_unknown_to_another(store: impl Fi
     state.retry_image(&customers, &key, version, far_off(), &failure).await.unwrap();
     assert_eq!(state.outstanding_images(&customers, None, 10).await.unwrap(), []);
     let claims = [job.claim_of()];
-    assert_eq!(state.claim_images(&customers, &claims, &us()).await.unwrap(), [goes_on(0, None)]);
+    assert_eq!(state.claim_images(&customers, &claims, 0, &us()).await.unwrap(), [goes_on(0, None)]);
     assert_eq!(job.claim(&state).await, goes_on(0, None));
     assert_eq!(image_counts(&state).await, [1, 0, 1, 0]);
 }

@@ -159,10 +159,11 @@ impl RedisState {
         &self,
         name: &PipelineName,
         claims: &[ImageClaim],
+        under_way: usize,
         claimant: &Claimant,
     ) -> Result<Vec<ClaimedImage>, Failure> {
-        self.apply(name, |_| Needs::claim_images(claims), |work| rules::claim_images(work, claims, claimant))
-            .await
+        let needs = |_: &_| Needs::claim_images(claims);
+        self.apply(name, needs, |work| rules::claim_images(work, claims, under_way, claimant)).await
     }
 
     pub(super) async fn forget_images(&self, name: &PipelineName, keys: &[RecordKey]) -> Result<(), Failure> {

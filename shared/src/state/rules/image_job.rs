@@ -13,9 +13,12 @@ use crate::state::{Claimant, ClaimedImage, ImageClaim, SettledImage};
 pub(in crate::state) fn claim_images(
     work: &mut Work,
     claims: &[ImageClaim],
+    under_way: usize,
     claimant: &Claimant,
 ) -> Vec<ClaimedImage> {
-    claims.iter().map(|claim| claim_one(work, claim, claimant, claims.len())).collect()
+    // Few images are in hand at once, so who kills is looked for in one step, not among ten first.
+    let together = if claims.len() + under_way > 1 { usize::MAX } else { 1 };
+    claims.iter().map(|claim| claim_one(work, claim, claimant, together)).collect()
 }
 
 fn claim_one(work: &mut Work, claim: &ImageClaim, claimant: &Claimant, together: usize) -> ClaimedImage {
@@ -30,7 +33,7 @@ fn claim_one(work: &mut Work, claim: &ImageClaim, claimant: &Claimant, together:
     let marking = Marking { worker: &claimant.worker, alive: &work.alive, together };
     match marking.mark(&mut image.started, *version) {
         Marked::Held => ClaimedImage::Held,
-        Marked::Suspect { at_most } => ClaimedImage::Suspect { at_most },
+        Marked::Suspect { .. } => ClaimedImage::Suspect,
         Marked::Ours { marks, .. } => {
             let applied = image.applied.as_ref().and_then(|applied| applied.hash);
             work.put_image(key, image);

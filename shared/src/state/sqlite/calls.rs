@@ -139,12 +139,15 @@ impl SqliteState {
         &self,
         name: &PipelineName,
         claims: &[ImageClaim],
+        under_way: usize,
         claimant: &Claimant,
     ) -> Result<Vec<ClaimedImage>, Failure> {
         let (name, claims, claimant) = (name.clone(), claims.to_vec(), claimant.clone());
         self.write(move |transaction| {
             let needs = |_: &_| Needs::claim_images(&claims);
-            work::apply(transaction, &name, needs, |work| rules::claim_images(work, &claims, &claimant))
+            work::apply(transaction, &name, needs, |work| {
+                rules::claim_images(work, &claims, under_way, &claimant)
+            })
         })
         .await
     }

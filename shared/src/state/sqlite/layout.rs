@@ -177,7 +177,7 @@ mod tests {
         assert_eq!(answers, [Claimed::Go { marks: 1, sink_id: None, was_gone: false }]);
         let image = state.outstanding_images(&products, None, 10).await.unwrap().remove(0);
         let claim = ImageClaim { key: image.key, version: image.version, reference: image.reference };
-        let answers = state.claim_images(&products, &[claim], &worker).await.unwrap();
+        let answers = state.claim_images(&products, &[claim], 0, &worker).await.unwrap();
         assert_eq!(answers, [ClaimedImage::Go { marks: 1, applied: None }]);
         assert_eq!(state.memo("worker/a").await.unwrap().as_deref(), Some("kept"));
         assert_eq!(
