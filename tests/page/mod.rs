@@ -91,6 +91,10 @@ async fn a_person_watches_a_run_pauses_and_resumes_without_loading_the_page_agai
     daemon.place.run(&["pause", "products", "--why", "<b>stock</b>-taking"]).await.expect(0, &[]);
     browser.until_text("#live-products", "Paused by hand").await;
     browser.until_text("#live-products", "<b>stock</b>-taking").await;
+    browser.screen(2560, 1300, false).await;
+    browser.assert_fits().await;
+    browser.picture("page-paused-wide").await;
+    browser.screen(1280, 900, false).await;
     assert_eq!(browser.run("return window.same").await, "page", "it was not loaded again");
     // And goes on from here.
     browser.click("#controls-products form[action$='/resume'] button").await;
