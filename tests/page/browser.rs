@@ -1,5 +1,7 @@
 //! A real browser: Debian's chromium without a window, driven through chromedriver's `WebDriver` (JSON over HTTP).
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -168,5 +170,22 @@ impl Browser {
     pub(crate) async fn assert_fits(&self) {
         let sizes = self.run("return [document.documentElement.scrollWidth, window.innerWidth]").await;
         assert!(sizes[0].as_u64().unwrap() <= sizes[1].as_u64().unwrap(), "wider than the screen: {sizes}");
+    }
+}
+
+/// The driver is killed, and a browser without its driver would stay: it is ended first.
+impl Drop for Browser {
+    fn drop(&mut self) {
+        let address = self.session.trim_start_matches("http://");
+        let (host, path) = address.split_once('/').unwrap_or_default();
+        let order = format!("DELETE /{path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+        let ended = TcpStream::connect(host).and_then(|mut stream| {
+            stream.set_read_timeout(Some(PATIENCE))?;
+            stream.write_all(order.as_bytes())?;
+            stream.read(&mut [0; 512])
+        });
+        if let Err(why) = ended {
+            println!("the browser was not ended: {why}");
+        }
     }
 }
