@@ -78,16 +78,21 @@ impl<S: ImageSink> Bringer<S> {
         };
         reserved.shrink(fetched.bytes.len());
         let (inspected, bytes) = self.inspected(fetched).await?;
+        let bytes = Arc::new(bytes);
         let hash = inspected.sha256;
         if applied == Some(hash) {
             return Ok(Brought { outcome: Outcome::Unchanged, hash: Some(hash), written: None });
         }
-        let (fitted, stays) = self.fitted(&job.key, inspected, bytes).await?;
+        let (fitted, stays) = self.fitted(&job.key, inspected, &bytes).await?;
         let written = {
             let _step = self.meter.stage(Stage::ImageWrite);
             self.write(sink_id, fitted, stays).await
         };
-        self.remember(place, hash, written.is_err());
+        if written.is_err() {
+            self.keep(place, hash, bytes).await;
+        } else {
+            self.unwritten().remove(&place);
+        }
         let (outcome, written) = written?;
         Ok(Brought { outcome, hash: Some(hash), written })
     }
@@ -105,15 +110,12 @@ impl<S: ImageSink> Bringer<S> {
         Ok(fetched)
     }
 
-    /// Looks at bytes and puts them into the cache, away from the threads that wait for the network.
+    /// Looks at bytes, away from the threads that wait for the network.
     async fn inspected(&self, fetched: Fetched) -> Result<(Inspected, Vec<u8>), Failure> {
         let Fetched { bytes, framed } = fetched;
-        let (inspect, limits, cache) = (self.inspect, self.limits, self.cache.clone());
+        let (inspect, limits) = (self.inspect, self.limits);
         let looked = spawn_blocking(move || {
             let inspected = inspect(&bytes, &limits)?;
-            if let Some(Err(failure)) = cache.map(|cache| cache.put(inspected.sha256, &bytes)) {
-                tracing::warn!("an image is not cached: {failure:#}");
-            }
             Ok((inspected, bytes))
         });
         looked.await.map_err(|error| crashed(&error))?.map_err(|flaw| match flaw {
@@ -131,14 +133,13 @@ impl<S: ImageSink> Bringer<S> {
         &self,
         key: &RecordKey,
         image: Inspected,
-        bytes: Vec<u8>,
+        bytes: &Arc<Vec<u8>>,
     ) -> Result<(Fitted, bool), Failure> {
         if !self.scaling.applies_to(&image) {
-            return Ok((Fitted { bytes, sha1: image.sha1 }, true));
+            return Ok((Fitted { bytes: Arc::clone(bytes), sha1: image.sha1 }, true));
         }
-        let held = self.pixels.reserve(self.scaling.memory(&image, &bytes)).await;
-        let (scaling, source) = (self.scaling, Arc::new(bytes));
-        let (seen, whole) = (image.clone(), Arc::clone(&source));
+        let held = self.pixels.reserve(self.scaling.memory(&image, bytes)).await;
+        let (scaling, seen, whole) = (self.scaling, image.clone(), Arc::clone(bytes));
         let fitted = spawn_blocking(move || scaling.fit(&seen, &whole)).await;
         drop(held);
         let why = match fitted {
@@ -148,7 +149,7 @@ impl<S: ImageSink> Bringer<S> {
             Err(_) => "the decoder crashed".to_owned(),
         };
         tracing::warn!(record = %key, "the image is sent as it is, it cannot be scaled: {why}");
-        Ok((Fitted { bytes: Arc::unwrap_or_clone(source), sha1: image.sha1 }, false))
+        Ok((Fitted { bytes: Arc::clone(bytes), sha1: image.sha1 }, false))
     }
 
     /// Writes what differs, and tells what the sink keeps then.
@@ -166,7 +167,7 @@ impl<S: ImageSink> Bringer<S> {
             None => Outcome::Created,
         };
         let length = image.bytes.len();
-        let base64 = spawn_blocking(move || BASE64_STANDARD.encode(image.bytes))
+        let base64 = spawn_blocking(move || BASE64_STANDARD.encode(image.bytes.as_slice()))
             .await
             .map_err(|error| crashed(&error))?;
         sink.write_image(sink_id, Some(base64)).await?;
@@ -201,16 +202,19 @@ impl<S: ImageSink> Bringer<S> {
         spawn_blocking(move || cache.get(hash)).await.map_err(|error| crashed(&error))
     }
 
-    fn remember(&self, place: (RecordKey, ImageReference), hash: Checksum, is_unwritten: bool) {
-        let mut unwritten = self.unwritten();
-        if !is_unwritten {
-            unwritten.remove(&place);
-        } else if self.cache.is_some() {
-            if unwritten.len() >= UNWRITTEN_MAX {
-                unwritten.clear();
-            }
-            unwritten.insert(place, hash);
+    /// Puts an image that could not be written into the cache. Those that can, nearly all, cost no file.
+    async fn keep(&self, place: (RecordKey, ImageReference), hash: Checksum, bytes: Arc<Vec<u8>>) {
+        let Some(cache) = self.cache.clone() else { return };
+        let kept = spawn_blocking(move || cache.put(hash, &bytes)).await;
+        if let Err(failure) = kept.unwrap_or_else(|error| Err(crashed(&error))) {
+            tracing::warn!("an image is not cached: {failure:#}");
+            return;
         }
+        let mut unwritten = self.unwritten();
+        if unwritten.len() >= UNWRITTEN_MAX {
+            unwritten.clear();
+        }
+        unwritten.insert(place, hash);
     }
 
     fn unwritten(&self) -> std::sync::MutexGuard<'_, HashMap<(RecordKey, ImageReference), Checksum>> {

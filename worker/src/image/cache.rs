@@ -1,5 +1,5 @@
 //! Images on disk, by the sha256 of their bytes: `<folder>/<first two digits>/<sha256>`. What was fetched and could not be
-//! written is not fetched again.
+//! written is not fetched again; what was written is never in it.
 //!
 //! It is a cache and nothing more: an entry that is gone, or whose bytes are no longer those of its name, is a miss. So
 //! nothing is synced to the disk, several processes may share a folder, and the folder may be deleted at any time.

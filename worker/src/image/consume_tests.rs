@@ -206,6 +206,8 @@ async fn images_reach_the_sink_as_they_are_in_the_source() {
         assert_eq!(shelf.images["s7"], jpeg(7));
     });
     assert!(bench.listed().await.is_empty());
+    let cached = std::fs::read_dir(bench.folder.path()).unwrap();
+    assert_eq!(cached.count(), 0, "what was written is kept nowhere else");
 }
 
 #[tokio::test]

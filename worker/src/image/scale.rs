@@ -5,6 +5,7 @@
 mod jpeg;
 
 use std::io::Cursor;
+use std::sync::Arc;
 
 use fast_image_resize::{ResizeAlg, ResizeOptions, Resizer};
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
@@ -48,7 +49,7 @@ impl Default for Scaling {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fitted {
     /// Of the file.
-    pub bytes: Vec<u8>,
+    pub bytes: Arc<Vec<u8>>,
     /// Of the bytes, in 40 hexadecimal digits: what Odoo knows an image by.
     pub sha1: String,
 }
@@ -103,7 +104,7 @@ impl Scaling {
         let bytes = self.encoded(&picture, image.format, profile.as_deref())?;
         room::keep(picture);
         let sha1 = hex(&Sha1::digest(&bytes));
-        Ok(Fitted { bytes, sha1 })
+        Ok(Fitted { bytes: Arc::new(bytes), sha1 })
     }
 
     fn bounded(self, picture: DynamicImage) -> Result<DynamicImage, ImageError> {

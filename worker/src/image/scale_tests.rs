@@ -160,8 +160,11 @@ fn colour_profile_of_the_pixels_is_kept_and_that_of_inks_is_not() {
         encoder.set_icc_profile(profile.clone()).unwrap();
         picture.write_with_encoder(encoder).unwrap();
         let smaller = SMALL.fit(&looked_at(&bytes), &bytes).unwrap().bytes;
-        let mut decoder =
-            ImageReader::new(Cursor::new(smaller)).with_guessed_format().unwrap().into_decoder().unwrap();
+        let mut decoder = ImageReader::new(Cursor::new(smaller.as_slice()))
+            .with_guessed_format()
+            .unwrap()
+            .into_decoder()
+            .unwrap();
         assert_eq!(decoder.icc_profile().unwrap(), is_kept.then_some(profile));
     }
 }
