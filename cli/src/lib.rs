@@ -5,7 +5,6 @@ mod called;
 mod check;
 mod counts;
 mod dead;
-mod dead_arguments;
 mod demo;
 mod duplicates;
 mod exit;

@@ -4,18 +4,19 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use shared::checksum::Checksum;
 use shared::crash::{self, Point};
 use shared::failure::{DEFECT, Failure, Reason};
 use shared::job::{Attempt, Job, JobKind};
 use shared::progress::Progress;
 use shared::queue::{Queue, Receipt};
-use shared::record::{PipelineName, RecordKey, Version};
+use shared::record::{RecordKey, Version};
 use shared::state::{DeadLetter, Page, Run, RunKind, State, Want, Wanted};
 use shared::telemetry::Stage;
 use tokio_util::sync::CancellationToken;
 
+use crate::lost::LostWork;
 use crate::mapped::Mapped;
 use crate::only::{ByKey, Only};
 use crate::source::{Source, SourcePage, SourceRow};
@@ -24,20 +25,8 @@ use crate::sweep::{Seen, Sweeping};
 /// Pages whose jobs are on their way while the next ones are read.
 const PAGES_IN_FLIGHT: usize = 4;
 
-/// Records asked for at once when outstanding work is read again by key.
-const KEYS_PER_CALL: usize = 1_000;
-
 /// Records whose details are read before their jobs are enqueued: where it takes long, the first are on their way already.
 const DETAILS: usize = 40;
-
-/// Which outstanding work of earlier runs has lost its jobs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LostWork {
-    /// All of it: the queue died with its process.
-    All,
-    /// What is older than this, once its queue is empty: a broker keeps jobs, unless somebody deletes or purges its queue.
-    OlderThan(SignedDuration),
-}
 
 /// What one run works with.
 #[derive(Debug)]
@@ -72,10 +61,10 @@ struct PageInFlight {
 
 /// What became of the rows of a page.
 #[derive(Default)]
-struct Noted {
+pub(crate) struct Noted {
     unchanged: u64,
     dead: u64,
-    receipts: Vec<Receipt>,
+    pub(crate) receipts: Vec<Receipt>,
 }
 
 impl Enumeration<'_> {
@@ -208,55 +197,12 @@ impl Enumeration<'_> {
         }
     }
 
-    /// Outstanding work whose jobs died with an earlier process, or whose doubts have run out: read again by key and
-    /// enqueued anew. What the source no longer has is withdrawn, unless it is wanted as gone.
-    async fn requeue_lost(&self, run: &Run) -> Result<Vec<Receipt>, Failure> {
-        let before = Version { epoch: run.epoch, sequence: 0 };
-        let mut receipts = Vec::new();
-        loop {
-            // A write that came late may have gone over a newer one: nothing but the sink itself knows.
-            let dirty = self.state.mature(&run.pipeline).await?;
-            self.progress.meter().dirty(dirty.len());
-            if dirty.is_empty() {
-                break;
-            }
-            receipts.extend(self.enqueue_again(run, dirty).await?);
-        }
-        let since = lost_since(self.state, self.queue, &run.pipeline, self.lost).await?;
-        while let Some(since) = since {
-            let lost = self.state.outstanding(&run.pipeline, before, KEYS_PER_CALL).await?;
-            let lost = lost.into_iter().filter(|record| record.since <= since);
-            let keys: Vec<RecordKey> = lost.map(|record| record.key).collect();
-            if keys.is_empty() {
-                break;
-            }
-            receipts.extend(self.enqueue_again(run, keys).await?);
-        }
-        Ok(receipts)
-    }
-
-    /// Reads records again by key and enqueues them anew; what the source no longer has is withdrawn, or gone.
-    async fn enqueue_again(&self, run: &Run, keys: Vec<RecordKey>) -> Result<Vec<Receipt>, Failure> {
-        tracing::info!(pipeline = %run.pipeline, records = keys.len(), "enqueueing outstanding work again");
-        let mut receipts = Vec::new();
-        for keys in keys.chunks(KEYS_PER_CALL) {
-            let rows = self.source.by_key(keys).await?;
-            let found: std::collections::HashSet<&RecordKey> = rows.iter().map(|row| &row.key).collect();
-            let gone: Vec<RecordKey> = keys.iter().filter(|key| !found.contains(key)).cloned().collect();
-            let gone = self.state.withdraw(&run.pipeline, &gone).await?;
-            receipts.extend(self.want_gone(run, gone, true).await?);
-            receipts.extend(self.note(run, rows, true).await?.receipts);
-            self.stopped()?;
-        }
-        Ok(receipts)
-    }
-
     pub(crate) fn stopped(&self) -> Result<(), Failure> {
         if self.stop.is_cancelled() { Err(Failure::interrupted("stopped before the end")) } else { Ok(()) }
     }
 
     /// Maps rows, notes what is wanted of them and enqueues what is new.
-    async fn note(&self, run: &Run, rows: Vec<SourceRow>, lost: bool) -> Result<Noted, Failure> {
+    pub(crate) async fn note(&self, run: &Run, rows: Vec<SourceRow>, lost: bool) -> Result<Noted, Failure> {
         let read = rows.len() as u64;
         let map = |row| Mapped::of(self.source, row, self.images, self.clears_images);
         let mapped: Vec<Mapped> = rows.into_iter().map(map).collect();
@@ -362,21 +308,6 @@ struct Changed {
     mapped: Mapped,
     version: Version,
     place: u64,
-}
-
-/// Work that has been outstanding since before this has lost its jobs; `None`: none has, as far as can be told.
-pub(crate) async fn lost_since(
-    state: &State,
-    queue: &Queue,
-    pipeline: &PipelineName,
-    lost: LostWork,
-) -> Result<Option<Timestamp>, Failure> {
-    let LostWork::OlderThan(age) = lost else { return Ok(Some(Timestamp::MAX)) };
-    let depth = queue.depth(pipeline, JobKind::Record).await?;
-    if depth.ready + depth.in_flight + depth.delayed > 0 {
-        return Ok(None);
-    }
-    Ok(state.now().await?.checked_sub(age).ok())
 }
 
 /// Of a row that could not be mapped.

@@ -13,7 +13,7 @@ use shared::record::{RecordKey, Version};
 use shared::state::{DeadLetter, Stray};
 use shared::telemetry::Meter;
 
-use crate::enumerate::{LostWork, lost_since};
+use crate::lost::{LostWork, lost_since};
 
 /// Images listed and published at once.
 const IMAGES: usize = 200;

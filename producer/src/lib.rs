@@ -1,13 +1,14 @@
 //! The producer: reads what changed in a source and enqueues one job per record.
 //!
 //! In the order in which a record passes: [`source`] reads pages, [`start`] decides what a run enumerates,
-//! [`mapped`] maps, [`enumerate`] compares with what is wanted, enqueues and moves the cursor; [`sweep`] looks for what the source no
-//! longer has.
+//! [`mapped`] maps, [`enumerate`] compares with what is wanted, enqueues and moves the cursor; [`lost`] finds outstanding work
+//! whose jobs are lost, [`sweep`] what the source no longer has.
 
 pub mod enumerate;
 pub mod history;
 mod keep;
 pub mod keys;
+pub mod lost;
 pub mod mapped;
 pub mod notify;
 pub mod only;

@@ -12,9 +12,10 @@ use shared::state::{Run, RunEnd, RunSummary};
 use shared::systems::Systems;
 use tokio_util::sync::CancellationToken;
 
-use crate::enumerate::{Enumeration, LostWork};
+use crate::enumerate::Enumeration;
 use crate::history;
 use crate::keep::Keeper;
+use crate::lost::LostWork;
 use crate::open::{KnownSink, known_sink, source};
 use crate::start::{Started, Wish, start};
 use crate::sweep::Sweeping;

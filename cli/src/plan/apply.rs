@@ -13,7 +13,8 @@ use shared::record::RecordKey;
 use shared::state::Window;
 
 use super::change::{Change, Head};
-use super::planner::{Planner, state_for_looking, systems_for_looking};
+use super::looking::{state_for_looking, systems_for_looking};
+use super::planner::Planner;
 use super::read::{Planned, PlannedRecord, digest, read};
 use crate::output::Output;
 use crate::sync::Asked;

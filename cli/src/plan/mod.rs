@@ -1,8 +1,10 @@
 //! `plan`: what a sync would do, record by record and field by field, without doing it.
 
 mod apply;
+mod candidate;
 mod change;
 mod file;
+mod looking;
 mod planner;
 mod read;
 mod text;
@@ -18,8 +20,8 @@ use crate::exit::Exit;
 use crate::output::Output;
 pub(crate) use apply::asked;
 pub(crate) use file::Document;
+pub(crate) use looking::{state_for_looking, systems_for_looking, view_of};
 use planner::Planner;
-pub(crate) use planner::{state_for_looking, systems_for_looking, view_of};
 use text::Shower;
 pub(crate) use text::of_field;
 

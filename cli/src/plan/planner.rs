@@ -2,15 +2,12 @@
 //! state knows and what the sink has. Nothing is written anywhere.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use shared::checksum::Checksum;
-use shared::config::{Config, Gone, Pipeline, SinkConfig};
+use shared::config::{Config, Gone, Pipeline};
 use shared::failure::Failure;
-use shared::fleet::SinkNote;
-use shared::job::Job;
-use shared::record::{ImageReference, RecordKey, Version};
-use shared::state::{PipelineState, RunKind, State, Weighed, Weight};
+use shared::record::{RecordKey, Version};
+use shared::state::{PipelineState, RunKind, State, Weight};
 use shared::systems::Systems;
 
 use jiff::Timestamp;
@@ -21,8 +18,9 @@ use producer::sweep::{CONFIRM, Search, Seen, Sweeping, Swept};
 use worker::open::Viewed;
 use worker::sink::{Looked, SinkView};
 
+use super::candidate::{Candidate, look};
 use super::change::{Action, Change, Head, ImageChange, Outcome, Totals, settings_of};
-use crate::state::open_state;
+use super::looking::view_of;
 
 /// Any version is below this.
 const NEWEST: Version = Version { epoch: i64::MAX as u64, sequence: i64::MAX as u64 };
@@ -48,42 +46,6 @@ pub(crate) struct Planner<'a> {
     pub(crate) notice: Option<String>,
     pub(crate) head: Head,
     totals: Totals,
-}
-
-/// The state of a configuration, for looking: where there is none yet, an empty one that ends with this command.
-pub(crate) async fn state_for_looking(config: &Config) -> Result<State, Failure> {
-    if config.fleet.is_some() || config.state.exists() {
-        open_state(config).await
-    } else {
-        State::open_memory().await
-    }
-}
-
-/// The remote systems, for looking. Looking at Zoho are calls, too: they are counted in the state where all processes count
-/// theirs, and that, with the token, is all that is written there.
-pub(crate) fn systems_for_looking(config: &Arc<Config>, state: &State) -> Systems {
-    Systems::new(Arc::clone(config)).governed_by(state)
-}
-
-/// The sink of a pipeline, for looking.
-///
-/// # Errors
-/// As [`worker::open::view`], and `Reason::Configuration` where a fleet writes the file on another machine.
-pub(crate) async fn view_of(
-    config: &Config,
-    pipeline: &Pipeline,
-    systems: &Systems,
-    state: &State,
-) -> Result<Viewed, Failure> {
-    if let (Some(_), SinkConfig::Json(file)) = (&config.fleet, &pipeline.sink)
-        && !file.path.exists()
-        && SinkNote::of(state, &pipeline.name).await?.is_some()
-    {
-        let (path, name) = (file.path.display(), &pipeline.name);
-        let what = format!("{path}, which a worker of this fleet writes for {name}, is not on this machine");
-        return Err(Failure::configuration(what).advise("run this where that worker runs"));
-    }
-    worker::open::view(pipeline, systems).await
 }
 
 impl<'a> Planner<'a> {
@@ -306,91 +268,5 @@ impl<'a> Planner<'a> {
                 take(change)?;
             }
         }
-    }
-}
-
-/// A record that a sync would enqueue.
-struct Candidate {
-    mapped: Mapped,
-    /// The image that it has in the source, and the one that the sink has.
-    image: Option<ImageChange>,
-    /// They are not the same.
-    is_new_image: bool,
-}
-
-impl Candidate {
-    fn of(mapped: Mapped, weighed: Weighed) -> Self {
-        let image = mapped.image.clone().map(|new| ImageChange { old: weighed.image, new });
-        Self { mapped, image, is_new_image: weighed.brings_image }
-    }
-}
-
-/// What a sync would do with records that it enqueues; `None`: nothing, the sink has them as they are.
-async fn look(
-    pipeline: &Pipeline,
-    view: &mut SinkView,
-    candidates: Vec<Candidate>,
-) -> Result<Vec<Option<Change>>, Failure> {
-    let mut changes = Vec::with_capacity(candidates.len());
-    let mut looking: Vec<(Change, Option<ImageReference>, Job)> = Vec::new();
-    let mut places = Vec::new();
-    for Candidate { mapped, image, is_new_image } in candidates {
-        let blank = Change {
-            record: mapped.row.key.clone(),
-            action: Action::Fail,
-            sink_id: None,
-            source: Some(mapped.checksum),
-            fields: Vec::new(),
-            image: image.clone().filter(|_| is_new_image),
-            why: None,
-        };
-        match mapped.for_looking(&pipeline.name) {
-            Ok(job) => {
-                places.push(changes.len());
-                changes.push(None);
-                looking.push((blank, image.map(|image| image.new), job));
-            }
-            Err(failure) => changes.push(Some(failed(blank, &failure))),
-        }
-    }
-    let jobs: Vec<&Job> = looking.iter().map(|(.., job)| job).collect();
-    let answers = view.look(&jobs).await?;
-    for ((place, (blank, image, _)), answer) in places.into_iter().zip(looking).zip(answers) {
-        if let Some(change) = changes.get_mut(place) {
-            *change = match answer {
-                Ok(looked) => changed(blank, image, looked),
-                Err(failure) => Some(failed(blank, &failure)),
-            };
-        }
-    }
-    Ok(changes)
-}
-
-fn failed(blank: Change, failure: &Failure) -> Change {
-    Change { action: Action::Fail, image: None, why: Some(format!("{failure:#}")), ..blank }
-}
-
-fn changed(blank: Change, image: Option<ImageReference>, looked: Looked) -> Option<Change> {
-    match looked {
-        // Its image is brought whatever an earlier record of the sink had.
-        Looked::Missing { fields } => {
-            let image = image.map(|new| ImageChange { old: None, new });
-            Some(Change { action: Action::Create, fields, image, ..blank })
-        }
-        Looked::Different { sink_id, binds, fields } => {
-            let archives = fields
-                .iter()
-                .any(|change| change.field == "active" && change.new == Some(serde_json::Value::Bool(false)));
-            let action = match (fields.is_empty(), archives) {
-                (true, _) if binds => Action::Bind,
-                (_, true) => Action::Archive,
-                _ => Action::Update,
-            };
-            Some(Change { action, sink_id, fields, ..blank })
-        }
-        Looked::Same { sink_id } if blank.image.is_some() => {
-            Some(Change { action: Action::Download, sink_id, ..blank })
-        }
-        Looked::Same { .. } => None,
     }
 }

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use producer::enumerate::{Enumeration, LostWork};
+use producer::enumerate::Enumeration;
+use producer::lost::LostWork;
 use producer::only::Only;
 use producer::source::Source;
 use producer::sweep::Sweeping;

@@ -1,11 +1,12 @@
 //! The configuration: one TOML file for what is synced, the environment for secrets.
 //!
-//! It is read in two steps: `file` knows the keys of the file and nothing else; `check` turns them into values that are
-//! ready to use and sees how they relate.
+//! It is read in two steps: `file` knows the keys of the file and nothing else; `check` (by `draft` for each pipeline)
+//! turns them into values that are ready to use and sees how they relate.
 
 mod check;
 mod clash;
 mod column;
+mod draft;
 mod entity;
 mod file;
 mod fleet;

@@ -7,7 +7,11 @@ use crate::odoo::{OdooConfig, OdooSecret, Transport};
 use crate::record::Values;
 use crate::zoho::{DataCenter, Place, ZohoConfig, ZohoSecret};
 
+use super::file::{self, Span};
 use super::secret;
+
+/// Who leaves more than this of an organisation's day to others, in percent, has nearly nothing to work with.
+const RESERVE_MAX: u8 = 90;
 
 /// An Odoo server and how to sign in.
 #[derive(Debug, Clone)]
@@ -34,6 +38,30 @@ pub struct OdooServer {
 }
 
 impl OdooServer {
+    /// Checks the table of this name.
+    pub(super) fn check(
+        name: &str,
+        server: &file::Odoo,
+        wrong: &dyn Fn(String) -> Failure,
+        environment: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Self, Failure> {
+        if !server.url.starts_with("http://") && !server.url.starts_with("https://") {
+            return Err(wrong(format!("odoo.{name}.url is '{}'", server.url))
+                .advise("start it with https:// (or http:// on a trusted network)"));
+        }
+        Ok(Self {
+            name: name.to_owned(),
+            url: server.url.clone(),
+            database: server.database.clone(),
+            user: server.user.clone(),
+            secret: secret::odoo(name, environment)?,
+            transport: server.transport.unwrap_or_default(),
+            timeout: server.timeout.map(|Span(span)| span),
+            limit_time_real: server.limit_time_real.map_or(Duration::from_mins(2), |Span(span)| span),
+            context: file::values(&server.context),
+        })
+    }
+
     /// What the client needs.
     ///
     /// # Errors
@@ -80,6 +108,32 @@ pub struct ZohoAccount {
 }
 
 impl ZohoAccount {
+    /// Checks the table of this name.
+    pub(super) fn check(
+        name: &str,
+        account: &file::Zoho,
+        wrong: &dyn Fn(String) -> Failure,
+        environment: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Self, Failure> {
+        if account.reserve_percent.is_some_and(|percent| percent > RESERVE_MAX) {
+            return Err(wrong(format!("zoho.{name}.reserve_percent is more than {RESERVE_MAX}"))
+                .advise("leave it out: 5 is usual"));
+        }
+        Ok(Self {
+            name: name.to_owned(),
+            data_center: account.data_center,
+            organization_id: account.organization_id.clone(),
+            secret: secret::zoho(name, &account.client_id, environment)?,
+            accounts_url: account.accounts_url.clone(),
+            api_url: account.api_url.clone(),
+            calls_per_minute: account.calls_per_minute,
+            concurrent_calls: account.concurrent_calls,
+            reserve_percent: account.reserve_percent,
+            redirect_hosts: account.redirect_hosts.clone(),
+            private_hosts: account.private_hosts.clone(),
+        })
+    }
+
     /// Where the organisation is; nobody has to sign in to know that.
     ///
     /// # Errors

@@ -1,43 +1,30 @@
 //! `dead`: what was given up is listed, shown, tried again, forgotten and exported.
 
+mod stray;
+mod text;
+
 use std::sync::Arc;
 
-use jiff::Timestamp;
-use producer::operate::letters::{self, LetterPage, Line, Outcomes, Walk, Which, nothing_of};
+use producer::operate::letters::{self, LetterPage, Outcomes, Walk, Which, nothing_of};
 use serde::Serialize;
 use serde_json::json;
-use shared::checksum::Checksum;
 use shared::config::{Config, Pipeline};
 use shared::failure::{Failure, Reason};
 use shared::fleet::Meeting;
-use shared::job::{Attempt, JobKind};
 use shared::record::{PipelineName, RecordKey};
-use shared::state::{DeadLetter, State, Stray};
+use shared::state::State;
 
-use crate::dead_arguments::{DeadCommand, DeadDiscard, DeadExport, DeadList, DeadRedrive, DeadShow};
+use crate::arguments::{DeadCommand, DeadDiscard, DeadExport, DeadList, DeadRedrive, DeadShow};
 use crate::exit::Exit;
 use crate::output::Output;
 use crate::state::{known_state, open_state};
-
-/// Strays that are looked through and listed: all that are kept.
-const STRAYS: usize = 10_000;
-
-/// Hexadecimal digits of a stray's id that are shown.
-const ID_SHOWN: usize = 12;
+use stray::StrayLine;
+pub(crate) use text::tried;
 
 #[derive(Serialize)]
 struct ListJson {
     pipelines: Vec<LetterPage>,
     strays: Vec<StrayLine>,
-}
-
-/// A stray without its payload.
-#[derive(Serialize)]
-struct StrayLine {
-    id: String,
-    queue: String,
-    bytes: u64,
-    failure: Attempt,
 }
 
 #[derive(Serialize)]
@@ -75,11 +62,10 @@ async fn list(config: &Config, arguments: &DeadList) -> Result<Exit, Failure> {
         }
     }
     for page in pages.iter().filter(|page| page.kept > 0) {
-        output.text(&page_text(page, *reason));
+        output.text(&text::page(page, *reason));
     }
-    for StrayLine { id, queue, bytes, failure } in &strays {
-        let id = id.get(..ID_SHOWN).unwrap_or(id);
-        output.line(format!("stray {id} in {queue} of {bytes} bytes: {}", failure.message));
+    for stray in &strays {
+        output.line(stray.text());
     }
     if pages.iter().all(|page| page.kept == 0) && strays.is_empty() {
         output.line("there are no dead letters");
@@ -88,56 +74,13 @@ async fn list(config: &Config, arguments: &DeadList) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-fn page_text(page: &LetterPage, reason: Option<Reason>) -> String {
-    let counts: Vec<String> =
-        page.reasons.iter().map(|count| format!("{} {}", count.reason.label(), count.letters)).collect();
-    let mut lines = vec![format!("{}: {} dead letters: {}", page.pipeline, page.kept, counts.join(", "))];
-    lines.extend(page.letters.iter().map(line));
-    if let Some(next) = page.next {
-        let with_reason = reason.map_or_else(String::new, |reason| format!(" --reason {}", reason.label()));
-        lines.push(format!(
-            "  ... older ones: `catalog-sync dead list --pipeline {}{with_reason} --before {next}`",
-            page.pipeline
-        ));
-    }
-    format!("{}\n", lines.join("\n"))
-}
-
-/// How often a job was tried, in words.
-pub(crate) fn tried(attempts: u32) -> String {
-    match attempts {
-        0 => "not tried".to_owned(),
-        1 => "1 attempt".to_owned(),
-        more => format!("{more} attempts"),
-    }
-}
-
-fn line(line: &Line) -> String {
-    let Line { number, kind, key, attempts, failure } = line;
-    let tried = tried(*attempts);
-    format!(
-        "  #{number} {} {key}, {}, {}, {tried}: {}",
-        what(*kind),
-        time(failure.at),
-        failure.reason.label(),
-        failure.message
-    )
-}
-
-fn what(kind: JobKind) -> &'static str {
-    match kind {
-        JobKind::Record => "record",
-        JobKind::Image => "image of record",
-    }
-}
-
 async fn show(config: &Config, arguments: &DeadShow) -> Result<Exit, Failure> {
     let output = Output::new(arguments.json);
     let state = state_with_letters(config).await?;
     if let Some(id) = &arguments.stray {
-        let stray = stray(&state, id).await?;
-        output.text(&stray_text(&stray));
-        output.object(&stray_json(&stray));
+        let stray = stray::of_id(&state, id).await?;
+        output.text(&stray::text(&stray));
+        output.object(&stray::object(&stray));
         return Ok(Exit::Done);
     }
     let Some(key) = &arguments.key else { return Ok(Exit::Done) };
@@ -148,38 +91,10 @@ async fn show(config: &Config, arguments: &DeadShow) -> Result<Exit, Failure> {
         return Err(nothing_of(&pipeline.name, key));
     }
     for letter in &letters {
-        output.text(&letter_text(letter));
+        output.text(&text::letter(letter));
     }
     output.object(&json!({ "letters": letters }));
     Ok(Exit::Done)
-}
-
-fn letter_text(letter: &DeadLetter) -> String {
-    let DeadLetter { job, failure, unmapped } = letter;
-    let mut lines = vec![
-        format!(
-            "{} {} of {}, version {}, of run {}",
-            what(job.kind),
-            job.key,
-            job.pipeline,
-            job.version,
-            job.run
-        ),
-        format!("  given up {}: {} ({})", time(failure.at), failure.reason.label(), failure.class.label()),
-        format!("  {}", failure.message),
-    ];
-    let attempt = |failed: &Attempt| {
-        format!("  before, {}: {}: {}", time(failed.at), failed.reason.label(), failed.message)
-    };
-    lines.extend(job.failures.iter().rev().map(attempt));
-    lines.extend(job.source_time.as_ref().map(|at| format!("  changed in the source: {at}")));
-    lines.extend(job.image.as_ref().map(|image| format!("  image: {image}")));
-    lines.extend(job.sink_id.as_ref().map(|id| format!("  in the sink: {id}")));
-    if !job.values.is_empty() {
-        lines.push(if *unmapped { "  values of the source:" } else { "  values:" }.to_owned());
-        lines.extend(job.values.iter().map(|(name, value)| format!("    {name} = {value}")));
-    }
-    format!("{}\n", lines.join("\n"))
 }
 
 async fn redrive(config: &Arc<Config>, arguments: &DeadRedrive) -> Result<Exit, Failure> {
@@ -230,7 +145,7 @@ async fn discard(config: &Config, arguments: &DeadDiscard) -> Result<Exit, Failu
     let output = Output::new(*json);
     let state = state_with_letters(config).await?;
     if let Some(id) = id {
-        let stray = stray(&state, id).await?;
+        let stray = stray::of_id(&state, id).await?;
         state.discard_stray(&stray.id()).await?;
         output.line(format!("stray {} is forgotten", stray.id()));
         output.object(&json!({ "pipelines": [], "strays": 1 }));
@@ -278,8 +193,8 @@ async fn export(config: &Config, arguments: &DeadExport) -> Result<Exit, Failure
         }
     }
     if arguments.pipeline.is_none() && arguments.reason.is_none_or(|reason| reason == Reason::Undecodable) {
-        for stray in state.strays(STRAYS).await? {
-            output.line(stray_json(&stray));
+        for stray in state.strays(stray::STRAYS).await? {
+            output.line(stray::object(&stray));
         }
     }
     Ok(Exit::Done)
@@ -351,53 +266,4 @@ async fn pipeline_of<'a>(
             .advise("say which with --pipeline"))
         }
     }
-}
-
-/// The one stray whose id begins so.
-async fn stray(state: &State, id: &str) -> Result<Stray, Failure> {
-    let wanted = id.to_ascii_lowercase();
-    let strays = state.strays(STRAYS).await?;
-    let mut found = strays.into_iter().filter(|stray| stray.id().to_string().starts_with(&wanted));
-    match (found.next(), found.next()) {
-        (Some(stray), None) => Ok(stray),
-        (None, _) => Err(Failure::configuration(format!("no stray has an id that begins with '{id}'"))
-            .advise("`catalog-sync dead list` names them")),
-        (Some(_), Some(_)) => {
-            Err(Failure::configuration(format!("several strays have ids that begin with '{id}'"))
-                .advise("give more of it; `catalog-sync dead list --json` shows all of it"))
-        }
-    }
-}
-
-impl StrayLine {
-    fn of(stray: &Stray) -> Self {
-        let id: Checksum = stray.id();
-        Self {
-            id: id.to_string(),
-            queue: stray.queue.clone(),
-            bytes: stray.bytes,
-            failure: stray.failure.clone(),
-        }
-    }
-}
-
-fn stray_json(stray: &Stray) -> serde_json::Value {
-    json!({ "stray": stray, "id": stray.id() })
-}
-
-fn stray_text(stray: &Stray) -> String {
-    let cut = if (stray.payload.len() as u64) < stray.bytes { ", of which this is the begin" } else { "" };
-    format!(
-        "stray {}\n  found {} in {}\n  {}\n  {} bytes{cut}:\n{}\n",
-        stray.id(),
-        time(stray.at),
-        stray.queue,
-        stray.failure.message,
-        stray.bytes,
-        stray.payload.escape_debug()
-    )
-}
-
-fn time(time: Timestamp) -> String {
-    time.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
 }

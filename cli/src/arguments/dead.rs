@@ -1,4 +1,4 @@
-//! The command line of `dead` and `why`.
+//! The command line of `dead`.
 
 use clap::{Args, Subcommand};
 use shared::failure::Reason;
