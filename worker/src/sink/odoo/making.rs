@@ -6,10 +6,10 @@ use serde_json::{Value, json};
 use shared::checksum::Checksum;
 use shared::failure::{Class, Failure};
 
-use super::cell::Called;
 use super::change::{Applied, Change, What};
 use super::external::{LOOK_UP, look_up};
 use super::reference::{Found, References, Unresolved};
+use super::wanted::Called;
 
 /// Records made in one call.
 const BATCH: usize = 100;

@@ -30,6 +30,7 @@ mod split;
 mod tests;
 mod translation;
 mod upsert;
+mod wanted;
 mod writing;
 
 pub use adopt::{Adopted, Adoption};

@@ -9,10 +9,11 @@ use shared::odoo::Row;
 use shared::record::{Outcome, RecordKey};
 
 use super::super::Upserted;
-use super::cell::{Called, Cell, Wanted};
+use super::cell::Cell;
 use super::column::{Column, Kind};
 use super::reference::{COUNTRY, Found, STATE, Unresolved, unresolved};
 use super::translation;
+use super::wanted::{Called, Wanted};
 
 /// A job, and how far it has come.
 pub(super) struct Record<'a> {

@@ -7,10 +7,10 @@ use serde_json::{Value, json};
 use shared::failure::{Failure, Reason};
 use shared::odoo::{OdooClient, SearchRead};
 
-use super::cell::Called;
 use super::column::Column;
 use super::external::{LOOK_UP, look_up};
 use super::namesake::{Namesake, choose};
+use super::wanted::Called;
 
 /// How long a found record is believed to be still there under that name. A refusal is doubted at once, so this is only
 /// how long one that was renamed goes on under its old name.

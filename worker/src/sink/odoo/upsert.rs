@@ -8,7 +8,6 @@ use shared::mapping::Missing;
 use shared::odoo::{Row, SearchRead};
 
 use super::super::Upserted;
-use super::cell::{Called, Wanted};
 use super::column::Column;
 use super::external::number;
 use super::matching::{self, Find, Seeker};
@@ -16,6 +15,7 @@ use super::plan::Difference;
 use super::record::Record;
 use super::reference::{Found, Known, STATE, Unresolved};
 use super::sink::OdooSink;
+use super::wanted::{Called, Wanted};
 
 /// Records whose values are read at once.
 const READ: usize = 500;
