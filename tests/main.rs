@@ -38,6 +38,7 @@ mod traces;
 mod translations;
 mod truth;
 mod verify;
+mod zoho_bad_image;
 mod zoho_bad_input;
 mod zoho_client;
 mod zoho_contacts;

@@ -1,6 +1,6 @@
 //! What every queue must do, as one suite over each, and what only one of them does.
 //!
-//! The rules of [`every`] hold for all queues. They wait for what is to happen, so they run on a paused clock (memory) as
+//! The rules of [`every`] and [`delay`] hold for all queues. They wait for what is to happen, so they run on a paused clock (memory) as
 //! on the real one (`RabbitMQ`). A new queue adds one line `conformance!(name, test attribute, opener)`, where the opener
 //! makes an empty queue of a capacity.
 //!
@@ -8,6 +8,7 @@
 //! a job is durable there once it was settled ([`memory`]); a broker keeps what it has confirmed, so a job is durable
 //! there at once ([`rabbit`]).
 
+mod delay;
 mod every;
 mod faults;
 mod memory;
@@ -30,23 +31,23 @@ macro_rules! conformance {
         mod $queue {
             use super::*;
             conformance!(@tests $open, #[$test],
-                jobs_are_delivered_in_the_order_of_publishing,
-                the_trace_of_a_job_comes_with_each_of_its_attempts,
-                pipelines_and_kinds_are_delivered_apart,
-                publishing_waits_while_the_queue_is_full,
-                a_job_given_back_comes_first_and_is_marked,
-                a_dropped_delivery_comes_again,
-                a_refused_job_comes_no_more,
-                a_retry_comes_after_its_delay_and_not_before,
-                retries_come_in_the_order_of_their_delays,
-                a_postponed_job_comes_again_as_it_was,
-                prefetch_bounds_the_unsettled_deliveries_of_a_consumer,
-                dropping_a_consumer_gives_its_deliveries_back,
-                an_acknowledgement_after_that_comes_too_late,
-                a_wait_that_was_cancelled_loses_no_job,
-                closing_ends_publishers_and_consumers,
-                a_closed_queue_stays_closed,
-                depth_counts_what_is_ready_and_what_is_delayed,
+                every: jobs_are_delivered_in_the_order_of_publishing,
+                every: the_trace_of_a_job_comes_with_each_of_its_attempts,
+                every: pipelines_and_kinds_are_delivered_apart,
+                every: publishing_waits_while_the_queue_is_full,
+                every: a_job_given_back_comes_first_and_is_marked,
+                every: a_dropped_delivery_comes_again,
+                every: a_refused_job_comes_no_more,
+                delay: a_retry_comes_after_its_delay_and_not_before,
+                delay: retries_come_in_the_order_of_their_delays,
+                delay: a_postponed_job_comes_again_as_it_was,
+                every: prefetch_bounds_the_unsettled_deliveries_of_a_consumer,
+                every: dropping_a_consumer_gives_its_deliveries_back,
+                every: an_acknowledgement_after_that_comes_too_late,
+                every: a_wait_that_was_cancelled_loses_no_job,
+                every: closing_ends_publishers_and_consumers,
+                every: a_closed_queue_stays_closed,
+                delay: depth_counts_what_is_ready_and_what_is_delayed,
             );
             #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
             async fn every_job_arrives_under_many_publishers_and_consumers() {
@@ -54,12 +55,12 @@ macro_rules! conformance {
             }
         }
     };
-    (@tests $open:expr, #[$test:meta], $($rule:ident,)*) => {
+    (@tests $open:expr, #[$test:meta], $($part:ident: $rule:ident,)*) => {
         $(
             #[$test]
             async fn $rule() {
                 // On a paused clock a lost wake-up fails at once instead of hanging.
-                let rule = every::$rule($open);
+                let rule = $part::$rule($open);
                 timeout(PATIENCE * 2, rule).await.expect("something that had to happen did not");
             }
         )*

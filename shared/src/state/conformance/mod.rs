@@ -6,12 +6,15 @@ mod dead_letter;
 mod doubt;
 mod feed;
 mod file;
+mod fixture;
 mod fleet;
 mod gone;
 mod image;
 mod image_end;
+mod image_list;
 mod late;
 mod lease;
+mod made;
 mod memo;
 mod outage;
 mod property;
@@ -25,81 +28,15 @@ mod work;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tempfile::TempDir;
+
+use fixture::{Fixture, Memory, Redis, SqliteFile};
+use made::{Made, enqueue, made, marks};
 
 use super::*;
 use crate::checksum::Checksum;
 use crate::failure::{Class, Reason};
 use crate::job::{Attempt, FORMAT, Job, JobKind};
 use crate::record::{ImageHash, ImageReference, Outcome};
-
-/// A store that can be opened again and wiped.
-trait Fixture: Sized {
-    /// Cases of each property: fewer where a call costs more.
-    const CASES: u32 = 96;
-    /// An empty store.
-    async fn new() -> Self;
-    /// Opens the store. A second call sees what the first has written.
-    async fn open(&self) -> State;
-    /// Removes everything, as an operator would who deletes the file.
-    async fn wipe(&mut self);
-}
-
-struct Memory(State);
-
-impl Fixture for Memory {
-    async fn new() -> Self {
-        Self(State::open_memory().await.unwrap())
-    }
-    async fn open(&self) -> State {
-        self.0.clone()
-    }
-    async fn wipe(&mut self) {
-        *self = Self::new().await;
-    }
-}
-
-struct SqliteFile(TempDir);
-
-impl SqliteFile {
-    fn path(&self) -> std::path::PathBuf {
-        self.0.path().join("state.db")
-    }
-}
-
-impl Fixture for SqliteFile {
-    async fn new() -> Self {
-        Self(tempfile::tempdir().unwrap())
-    }
-    async fn open(&self) -> State {
-        State::open_file(&self.path()).await.unwrap()
-    }
-    async fn wipe(&mut self) {
-        *self = Self::new().await;
-    }
-}
-
-/// A prefix of its own in the Redis that all tests of the run share.
-struct Redis(RedisSettings);
-
-impl Fixture for Redis {
-    const CASES: u32 = 24;
-    async fn new() -> Self {
-        Self(RedisSettings {
-            url: services::redis().url(),
-            user: Some(services::USER.to_owned()),
-            password: Some(services::PASSWORD.to_owned().into()),
-            prefix: services::prefix(),
-            timeout: Duration::from_secs(10),
-        })
-    }
-    async fn open(&self) -> State {
-        State::open_redis(&self.0).await.unwrap()
-    }
-    async fn wipe(&mut self) {
-        *self = Self::new().await;
-    }
-}
 
 /// One module with a test per rule.
 macro_rules! conformance {
@@ -199,7 +136,7 @@ macro_rules! conformance {
                 doubt: a_reset_forgets_doubts,
                 doubt: doubts_of_one_pipeline_are_unknown_to_another,
                 doubt: many_doubts_are_looked_at_in_turn,
-                image_end: what_the_sink_keeps_of_an_image_is_remembered_and_may_be_forgotten,
+                image_list: what_the_sink_keeps_of_an_image_is_remembered_and_may_be_forgotten,
                 image: an_image_is_outstanding_once_its_record_stands_in_the_sink,
                 image: only_an_image_that_was_wanted_can_be_removed,
                 image: a_record_with_another_image_or_none_any_more_is_enqueued,
@@ -214,8 +151,8 @@ macro_rules! conformance {
                 image_end: images_have_started_marks_of_their_own,
                 image_end: an_image_waits_for_its_retry_time_and_keeps_its_attempts,
                 image_end: the_failures_kept_of_an_image_are_bounded,
-                image_end: outstanding_images_come_oldest_first_in_pages,
-                image_end: changed_images_are_listed_without_those_that_the_sink_never_had,
+                image_list: outstanding_images_come_oldest_first_in_pages,
+                image_list: changed_images_are_listed_without_those_that_the_sink_never_had,
                 image_end: a_dead_image_leaves_its_record_applied,
                 image_end: a_redriven_image_is_tried_again,
                 image_end: a_letter_about_an_image_that_is_not_wanted_leaves_no_trace,
@@ -358,101 +295,6 @@ async fn want(state: &State, run: &Run, id: u64, content: u8) -> Wanted {
 
 async fn want_lost(state: &State, run: &Run, id: u64, content: u8) -> Wanted {
     state.want(run, &[want_of(id, content)], true).await.unwrap()[0]
-}
-
-/// A job as its producer made it.
-#[derive(Debug, Clone, Copy)]
-struct Made {
-    run: RunId,
-    id: u64,
-    content: u8,
-    version: Version,
-    place: u64,
-    /// The number of its image, see [`image::image`].
-    image: Option<u8>,
-}
-
-/// Wants values that must be new.
-async fn enqueue(state: &State, run: &Run, id: u64, content: u8) -> Made {
-    made(run, id, content, want(state, run, id, content).await)
-}
-
-fn made(run: &Run, id: u64, content: u8, answer: Wanted) -> Made {
-    match answer {
-        Wanted::Enqueue { version, place } => Made { run: run.id, id, content, version, place, image: None },
-        other => panic!("{other:?} instead of a job for record {id}"),
-    }
-}
-
-impl Made {
-    fn settled(&self, outcome: Outcome) -> Settled {
-        Settled {
-            run: self.run,
-            place: self.place,
-            key: self.id.into(),
-            version: self.version,
-            checksum: sum(self.content),
-            worker: us().worker,
-            outcome,
-            sink_id: Some(format!("sink-{}", self.id)),
-            image: self.image.map(image::image),
-        }
-    }
-
-    async fn settle(&self, state: &State, outcome: Outcome) {
-        state.settle(&products(), &[self.settled(outcome)]).await.unwrap();
-    }
-
-    async fn claim(&self, state: &State) -> Claimed {
-        self.claim_as(state, &us()).await
-    }
-
-    async fn claim_as(&self, state: &State, claimant: &Claimant) -> Claimed {
-        let claim = Claim { key: self.id.into(), version: self.version };
-        state.claim(&products(), &[claim], claimant).await.unwrap().remove(0)
-    }
-
-    fn letter(&self, message: &str) -> DeadLetter {
-        let attempt = |message: &str| Attempt {
-            at: time("2026-11-21T10:00:00.25Z"),
-            class: Class::Permanent,
-            reason: Reason::BadRecord,
-            message: message.to_owned(),
-        };
-        DeadLetter {
-            job: Job {
-                format: FORMAT,
-                kind: JobKind::Record,
-                pipeline: products(),
-                key: self.id.into(),
-                version: self.version,
-                checksum: sum(self.content),
-                run: self.run,
-                place: self.place,
-                attempt: 2,
-                values: serde_json::from_str(r#"{"list_price":10.50,"uom_id":[1,"Units"]}"#).unwrap(),
-                image: self.image.map(image::image),
-                sink_id: None,
-                source_time: Some("2026-11-20 22:41:09".to_owned()),
-                trace: None,
-                failures: vec![attempt("first")],
-            },
-            failure: attempt(message),
-            unmapped: false,
-        }
-    }
-
-    async fn bury(&self, state: &State, message: &str) {
-        state.bury(&[self.letter(message)]).await.unwrap();
-    }
-}
-
-/// The marks of a claim that may go on.
-fn marks(claimed: &Claimed) -> u32 {
-    match claimed {
-        Claimed::Go { marks, .. } => *marks,
-        other => panic!("{other:?} instead of going on"),
-    }
 }
 
 async fn counts(state: &State) -> Counts {
