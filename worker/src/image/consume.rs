@@ -345,5 +345,5 @@ fn claim_of(work: &Work) -> ImageClaim {
 }
 
 #[cfg(test)]
-#[path = "consume_tests.rs"]
+#[path = "consume_tests/mod.rs"]
 mod tests;
