@@ -29,53 +29,53 @@ pub(super) fn config(
 ) -> Result<Config, Failure> {
     let mut odoo = BTreeMap::new();
     for (name, server) in &file.odoo {
-        odoo.insert(name.clone(), OdooServer::check(name, server, &|what| wrong(path, what), environment)?);
+        odoo.insert(name.clone(), OdooServer::check(name, server, path, environment)?);
     }
     let mut zoho = BTreeMap::new();
     for (name, account) in &file.zoho {
-        zoho.insert(name.clone(), ZohoAccount::check(name, account, &|what| wrong(path, what), environment)?);
+        zoho.insert(name.clone(), ZohoAccount::check(name, account, path, environment)?);
     }
     let mut pipelines: Vec<Pipeline> = Vec::new();
     for (name, keys) in &file.pipeline {
         let pipeline = Draft { path, file, name, keys }.pipeline()?;
         if let Some(other) = pipelines.iter().find(|other| same_place(&other.sink, &pipeline.sink)) {
-            return Err(wrong(
+            return Err(in_file(
                 path,
                 format!("pipelines '{}' and '{name}' both write {}", other.name, place(&pipeline.sink)),
             )
             .advise("give each its own `file`, or its own `prefix` and `entity`"));
         }
         if let Some(failure) = pipelines.iter().find_map(|other| clash::between(other, &pipeline)) {
-            return Err(wrong(path, failure.0).advise(failure.1));
+            return Err(in_file(path, failure.0).advise(failure.1));
         }
         pipelines.push(pipeline);
     }
     if pipelines.is_empty() {
-        return Err(wrong(path, "it has no pipeline")
+        return Err(in_file(path, "it has no pipeline")
             .advise("add a [pipeline.NAME] table; `catalog-sync config example` shows one"));
     }
     let state = folder_of(path).join(file.state.as_deref().unwrap_or(Path::new("catalog-sync.db")));
     let fleet = match &file.fleet {
-        Some(keys) => Some(Fleet::check(keys, &|what| wrong(path, what), environment)?),
+        Some(keys) => Some(Fleet::check(keys, path, environment)?),
         None => None,
     };
-    let metrics = Metrics::check(&file.metrics, &|what| wrong(path, what), environment)?;
-    let page = Page::check(&file.page, &|what| wrong(path, what), environment)?;
-    let notify = Notify::check(&file.notify, folder_of(path), &|what| wrong(path, what), environment)?;
+    let metrics = Metrics::check(&file.metrics, &|what| in_file(path, what), environment)?;
+    let page = Page::check(&file.page, &|what| in_file(path, what), environment)?;
+    let notify = Notify::check(&file.notify, folder_of(path), path, environment)?;
     let disable_after = file.schedule.disable_after.unwrap_or(5);
     if disable_after == 0 {
-        return Err(wrong(path, "schedule.disable_after is 0").advise("use 1 at least; 5 is usual"));
+        return Err(in_file(path, "schedule.disable_after is 0").advise("use 1 at least; 5 is usual"));
     }
     let keep_runs = file.schedule.keep_runs.map_or(KEEP_RUNS, |Span(span)| span);
     if keep_runs < KEEP_RUNS_MIN {
         return Err(
-            wrong(path, "schedule.keep_runs is less than a day").advise("use \"90d\", or 1d at least")
+            in_file(path, "schedule.keep_runs is less than a day").advise("use \"90d\", or 1d at least")
         );
     }
     Ok(Config { state, fleet, metrics, page, notify, disable_after, keep_runs, odoo, zoho, pipelines })
 }
 
-pub(super) fn wrong(path: &Path, what: impl std::fmt::Display) -> Failure {
+pub(super) fn in_file(path: &Path, what: impl std::fmt::Display) -> Failure {
     Failure::configuration(format!("{}: {what}", path.display()))
 }
 

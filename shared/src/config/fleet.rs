@@ -1,9 +1,11 @@
 //! `[fleet]`: where the broker and the state of many processes are. Without it everything is on one machine.
 
+use std::path::Path;
 use std::time::Duration;
 
 use secrecy::SecretString;
 
+use super::check::in_file;
 use super::file::{self, Span};
 use super::secret;
 use crate::failure::Failure;
@@ -86,24 +88,22 @@ impl Fleet {
     /// What `[fleet]` says, with the passwords of the environment.
     pub(super) fn check(
         keys: &file::Fleet,
-        wrong: &dyn Fn(String) -> Failure,
+        path: &Path,
         environment: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Self, Failure> {
-        address(&keys.broker, "broker", ["amqp://", "amqps://"], BROKER_PASSWORD, wrong)?;
-        address(&keys.redis, "redis", ["redis://", "rediss://"], REDIS_PASSWORD, wrong)?;
+        address(&keys.broker, "broker", ["amqp://", "amqps://"], BROKER_PASSWORD, path)?;
+        address(&keys.redis, "redis", ["redis://", "rediss://"], REDIS_PASSWORD, path)?;
         let prefix = keys.prefix.clone().unwrap_or_else(|| "catalog".to_owned());
         let fits = (1..=40).contains(&prefix.len())
             && prefix.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '_' | '-'));
         if !fits {
-            return Err(
-                wrong(format!("fleet.prefix is '{prefix}'")).advise("use 1 to 40 of a-z, 0-9, '_' and '-'")
-            );
+            return Err(in_file(path, format!("fleet.prefix is '{prefix}'"))
+                .advise("use 1 to 40 of a-z, 0-9, '_' and '-'"));
         }
         let capacity = keys.capacity.unwrap_or(100_000);
         if capacity < 1_000 {
-            return Err(
-                wrong(format!("fleet.capacity is {capacity}")).advise("let a queue hold at least 1000 jobs")
-            );
+            return Err(in_file(path, format!("fleet.capacity is {capacity}"))
+                .advise("let a queue hold at least 1000 jobs"));
         }
         let span = |span: Option<Span>, usual: Duration| span.map_or(usual, |Span(span)| span);
         Ok(Self {
@@ -122,20 +122,14 @@ impl Fleet {
 }
 
 /// An address of the right kind that holds no password: files are copied and shown.
-fn address(
-    url: &str,
-    key: &str,
-    schemes: [&str; 2],
-    variable: &str,
-    wrong: &dyn Fn(String) -> Failure,
-) -> Result<(), Failure> {
+fn address(url: &str, key: &str, schemes: [&str; 2], variable: &str, path: &Path) -> Result<(), Failure> {
     let [plain, encrypted] = schemes;
     let Some(rest) = url.strip_prefix(plain).or_else(|| url.strip_prefix(encrypted)) else {
-        return Err(wrong(format!("fleet.{key} does not begin with {plain} or {encrypted}"))
+        return Err(in_file(path, format!("fleet.{key} does not begin with {plain} or {encrypted}"))
             .advise(format!("write it as {plain}host:port")));
     };
     if rest.contains('@') {
-        return Err(wrong(format!("fleet.{key} holds a user or a password")).advise(format!(
+        return Err(in_file(path, format!("fleet.{key} holds a user or a password")).advise(format!(
             "write {plain}host:port, name the user in fleet.{key}_user and set {variable}"
         )));
     }

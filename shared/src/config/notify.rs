@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use secrecy::SecretString;
 
+use super::check::in_file;
 use super::{file, secret};
 use crate::failure::Failure;
 
@@ -53,16 +54,16 @@ impl Notify {
     pub(super) fn check(
         keys: &file::Notify,
         folder: &Path,
-        wrong: &dyn Fn(String) -> Failure,
+        path: &Path,
         environment: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Self, Failure> {
-        let log = keys.log.as_ref().map(|path| LogFile {
-            path: folder.join(path),
+        let log = keys.log.as_ref().map(|log| LogFile {
+            path: folder.join(log),
             bytes: keys.log_bytes.unwrap_or(1 << 20),
             files: keys.log_files.unwrap_or(5),
         });
         if log.as_ref().is_some_and(|log| log.bytes == 0) {
-            return Err(wrong("notify.log_bytes is 0".to_owned()).advise("use 1048576, or leave it out"));
+            return Err(in_file(path, "notify.log_bytes is 0").advise("use 1048576, or leave it out"));
         }
         let authorization = secret::read(AUTHORIZATION, environment)?;
         let webhook = secret::read(URL, environment)?.map(|url| Webhook { url, authorization });

@@ -1,5 +1,6 @@
 //! Remote systems and how to sign in to them.
 
+use std::path::Path;
 use std::time::Duration;
 
 use crate::failure::Failure;
@@ -7,6 +8,7 @@ use crate::odoo::{OdooConfig, OdooSecret, Transport};
 use crate::record::Values;
 use crate::zoho::{DataCenter, Place, ZohoConfig, ZohoSecret};
 
+use super::check::in_file;
 use super::file::{self, Span};
 use super::secret;
 
@@ -42,11 +44,11 @@ impl OdooServer {
     pub(super) fn check(
         name: &str,
         server: &file::Odoo,
-        wrong: &dyn Fn(String) -> Failure,
+        path: &Path,
         environment: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Self, Failure> {
         if !server.url.starts_with("http://") && !server.url.starts_with("https://") {
-            return Err(wrong(format!("odoo.{name}.url is '{}'", server.url))
+            return Err(in_file(path, format!("odoo.{name}.url is '{}'", server.url))
                 .advise("start it with https:// (or http:// on a trusted network)"));
         }
         Ok(Self {
@@ -112,11 +114,11 @@ impl ZohoAccount {
     pub(super) fn check(
         name: &str,
         account: &file::Zoho,
-        wrong: &dyn Fn(String) -> Failure,
+        path: &Path,
         environment: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Self, Failure> {
         if account.reserve_percent.is_some_and(|percent| percent > RESERVE_MAX) {
-            return Err(wrong(format!("zoho.{name}.reserve_percent is more than {RESERVE_MAX}"))
+            return Err(in_file(path, format!("zoho.{name}.reserve_percent is more than {RESERVE_MAX}"))
                 .advise("leave it out: 5 is usual"));
         }
         Ok(Self {

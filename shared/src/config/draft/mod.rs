@@ -6,7 +6,7 @@ mod source;
 use std::path::Path;
 use std::time::Duration;
 
-use super::check::wrong;
+use super::check::in_file;
 use super::entity::{self, Entity};
 use super::file::{self, File, Interval, Span};
 use super::pipeline::{Gone, Pipeline, Rhythm, SinkConfig, SourceConfig};
@@ -31,23 +31,18 @@ pub(super) struct Draft<'a> {
 }
 
 impl<'a> Draft<'a> {
-    fn wrong(&self, what: impl std::fmt::Display) -> Failure {
-        wrong(self.path, what)
-    }
-
     fn at(&self, key: &str) -> String {
         format!("pipeline.{}.{key}", self.name)
     }
 
     pub(super) fn pipeline(&self) -> Result<Pipeline, Failure> {
         let name: PipelineName = self.name.parse().map_err(|error| {
-            self.wrong(format!("[pipeline.{}]: {error}", self.name)).advise("give it another name")
+            in_file(self.path, format!("[pipeline.{}]: {error}", self.name)).advise("give it another name")
         })?;
         let (from, server) = self.refer("source", &self.keys.source, &[System::Odoo, System::Zoho])?;
         let (to, target) = self.refer("sink", &self.keys.sink, &[System::Json, System::Odoo])?;
         if from == System::Odoo && to == System::Odoo {
-            return Err(self
-                .wrong(format!("pipeline '{}' reads Odoo and writes Odoo", self.name))
+            return Err(in_file(self.path, format!("pipeline '{}' reads Odoo and writes Odoo", self.name))
                 .advise("Odoo is written from Zoho; from Odoo, write JSON files"));
         }
         let entity = self.entity(from)?;
@@ -62,8 +57,7 @@ impl<'a> Draft<'a> {
         };
         let every = self.keys.every.map_or(Duration::from_mins(15), |Span(span)| span);
         if every < Duration::from_secs(1) {
-            return Err(self
-                .wrong(format!("{} is 0", self.at("every")))
+            return Err(in_file(self.path, format!("{} is 0", self.at("every")))
                 .advise("use \"15m\", or 1s at least"));
         }
         let sweep = self.sweep(to, &source)?;
@@ -100,12 +94,11 @@ impl<'a> Draft<'a> {
             [] => "add the table of the system first; `catalog-sync config example` shows them".to_owned(),
             all => suggest(reference, all),
         };
-        Err(self
-            .wrong(format!(
-                "{} is '{reference}', which is no table of this file that fits there",
-                self.at(key)
-            ))
-            .advise(advice))
+        Err(in_file(
+            self.path,
+            format!("{} is '{reference}', which is no table of this file that fits there", self.at(key)),
+        )
+        .advise(advice))
     }
 
     /// The entity that is named, or that is called like the pipeline.
@@ -119,7 +112,7 @@ impl<'a> Draft<'a> {
                 System::Zoho => suggest(named, &names),
                 _ => format!("{}; or set `model` and `fields`", suggest(named, &names)),
             };
-            return Err(self.wrong(format!("{} is '{named}'", self.at("entity"))).advise(advice));
+            return Err(in_file(self.path, format!("{} is '{named}'", self.at("entity"))).advise(advice));
         }
         match (&self.keys.model, entity) {
             (Some(model), Some(entity)) if entity.model != model => Ok(None),

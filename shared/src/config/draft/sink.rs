@@ -1,6 +1,6 @@
 //! Where a pipeline writes, and what becomes there of records that are gone.
 
-use super::super::check::folder_of;
+use super::super::check::{folder_of, in_file};
 use super::super::entity::Entity;
 use super::super::file;
 use super::super::pipeline::{Gone, JsonFile, JsonFormat, OdooTarget, SourceConfig, Sweep};
@@ -10,7 +10,7 @@ use crate::failure::Failure;
 impl Draft<'_> {
     pub(super) fn json_file(&self, target: &str, entity: Option<&Entity>) -> Result<JsonFile, Failure> {
         let table = self.file.json.get(target).ok_or_else(|| {
-            self.wrong(format!("there is no [json.{target}]"))
+            in_file(self.path, format!("there is no [json.{target}]"))
                 .advise("add that table; `catalog-sync config example` shows one")
         })?;
         let file = self.keys.file.clone().or_else(|| entity.map(|entity| entity.file.into()));
@@ -25,7 +25,7 @@ impl Draft<'_> {
         let model =
             self.keys.target.clone().or_else(|| entity.and_then(|entity| entity.target).map(str::to_owned));
         let model = model.ok_or_else(|| {
-            self.wrong(format!("pipeline '{}' does not say which Odoo model it writes", self.name))
+            in_file(self.path, format!("pipeline '{}' does not say which Odoo model it writes", self.name))
                 .advise("set `target = \"product.product\"`")
         })?;
         let products = model == "product.product";
@@ -51,9 +51,10 @@ impl Draft<'_> {
         match self.keys.image_quality {
             None => Ok(90),
             Some(quality @ 1..=100) => Ok(quality),
-            Some(other) => Err(self
-                .wrong(format!("pipeline '{}': image_quality is {other}", self.name))
-                .advise("choose 1 to 100; 90 is usual")),
+            Some(other) => {
+                Err(in_file(self.path, format!("pipeline '{}': image_quality is {other}", self.name))
+                    .advise("choose 1 to 100; 90 is usual"))
+            }
         }
     }
 
@@ -68,19 +69,25 @@ impl Draft<'_> {
                 System::Odoo => "use \"archive\" or \"keep\": nothing is ever deleted in Odoo",
                 System::Json | System::Zoho => "use \"keep\", \"mark\" or \"remove\"",
             };
-            return Err(self.wrong(format!("{} does not fit its sink", self.at("gone"))).advise(advice));
+            return Err(
+                in_file(self.path, format!("{} does not fit its sink", self.at("gone"))).advise(advice)
+            );
         }
         let at_most_percent = self.keys.gone_at_most_percent.unwrap_or(10);
         if at_most_percent > 100 {
-            return Err(self
-                .wrong(format!("{} is {at_most_percent}", self.at("gone_at_most_percent")))
-                .advise("use 0 to 100; 10 is usual"));
+            return Err(in_file(
+                self.path,
+                format!("{} is {at_most_percent}", self.at("gone_at_most_percent")),
+            )
+            .advise("use 0 to 100; 10 is usual"));
         }
         let left_is_gone = self.keys.left_is_gone.unwrap_or(false);
         if left_is_gone && !source.is_selection() {
-            return Err(self
-                .wrong(format!("{} is set, but the pipeline reads all records", self.at("left_is_gone")))
-                .advise("take it out, or set a `domain` (Odoo) or a `contact_type` (Zoho)"));
+            return Err(in_file(
+                self.path,
+                format!("{} is set, but the pipeline reads all records", self.at("left_is_gone")),
+            )
+            .advise("take it out, or set a `domain` (Odoo) or a `contact_type` (Zoho)"));
         }
         Ok(Sweep { gone, at_most_percent, left_is_gone })
     }

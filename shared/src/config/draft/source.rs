@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
+use super::super::check::in_file;
 use super::super::column;
 use super::super::entity::Entity;
 use super::super::file::{self, Span};
@@ -17,14 +18,17 @@ impl Draft<'_> {
         let mut columns = Vec::new();
         if let Some(mapping) = &self.keys.mapping {
             if !self.keys.fields.is_empty() {
-                return Err(self
-                    .wrong(format!("pipeline '{}' has both `fields` and `mapping`", self.name))
-                    .advise("keep one: `fields` keeps the source's names, `mapping` renames"));
+                return Err(in_file(
+                    self.path,
+                    format!("pipeline '{}' has both `fields` and `mapping`", self.name),
+                )
+                .advise("keep one: `fields` keeps the source's names, `mapping` renames"));
             }
             for (name, value) in mapping {
                 let at = self.at(&format!("mapping.{name}"));
                 columns.push(column::column(name, value).map_err(|what| {
-                    self.wrong(format!("{at} {what}")).advise("docs/mapping.md says what a column may hold")
+                    in_file(self.path, format!("{at} {what}"))
+                        .advise("docs/mapping.md says what a column may hold")
                 })?);
             }
         } else if !self.keys.fields.is_empty() {
@@ -33,16 +37,20 @@ impl Draft<'_> {
             columns = entity.columns(to == System::Odoo);
         }
         if columns.is_empty() {
-            return Err(self
-                .wrong(format!("pipeline '{}' does not say which fields it reads", self.name))
-                .advise("set `fields = [\"name\", ...]` or a `mapping`"));
+            return Err(in_file(
+                self.path,
+                format!("pipeline '{}' does not say which fields it reads", self.name),
+            )
+            .advise("set `fields = [\"name\", ...]` or a `mapping`"));
         }
         if to == System::Json {
             if let Some(column) = columns.iter().find(|column| column.missing != Missing::Fail) {
                 let at = self.at(&format!("mapping.{}", column.column.name));
-                return Err(self
-                    .wrong(format!("{at} has `missing`, but a file refers to no records"))
-                    .advise("take it out"));
+                return Err(in_file(
+                    self.path,
+                    format!("{at} has `missing`, but a file refers to no records"),
+                )
+                .advise("take it out"));
             }
             columns.retain(|column| column.column.name != "id");
             let id = entity.map_or("id", |entity| entity.id_field);
@@ -50,9 +58,11 @@ impl Draft<'_> {
         }
         let mut seen = HashSet::new();
         match columns.iter().find(|column| !seen.insert(column.column.name.clone())) {
-            Some(twice) => Err(self
-                .wrong(format!("pipeline '{}' names '{}' twice", self.name, twice.column.name))
-                .advise("keep one of them")),
+            Some(twice) => Err(in_file(
+                self.path,
+                format!("pipeline '{}' names '{}' twice", self.name, twice.column.name),
+            )
+            .advise("keep one of them")),
             None => Ok(columns),
         }
     }
@@ -62,7 +72,8 @@ impl Draft<'_> {
         if (1..=most).contains(&page_size) {
             return Ok(page_size);
         }
-        Err(self.wrong(format!("{} is {page_size}", self.at("page_size"))).advise(format!("use 1 to {most}")))
+        Err(in_file(self.path, format!("{} is {page_size}", self.at("page_size")))
+            .advise(format!("use 1 to {most}")))
     }
 
     fn overlap(&self) -> Duration {
@@ -77,7 +88,7 @@ impl Draft<'_> {
     ) -> Result<OdooEntity, Failure> {
         let model = self.keys.model.clone().or_else(|| entity.map(|entity| entity.model.to_owned()));
         let model = model.ok_or_else(|| {
-            self.wrong(format!("pipeline '{}' does not say what it reads", self.name))
+            in_file(self.path, format!("pipeline '{}' does not say what it reads", self.name))
                 .advise("set `entity = \"customers\"` or `\"products\"`, or `model` and `fields`")
         })?;
         Ok(OdooEntity {
@@ -100,15 +111,19 @@ impl Draft<'_> {
             Some("items") => Kind::Items,
             Some("contacts") => Kind::Contacts,
             _ => {
-                return Err(self
-                    .wrong(format!("pipeline '{}' does not say what it reads", self.name))
-                    .advise("set `entity = \"items\"` or `\"contacts\"`"));
+                return Err(in_file(
+                    self.path,
+                    format!("pipeline '{}' does not say what it reads", self.name),
+                )
+                .advise("set `entity = \"items\"` or `\"contacts\"`"));
             }
         };
         if kind == Kind::Items && self.keys.contact_type.is_some() {
-            return Err(self
-                .wrong(format!("{} is set, but items have none", self.at("contact_type")))
-                .advise("take it out, or set `entity = \"contacts\"`"));
+            return Err(in_file(
+                self.path,
+                format!("{} is set, but items have none", self.at("contact_type")),
+            )
+            .advise("take it out, or set `entity = \"contacts\"`"));
         }
         Ok(ZohoEntity {
             contact_type: self.keys.contact_type,
