@@ -161,6 +161,8 @@ impl<S: ImageSink> ImageWorker<S> {
                     && let Some(work) = line.suspects.pop_front()
                 {
                     self.claim(&mut line, vec![work]).await?;
+                    // Whose job came to its end by its claim runs nothing that a step could wait for: the next one's turn.
+                    continue;
                 }
             }
             self.step(&mut line, &mut consumer, &drain).await?;

@@ -223,3 +223,19 @@ async fn a_death_counts_for_the_image_that_ran_alone_and_for_none_that_waited() 
     let marked = |marks| ClaimedImage::Go { marks, applied: None };
     assert_eq!(died_over, [marked(2), marked(1), marked(1), marked(1)]);
 }
+
+#[tokio::test]
+async fn a_suspect_that_has_come_to_its_end_meanwhile_holds_up_none_behind_it() {
+    let bench = Bench::new().await;
+    for key in 1..=2 {
+        bench.serves_bytes(&format!("image{key}"), &jpeg(1)).await;
+        bench.record(key, &format!("image{key}")).await;
+    }
+    let listed = bench.listed().await;
+    let claims: Vec<ImageClaim> = listed.iter().map(claim_of).collect();
+    bench.state.claim_images(&pipeline(), &claims, 0, &dead_worker()).await.unwrap();
+    // The first one's job comes twice: the second time it is found applied, and nothing runs.
+    drop(bench.queue.publish(listed[0].clone().into_job(pipeline())).await.unwrap());
+    bench.work().await.unwrap();
+    assert_eq!((bench.counts().await, bench.requests().await), ([2, 0, 0], 2));
+}
