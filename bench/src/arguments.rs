@@ -64,7 +64,7 @@ impl Part {
         Duration::from_mins(match self {
             Self::Soak => arguments.minutes + 3,
             Self::Build => 30,
-            Self::Producer => 10,
+            Self::Producer | Self::Page => 10,
             _ => 6,
         })
     }

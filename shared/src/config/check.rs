@@ -59,9 +59,9 @@ pub(super) fn config(
         Some(keys) => Some(Fleet::check(keys, path, environment)?),
         None => None,
     };
-    let metrics = Metrics::check(&file.metrics, &|what| in_file(path, what), environment)?;
-    let page = Page::check(&file.page, &|what| in_file(path, what), environment)?;
-    let notify = Notify::check(&file.notify, folder_of(path), path, environment)?;
+    let metrics = Metrics::check(&file.metrics, path, environment)?;
+    let page = Page::check(&file.page, path, environment)?;
+    let notify = Notify::check(&file.notify, path, environment)?;
     let disable_after = file.schedule.disable_after.unwrap_or(5);
     if disable_after == 0 {
         return Err(in_file(path, "schedule.disable_after is 0").advise("use 1 at least; 5 is usual"));
@@ -75,6 +75,7 @@ pub(super) fn config(
     Ok(Config { state, fleet, metrics, page, notify, disable_after, keep_runs, odoo, zoho, pipelines })
 }
 
+/// Something is wrong with the file, or with what it says.
 pub(super) fn in_file(path: &Path, what: impl std::fmt::Display) -> Failure {
     Failure::configuration(format!("{}: {what}", path.display()))
 }

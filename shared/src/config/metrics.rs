@@ -1,8 +1,10 @@
 //! `[metrics]`: where a process tells its metrics, and whether it lives and is ready.
 
 use std::net::SocketAddr;
+use std::path::Path;
 
 use super::file;
+use super::listen::Listen;
 use crate::failure::Failure;
 
 /// Takes the place of `listen`: one file is shared by processes that need an address each.
@@ -18,18 +20,14 @@ pub struct Metrics {
 impl Metrics {
     pub(super) fn check(
         keys: &file::Metrics,
-        wrong: &dyn Fn(String) -> Failure,
+        path: &Path,
         environment: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Self, Failure> {
-        let (listen, failure): (_, &dyn Fn(String) -> Failure) = match environment(LISTEN) {
-            Some(listen) => (Some(listen), &|what| Failure::configuration(what)),
-            None => (keys.listen.clone(), wrong),
-        };
-        let Some(listen) = listen.filter(|listen| !listen.is_empty()) else { return Ok(Self::default()) };
-        match listen.parse() {
-            Ok(address) => Ok(Self { listen: Some(address) }),
-            Err(_) => Err(failure(format!("metrics.listen (or {LISTEN}) is '{listen}'"))
-                .advise("write an address and a port, such as \"127.0.0.1:9464\"; empty switches it off")),
-        }
+        let listen =
+            Listen::check("metrics.listen", LISTEN, keys.listen.as_deref(), 9464, path, environment)?;
+        Ok(match listen {
+            Listen::Unsaid | Listen::Nowhere => Self { listen: None },
+            Listen::At(address) => Self { listen: Some(address) },
+        })
     }
 }

@@ -10,6 +10,7 @@ mod draft;
 mod entity;
 mod file;
 mod fleet;
+mod listen;
 mod metrics;
 mod notify;
 mod page;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use secrecy::SecretString;
 
-use super::check::in_file;
+use super::check::{folder_of, in_file};
 use super::{file, secret};
 use crate::failure::Failure;
 
@@ -53,12 +53,11 @@ impl Notify {
 
     pub(super) fn check(
         keys: &file::Notify,
-        folder: &Path,
         path: &Path,
         environment: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Self, Failure> {
         let log = keys.log.as_ref().map(|log| LogFile {
-            path: folder.join(log),
+            path: folder_of(path).join(log),
             bytes: keys.log_bytes.unwrap_or(1 << 20),
             files: keys.log_files.unwrap_or(5),
         });

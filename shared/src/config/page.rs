@@ -1,9 +1,11 @@
 //! `[page]`: where the operator's page is served, and with which token one signs in.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
 
 use secrecy::{ExposeSecret, SecretString};
 
+use super::listen::Listen;
 use super::{file, secret};
 use crate::failure::Failure;
 
@@ -51,7 +53,7 @@ impl Page {
 
     pub(super) fn check(
         keys: &file::Page,
-        wrong: &dyn Fn(String) -> Failure,
+        path: &Path,
         environment: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Self, Failure> {
         let token = secret::read(TOKEN, environment)?;
@@ -61,18 +63,11 @@ impl Page {
             ))
             .advise("make one with `openssl rand -hex 16`"));
         }
-        let (listen, failure): (_, &dyn Fn(String) -> Failure) = match environment(LISTEN) {
-            Some(listen) => (Some(listen), &|what| Failure::configuration(what)),
-            None => (keys.listen.clone(), wrong),
-        };
-        let Some(listen) = listen else { return Ok(Self { listen: Some(USUAL), is_usual: true, token }) };
-        if listen.is_empty() {
-            return Ok(Self { listen: None, is_usual: false, token });
-        }
-        match listen.parse() {
-            Ok(address) => Ok(Self { listen: Some(address), is_usual: false, token }),
-            Err(_) => Err(failure(format!("page.listen (or {LISTEN}) is '{listen}'"))
-                .advise("write an address and a port, such as \"127.0.0.1:8080\"; empty switches it off")),
-        }
+        let listen = Listen::check("page.listen", LISTEN, keys.listen.as_deref(), 8080, path, environment)?;
+        Ok(match listen {
+            Listen::Unsaid => Self { listen: Some(USUAL), is_usual: true, token },
+            Listen::Nowhere => Self { listen: None, is_usual: false, token },
+            Listen::At(address) => Self { listen: Some(address), is_usual: false, token },
+        })
     }
 }
