@@ -158,9 +158,11 @@ pub(super) async fn a_doubt_is_kept_while_something_newer_is_being_written(store
     let newest = enqueue(&state, &run, 1, 3).await;
     newest.claim(&state).await;
     let_doubts_mature(&state, &run).await;
+    assert_eq!(outstanding(&state).await, ["1"], "it is the newest that is outstanding");
     newest.settle(&state, Outcome::Updated).await;
-    assert_eq!(mature(&state).await, 0, "it is looked at later, not at once");
     assert_eq!(outstanding(&state).await, [""; 0]);
+    assert_eq!(matured(&state).await, 1);
+    assert_eq!(outstanding(&state).await, ["1"]);
 }
 
 pub(super) async fn a_reset_forgets_doubts(store: impl Fixture) {
