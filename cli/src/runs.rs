@@ -8,6 +8,7 @@ use shared::fleet::spent_of;
 use shared::record::RunId;
 use shared::state::{RunEnd, RunKind, RunSummary};
 use shared::telemetry::Spent;
+use shared::utc::in_utc;
 
 use crate::arguments::{Runs, RunsCommand};
 use crate::exit::Exit;
@@ -116,7 +117,7 @@ fn row(run: &RunSummary) -> (Vec<String>, String) {
         run.id.to_string(),
         run.pipeline.to_string(),
         kind(run.kind),
-        run.started.strftime("%Y-%m-%d %H:%M:%S UTC").to_string(),
+        in_utc(run.started),
         took.map_or_else(|| "-".to_owned(), |seconds| format!("{seconds:.1}")),
         ledger.seen.to_string(),
         ledger.created.to_string(),

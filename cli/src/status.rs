@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
 use producer::operate::quota::QuotaStatus;
 use producer::operate::status::{self, Paused, PipelineStatus, StrayStatus, Strays};
 use serde::Serialize;
@@ -11,6 +10,7 @@ use shared::failure::Failure;
 use shared::fleet::Scope;
 use shared::job::JobKind;
 use shared::state::{Counts, ImageCounts, RunEnd, RunKind, RunSummary};
+use shared::utc::in_utc;
 
 use crate::dead::tried;
 use crate::exit::Exit;
@@ -75,10 +75,10 @@ fn text(status: &PipelineStatus) -> String {
         Some(run) => lines.extend(run_lines(run)),
     }
     if let Some(start) = status.next_start {
-        lines.push(format!("  next run reads what changed after {}", time(start)));
+        lines.push(format!("  next run reads what changed after {}", in_utc(start)));
     }
     if let Some(swept) = &status.sweep {
-        let at = swept.at.map_or_else(String::new, |at| format!(" at {}", time(at)));
+        let at = swept.at.map_or_else(String::new, |at| format!(" at {}", in_utc(at)));
         lines.push(format!("  last sweep{at}: {}", swept_text(swept)));
     }
     let Counts { wanted, applied, outstanding, dead, images } = status.records;
@@ -122,10 +122,10 @@ fn pause_line(pipeline: &str, paused: &Paused) -> String {
         Scope::Images => ("images ", " --images"),
     };
     let next = match pause.probe_at {
-        Some(at) => format!("tried again at {}", time(at)),
+        Some(at) => format!("tried again at {}", in_utc(at)),
         None => format!("`catalog-sync resume {pipeline}{flag}` lets it go on"),
     };
-    format!("  {what}PAUSED since {}: {}; {next}", time(pause.since), pause.why)
+    format!("  {what}PAUSED since {}: {}; {next}", in_utc(pause.since), pause.why)
 }
 
 fn run_lines(run: &RunSummary) -> Vec<String> {
@@ -143,10 +143,10 @@ fn run_lines(run: &RunSummary) -> Vec<String> {
         _ if run.kind == RunKind::Chosen => "chosen records: a plan or a repair".to_owned(),
         None if run.kind == RunKind::Sweep => "sweep".to_owned(),
         None => "full".to_owned(),
-        Some(start) => format!("changes since {}", time(start)),
+        Some(start) => format!("changes since {}", in_utc(start)),
     };
     vec![
-        format!("  last run #{} at {} ({kind}): {ended}", run.id, time(run.started)),
+        format!("  last run #{} at {} ({kind}): {ended}", run.id, in_utc(run.started)),
         format!(
             "  {} read: {} created, {} updated, {} unchanged, {} gone, {} superseded, {} failed, {} outstanding",
             ledger.seen,
@@ -159,8 +159,4 @@ fn run_lines(run: &RunSummary) -> Vec<String> {
             ledger.outstanding()
         ),
     ]
-}
-
-fn time(time: Timestamp) -> String {
-    time.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
 }

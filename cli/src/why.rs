@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
 use producer::operate::why::{Asked, InSource, Why, by_sku, why};
 use shared::config::{Config, Pipeline};
 use shared::failure::Failure;
@@ -10,6 +9,7 @@ use shared::job::Attempt;
 use shared::record::RecordKey;
 use shared::state::{Sight, Stage, Stand, State};
 use shared::systems::Systems;
+use shared::utc::in_utc;
 
 use crate::arguments::WhyArguments;
 use crate::dead::tried;
@@ -67,7 +67,7 @@ fn text(why: &Why) -> String {
         None => lines.push("  state: knows nothing of it".to_owned()),
     }
     lines.extend(why.url.as_ref().map(|url| format!("  see {url}")));
-    lines.extend(why.next_run.map(|at| format!("  next run {}", time(at))));
+    lines.extend(why.next_run.map(|at| format!("  next run {}", in_utc(at))));
     format!("{}\n", lines.join("\n"))
 }
 
@@ -103,7 +103,7 @@ fn state_lines(sight: &Sight) -> Vec<String> {
         format!("  applied: {}", stand(known.applied)),
     ];
     lines.extend(known.sink_id.as_ref().map(|id| format!("  in the sink: {id}")));
-    lines.extend(sight.since.map(|since| format!("  outstanding since {}", time(since))));
+    lines.extend(sight.since.map(|since| format!("  outstanding since {}", in_utc(since))));
     for begun in sight.begun.iter().chain(sight.image.iter().flat_map(|image| &image.begun)) {
         let worker = begun.worker.as_ref().map_or("a process that is gone", |worker| worker.as_str());
         lines.push(format!("  begun {} times without an end, last by {worker}", begun.times));
@@ -131,9 +131,5 @@ fn state_lines(sight: &Sight) -> Vec<String> {
 }
 
 fn attempt(failed: &Attempt) -> String {
-    format!("    {}: {}: {}", time(failed.at), failed.reason.label(), failed.message)
-}
-
-fn time(time: Timestamp) -> String {
-    time.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
+    format!("    {}: {}: {}", in_utc(failed.at), failed.reason.label(), failed.message)
 }

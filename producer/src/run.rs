@@ -10,6 +10,7 @@ use shared::fleet::{KeptLease, Lease, Meeting, SinkNote};
 use shared::progress::Progress;
 use shared::state::{Run, RunEnd, RunSummary};
 use shared::systems::Systems;
+use shared::utc::in_utc;
 use tokio_util::sync::CancellationToken;
 
 use crate::enumerate::Enumeration;
@@ -90,7 +91,7 @@ impl FleetRun {
                     "{} is being enumerated by '{}' since {}",
                     self.pipeline.name,
                     held.holder,
-                    held.since.strftime("%Y-%m-%d %H:%M:%S UTC")
+                    in_utc(held.since)
                 ),
             )
             .advise("wait until it ends or stop it; two at a time would enqueue everything twice")),

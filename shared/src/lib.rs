@@ -23,4 +23,5 @@ pub mod state;
 pub mod systems;
 pub mod telemetry;
 pub mod trace;
+pub mod utc;
 pub mod zoho;

@@ -5,8 +5,7 @@ use serde_json::json;
 use shared::failure::Failure;
 use shared::job::Attempt;
 use shared::state::{State, Stray};
-
-use super::text::time;
+use shared::utc::in_utc;
 
 /// Hexadecimal digits of a stray's id that are shown.
 const ID_SHOWN: usize = 12;
@@ -66,7 +65,7 @@ pub(super) fn text(stray: &Stray) -> String {
     format!(
         "stray {}\n  found {} in {}\n  {}\n  {} bytes{cut}:\n{}\n",
         stray.id(),
-        time(stray.at),
+        in_utc(stray.at),
         stray.queue,
         stray.failure.message,
         stray.bytes,

@@ -1,10 +1,10 @@
 //! Dead letters in words.
 
-use jiff::Timestamp;
 use producer::operate::letters::{LetterPage, Line};
 use shared::failure::Reason;
 use shared::job::{Attempt, JobKind};
 use shared::state::DeadLetter;
+use shared::utc::in_utc;
 
 pub(super) fn page(page: &LetterPage, reason: Option<Reason>) -> String {
     let counts: Vec<String> =
@@ -27,7 +27,7 @@ fn line(line: &Line) -> String {
     format!(
         "  #{number} {} {key}, {}, {}, {tried}: {}",
         what(*kind),
-        time(failure.at),
+        in_utc(failure.at),
         failure.reason.label(),
         failure.message
     )
@@ -60,11 +60,11 @@ pub(super) fn letter(letter: &DeadLetter) -> String {
             job.version,
             job.run
         ),
-        format!("  given up {}: {} ({})", time(failure.at), failure.reason.label(), failure.class.label()),
+        format!("  given up {}: {} ({})", in_utc(failure.at), failure.reason.label(), failure.class.label()),
         format!("  {}", failure.message),
     ];
     let attempt = |failed: &Attempt| {
-        format!("  before, {}: {}: {}", time(failed.at), failed.reason.label(), failed.message)
+        format!("  before, {}: {}: {}", in_utc(failed.at), failed.reason.label(), failed.message)
     };
     lines.extend(job.failures.iter().rev().map(attempt));
     lines.extend(job.source_time.as_ref().map(|at| format!("  changed in the source: {at}")));
@@ -75,8 +75,4 @@ pub(super) fn letter(letter: &DeadLetter) -> String {
         lines.extend(job.values.iter().map(|(name, value)| format!("    {name} = {value}")));
     }
     format!("{}\n", lines.join("\n"))
-}
-
-pub(super) fn time(time: Timestamp) -> String {
-    time.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
 }

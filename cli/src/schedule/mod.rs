@@ -11,6 +11,7 @@ use shared::config::{Config, Rhythm};
 use shared::failure::{Failure, Reason};
 use shared::fleet::{Pause, Scope};
 use shared::state::{Exclusive, State};
+use shared::utc::in_utc;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -172,7 +173,7 @@ async fn has_daemon(state: &State) -> Result<bool, Failure> {
 /// In UTC and in the local time zone.
 pub(crate) fn both(time: Timestamp) -> String {
     let local = time.to_zoned(TimeZone::system());
-    format!("{} ({})", time.strftime("%Y-%m-%d %H:%M:%S UTC"), local.strftime("%Y-%m-%d %H:%M:%S %Z"))
+    format!("{} ({})", in_utc(time), local.strftime("%Y-%m-%d %H:%M:%S %Z"))
 }
 
 /// "6h", "7d", "90s": in the largest unit that is whole.

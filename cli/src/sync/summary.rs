@@ -2,6 +2,7 @@
 
 use producer::sweep::Swept;
 use serde::Serialize;
+use shared::utc::in_utc;
 
 use super::report::{PipelineJson, PipelineReport};
 use crate::output::table;
@@ -78,10 +79,7 @@ fn sentence(report: &PipelineReport) -> String {
         }
     }
     if let Some(start) = report.next_start {
-        lines += &format!(
-            "Next sync will fetch records modified after: {}\n",
-            start.strftime("%Y-%m-%d %H:%M:%S UTC")
-        );
+        lines += &format!("Next sync will fetch records modified after: {}\n", in_utc(start));
     }
     lines
 }

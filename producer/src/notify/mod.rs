@@ -18,6 +18,7 @@ use shared::config::{Config, Notify, Pipeline, ZohoAccount};
 use shared::failure::Failure;
 use shared::record::PipelineName;
 use shared::state::State;
+use shared::utc::in_utc;
 use tokio_util::sync::CancellationToken;
 
 pub use cause::Cause;
@@ -168,7 +169,7 @@ impl Notifier {
             at,
         };
         if let Some(file) = self.notify.log.as_ref().filter(|_| !told.logged) {
-            let time = at.strftime("%Y-%m-%d %H:%M:%S UTC");
+            let time = in_utc(at);
             let state = if recovered { "RECOVERED" } else { "BEGUN" };
             log::append(file, &format!("{time} {state} {} {}: {text}", pipeline.name, cause.label()))?;
         }

@@ -5,6 +5,7 @@ use serde::Serialize;
 use shared::config::{Config, Pipeline, SourceConfig, ZohoAccount};
 use shared::failure::Failure;
 use shared::state::State;
+use shared::utc::in_utc;
 use shared::zoho::{CallClass, Forecast, Limits, known_limits};
 
 /// What is known of one account.
@@ -84,8 +85,10 @@ fn reads(pipeline: &Pipeline, account: &ZohoAccount) -> bool {
 fn words(limits: &Limits, reserve: Option<u64>, forecast: &Forecast) -> String {
     let mut parts = Vec::new();
     match (limits.blocked_until, limits.daily) {
-        (Some(until), true) => parts.push(format!("the calls of the day are used up until {}", time(until))),
-        (Some(until), false) => parts.push(format!("Zoho refuses calls until {}", time(until))),
+        (Some(until), true) => {
+            parts.push(format!("the calls of the day are used up until {}", in_utc(until)));
+        }
+        (Some(until), false) => parts.push(format!("Zoho refuses calls until {}", in_utc(until))),
         (None, _) => {}
     }
     if let Some(day) = limits.day {
@@ -93,14 +96,10 @@ fn words(limits: &Limits, reserve: Option<u64>, forecast: &Forecast) -> String {
             "{} of {} calls left until {}, {} of them for others",
             day.remaining,
             day.limit,
-            time(day.resets_at),
+            in_utc(day.resets_at),
             reserve.unwrap_or(0).min(day.remaining)
         ));
     }
     parts.push(forecast.to_string());
     parts.join("; ")
-}
-
-fn time(time: Timestamp) -> String {
-    time.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
 }

@@ -16,6 +16,7 @@ use super::place::Place;
 use super::quota::{Limits, Quota};
 use crate::failure::{Class, Failure, Reason};
 use crate::state::State;
+use crate::utc::in_utc;
 
 /// A seat is renewed this often while its call is under way: well before it runs out.
 const RENEW: Duration = Duration::from_secs(2);
@@ -232,7 +233,7 @@ fn memo_name(identity: &str) -> String {
 }
 
 fn refused(until: Timestamp, why: Why) -> Failure {
-    let until = until.strftime("%Y-%m-%d %H:%M:%S UTC");
+    let until = in_utc(until);
     let what = match why {
         Why::Minute => format!("Zoho refuses calls of this organisation until {until}"),
         Why::Spent => {

@@ -1,8 +1,9 @@
 //! What happens next to an image that is not in the sink though its record is.
 
 use shared::state::{Begun, Sight, Stage};
+use shared::utc::in_utc;
 
-use super::{Situation, because, time, until};
+use super::{Situation, because, until};
 
 /// In one sentence; none where nothing is to be done.
 pub(super) fn next(of: &Situation<'_>, sight: &Sight) -> Option<String> {
@@ -29,12 +30,12 @@ pub(super) fn next(of: &Situation<'_>, sight: &Sight) -> Option<String> {
             }
             (None, _, Some(retry)) if retry > of.now && !wanted.failures.is_empty() => format!(
                 "The record is in the sink, its image is tried again at {} (attempt {}).",
-                time(retry),
+                in_utc(retry),
                 wanted.attempt
             ),
             (None, _, Some(retry)) if retry > of.now => format!(
                 "The record is in the sink, the job of its image is in the queue; should it be lost, it is enqueued again at {}.",
-                time(retry)
+                in_utc(retry)
             ),
             _ => "The record is in the sink, its image waits for its turn.".to_owned(),
         }),

@@ -12,6 +12,7 @@ use shared::fleet::Pause;
 use shared::job::Attempt;
 use shared::queue::TIERS;
 use shared::state::{Begun, Sight, Stage};
+use shared::utc::in_utc;
 
 /// What the source says of a record, beside what is wanted of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -141,7 +142,7 @@ fn next_attempt(since: Option<Timestamp>, now: Timestamp) -> String {
     format!(
         " (where attempts failed, {attempts} of {} comes between now and {}, unless a system asked for a longer wait)",
         TIERS.len() + 1,
-        time(latest)
+        in_utc(latest)
     )
 }
 
@@ -165,7 +166,7 @@ fn applied(of: &Situation<'_>, sight: &Sight) -> String {
         }
         (_, Some(doubt)) if doubt > of.now => format!(
             "The sink has what is wanted; a call that was broken off may still come until {}, and then it is looked at again.",
-            time(doubt)
+            in_utc(doubt)
         ),
         (SourceStand::Same, _) => "Nothing: the sink has what the source has.".to_owned(),
         (SourceStand::Unknown, _) => "Nothing: the sink has what is wanted, as far as is known.".to_owned(),
@@ -184,7 +185,7 @@ fn because(failure: &Attempt) -> String {
 fn run(of: &Situation<'_>) -> String {
     match of.next_run {
         Some(at) if at <= of.now => "the run that is due now".to_owned(),
-        Some(at) => format!("the next run, at {},", time(at)),
+        Some(at) => format!("the next run, at {},", in_utc(at)),
         None if of.fleet => "the next run".to_owned(),
         None => "the next sync".to_owned(),
     }
@@ -192,19 +193,15 @@ fn run(of: &Situation<'_>) -> String {
 
 fn until(pause: &Pause) -> String {
     match pause.probe_at {
-        Some(at) => format!("and is tried again at {}", time(at)),
+        Some(at) => format!("and is tried again at {}", in_utc(at)),
         None => "until a person resumes it".to_owned(),
     }
 }
 
 fn since(since: Option<Timestamp>) -> String {
-    since.map_or_else(String::new, |since| format!(", since {}", time(since)))
+    since.map_or_else(String::new, |since| format!(", since {}", in_utc(since)))
 }
 
 fn times_of(times: u32) -> String {
     if times == 1 { "begun once".to_owned() } else { format!("begun {times} times") }
-}
-
-fn time(time: Timestamp) -> String {
-    time.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
 }

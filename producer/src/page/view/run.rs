@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use shared::state::{RunEnd, RunKind, RunSummary};
 use shared::telemetry::Spent;
+use shared::utc::in_utc;
 
 use super::when::{When, about};
 
@@ -88,7 +89,6 @@ pub(in crate::page) struct RunPage {
 impl RunPage {
     pub(in crate::page) fn of(run: &RunSummary, spent: Option<&Spent>, began: When) -> Self {
         let ledger = run.ledger;
-        let exact = |time: Timestamp| time.strftime("%Y-%m-%d %H:%M:%S UTC").to_string();
         let counts = |counts: Option<&BTreeMap<String, u64>>| {
             counts.into_iter().flatten().map(|(label, count)| (label.clone(), grouped(*count))).collect()
         };
@@ -100,8 +100,8 @@ impl RunPage {
             },
             window: format!(
                 "{} to {}",
-                run.window.start.map_or_else(|| "the beginning".to_owned(), exact),
-                exact(run.window.end)
+                run.window.start.map_or_else(|| "the beginning".to_owned(), in_utc),
+                in_utc(run.window.end)
             ),
             read: vec![
                 ("unchanged", grouped(ledger.unchanged_at_source)),

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use shared::utc::in_utc;
 
 /// A point in time.
 #[derive(Debug, Clone)]
@@ -24,11 +25,7 @@ impl When {
             (true, _) => format!("in {}", about(span)),
             (false, _) => format!("{} ago", about(span)),
         };
-        Self {
-            iso: time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
-            exact: time.strftime("%Y-%m-%d %H:%M:%S UTC").to_string(),
-            words,
-        }
+        Self { iso: time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(), exact: in_utc(time), words }
     }
 }
 
