@@ -6,6 +6,7 @@ pub mod config;
 pub mod crash;
 pub mod decimal;
 pub mod failure;
+pub mod file_lock;
 pub mod fleet;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]

@@ -1,6 +1,6 @@
 //! Locks that keep two processes over one state apart: one each for what must not be done twice at a time.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::File;
 use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -9,6 +9,8 @@ use jiff::Timestamp;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use crate::failure::{Failure, Reason};
+use crate::file_lock::FileLock;
+use crate::utc::in_utc;
 
 /// Longest holder's note that is read, in bytes.
 const NOTE_LIMIT: u64 = 200;
@@ -21,7 +23,7 @@ pub struct EnumerationLock(#[expect(dead_code, reason = "held for its Drop alone
 #[derive(Debug)]
 #[expect(dead_code, reason = "held for its Drop alone")]
 enum Held {
-    File(File),
+    File(FileLock),
     Memory(OwnedMutexGuard<()>),
 }
 
@@ -76,16 +78,11 @@ pub(super) fn lock_file(state: &Path, what: Exclusive) -> Result<EnumerationLock
             .because(error)
             .advise("check that this user may write to its folder")
     };
-    // Not truncated: until the lock is ours, the note in it is another process's.
-    let mut file =
-        OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).map_err(failed)?;
-    match file.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => return Err(what.held_by(&note(&mut file), state)),
-        Err(TryLockError::Error(error)) => return Err(failed(error)),
-    }
-    write_note(&mut file).map_err(failed)?;
-    Ok(EnumerationLock(Held::File(file)))
+    let Some(mut lock) = FileLock::try_take(&path).map_err(failed)? else {
+        return Err(what.held_by(&note(&path), state));
+    };
+    write_note(lock.file()).map_err(failed)?;
+    Ok(EnumerationLock(Held::File(lock)))
 }
 
 /// The same for a state in memory, which only this process can see.
@@ -103,7 +100,7 @@ pub(super) fn lock_memory(locks: &[Arc<Mutex<()>>; 3], what: Exclusive) -> Resul
 }
 
 fn write_note(file: &mut File) -> io::Result<()> {
-    let now = Timestamp::now().strftime("%Y-%m-%d %H:%M:%S UTC");
+    let now = in_utc(Timestamp::now());
     file.set_len(0)?;
     file.rewind()?;
     file.write_all(format!("process {} since {now}\n", std::process::id()).as_bytes())
@@ -111,9 +108,9 @@ fn write_note(file: &mut File) -> io::Result<()> {
 
 /// What the holder wrote about itself. Where locks forbid reading (Windows) or the holder has not written yet, "another
 /// process".
-fn note(file: &mut File) -> String {
+fn note(path: &Path) -> String {
     let mut text = String::new();
-    match file.take(NOTE_LIMIT).read_to_string(&mut text) {
+    match File::open(path).and_then(|file| file.take(NOTE_LIMIT).read_to_string(&mut text)) {
         Ok(_) if !text.trim().is_empty() => text.trim().to_owned(),
         Ok(_) | Err(_) => "another process".to_owned(),
     }

@@ -1,7 +1,6 @@
 //! `last_sync.json`: up to when each pipeline's files are complete, for people and scripts that look at it.
 
 use std::collections::BTreeMap;
-use std::fs::{File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -11,6 +10,7 @@ use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use serde_json::Value;
 use shared::failure::{Failure, Reason};
+use shared::file_lock::FileLock;
 use shared::record::PipelineName;
 
 use super::fault::file_failure;
@@ -106,23 +106,22 @@ impl LastSync {
         Ok(Times::default())
     }
 
-    fn lock(&self) -> Result<File, Failure> {
+    fn lock(&self) -> Result<FileLock, Failure> {
         let mut name = std::ffi::OsString::from(".");
         name.push(self.path.file_name().unwrap_or_default());
         name.push(".lock");
         let path = self.path.with_file_name(name);
-        let failed = |error| file_failure("lock", &path, error);
-        let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(failed)?;
         let start = Instant::now();
         loop {
-            match file.try_lock() {
-                Ok(()) => return Ok(file),
-                Err(TryLockError::Error(error)) => return Err(failed(error)),
-                Err(TryLockError::WouldBlock) if start.elapsed() < LOCK_WAIT => {
-                    std::thread::sleep(Duration::from_millis(10));
-                }
-                Err(TryLockError::WouldBlock) => return Err(locked(&self.path)),
+            if let Some(lock) =
+                FileLock::try_take(&path).map_err(|error| file_failure("lock", &path, error))?
+            {
+                return Ok(lock);
             }
+            if start.elapsed() >= LOCK_WAIT {
+                return Err(locked(&self.path));
+            }
+            std::thread::sleep(Duration::from_millis(10));
         }
     }
 }

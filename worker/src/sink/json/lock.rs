@@ -1,13 +1,15 @@
 //! One writer per file: a lock, and a token that shows when the lock was lost.
 
-use std::fs::{File, TryLockError};
 use std::hash::{BuildHasher as _, RandomState};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use shared::failure::{Failure, Reason};
+use shared::file_lock::FileLock;
+use shared::utc::in_utc;
 
 use super::fault::file_failure;
 
@@ -22,8 +24,8 @@ struct Holder {
 /// The lock of one sink, held while this value lives; the system releases it when the process dies.
 #[derive(Debug)]
 pub(super) struct SinkLock {
-    /// Never read: the open file is the lock.
-    _locked: File,
+    /// Held for its Drop alone.
+    _lock: FileLock,
     holder: PathBuf,
     token: String,
 }
@@ -33,31 +35,20 @@ impl SinkLock {
     pub(super) fn acquire(sidecar: &Path, visible: &Path) -> Result<Self, Failure> {
         let path = sidecar.join("lock");
         let holder = sidecar.join("holder.json");
-        let file = File::options()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(&path)
-            .map_err(|error| file_failure("open the lock", &path, error))?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(held_by_another(&holder, visible)),
-            Err(TryLockError::Error(error)) => {
-                return Err(
+        let lock = FileLock::try_take(&path)
+            .map_err(|error| match error.kind() {
+                io::ErrorKind::Unsupported => {
                     file_failure("lock", &path, error).advise("keep the file on a file system with locks")
-                );
-            }
-        }
-        let ours = Holder {
-            pid: std::process::id(),
-            since: Timestamp::now().strftime("%Y-%m-%d %H:%M:%S UTC").to_string(),
-            token: random_id(),
-        };
+                }
+                _ => file_failure("open the lock", &path, error),
+            })?
+            .ok_or_else(|| held_by_another(&holder, visible))?;
+        let ours = Holder { pid: std::process::id(), since: in_utc(Timestamp::now()), token: random_id() };
         serde_json::to_string(&ours)
             .map_err(std::io::Error::from)
             .and_then(|text| std::fs::write(&holder, text))
             .map_err(|error| file_failure("write", &holder, error))?;
-        Ok(Self { _locked: file, holder, token: ours.token })
+        Ok(Self { _lock: lock, holder, token: ours.token })
     }
 
     /// Fails when somebody removed the lock's folder, or removed the lock and another process took a new one: a lock
