@@ -45,11 +45,11 @@ async fn a_worker_dies_over_an_image() {
     a_worker_dies_at(&["image_claimed", "image_written"]).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_producer_dies_between_want_publish_confirm_and_cursor() {
+/// A producer dies between two steps; the one that is started then takes over once the dead one's lease has run out.
+async fn a_producer_dies_at(points: &[&str]) {
     let fleet = Fleet::new(Size { images: false, ..Size::small() }).await;
     let _workers = [fleet.worker(), fleet.worker()];
-    for (round, point) in ["wanted", "published", "confirmed", "advanced"].into_iter().enumerate() {
+    for (round, point) in points.iter().enumerate() {
         for number in 0..30 {
             fleet.catalogue.edit(number, &format!("{point} {round}"));
         }
@@ -59,8 +59,19 @@ async fn a_producer_dies_between_want_publish_confirm_and_cursor() {
         fleet.in_step().await;
         println!("killed when {point}: in step again after {:.1} s", began.elapsed().as_secs_f64());
         fleet.settled().await;
-        producer.kill().await;
+        // It gives its lease back, and the next one need not wait for it.
+        assert_eq!(producer.terminate().await, Some(0));
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_producer_dies_between_want_and_publish() {
+    a_producer_dies_at(&["wanted", "published"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_producer_dies_between_confirm_and_cursor() {
+    a_producer_dies_at(&["confirmed", "advanced"]).await;
 }
 
 /// `KILLS=... RECORDS=20000` for the closing figure of a release.
@@ -129,6 +140,7 @@ async fn sigterm_under_load_ends_what_is_in_hand_and_gives_the_rest_back() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_that_slept_past_its_lease_harms_nothing_when_it_wakes() {
     let fleet = Fleet::new(Size::small()).await;
+    fleet.notices_soon();
     let _producer = fleet.producer();
     let sleeper = fleet.worker();
     fleet.in_step().await;
@@ -156,6 +168,7 @@ async fn a_file_writer_that_sleeps_is_waited_for_and_one_that_is_killed_is_repla
     let broker = Broker::start();
     let size = Size { images: false, ..Size::small() };
     let fleet = Fleet::at(size, broker.addr(), services::redis().addr()).await;
+    fleet.notices_soon();
     let (_producer, _other) = (fleet.producer(), fleet.worker_of("items"));
     let writer = fleet.worker_of("customers");
     fleet.in_step().await;

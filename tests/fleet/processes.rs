@@ -68,6 +68,11 @@ impl Fleet {
         std::fs::write(path, text.replace(from, to)).unwrap();
     }
 
+    /// The broker gives those up in seconds who show no sign of life, and not in half a minute.
+    pub(crate) fn notices_soon(&self) {
+        self.reconfigure("/%2f\"", "/%2f?heartbeat=3\"");
+    }
+
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.catalogue.shop.folder.path().join(name)
     }

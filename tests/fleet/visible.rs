@@ -31,6 +31,11 @@ fn value(text: &str, series: &str) -> Option<f64> {
     text.lines().find_map(|line| line.strip_prefix(series)?.trim().parse().ok())
 }
 
+/// Waits until a process tells this value of a series.
+async fn wanted(fleet: &Fleet, at: &str, series: &str, expected: f64) {
+    fleet.until(series, || async { value(&page(at, "metrics").await.1, series) == Some(expected) }).await;
+}
+
 /// Beside what the producer did: all bytes of images that the worker has written.
 async fn history_tells_what_the_worker_spent(fleet: &Fleet, working: &str) {
     let counted = "catalog_image_bytes_total{direction=\"written\",pipeline=\"items\"}";
@@ -50,24 +55,16 @@ async fn history_tells_what_the_worker_spent(fleet: &Fleet, working: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn metrics_follow_the_work_and_the_lease_and_readiness_the_pause() {
+async fn metrics_follow_the_work_and_readiness_the_pause() {
     let fleet = Fleet::new(Size::small()).await.with([LISTEN, JSON]);
     let (first, worker) = (fleet.producer(), fleet.worker());
     let (active, working) = (address(&fleet, &first).await, address(&fleet, &worker).await);
     fleet.in_step().await;
     fleet.settled().await;
-    let wanted = |series: &'static str, expected: f64, at: String| {
-        let fleet = &fleet;
-        async move {
-            fleet
-                .until(series, || async { value(&page(&at, "metrics").await.1, series) == Some(expected) })
-                .await;
-        }
-    };
-    wanted("catalog_records{pipeline=\"items\",stage=\"applied\"}", 60.0, active.clone()).await;
-    wanted("catalog_records{pipeline=\"items\",stage=\"outstanding\"}", 0.0, active.clone()).await;
-    wanted("catalog_producer_active", 1.0, active.clone()).await;
-    wanted("catalog_workers_alive", 1.0, active.clone()).await;
+    wanted(&fleet, &active, "catalog_records{pipeline=\"items\",stage=\"applied\"}", 60.0).await;
+    wanted(&fleet, &active, "catalog_records{pipeline=\"items\",stage=\"outstanding\"}", 0.0).await;
+    wanted(&fleet, &active, "catalog_producer_active", 1.0).await;
+    wanted(&fleet, &active, "catalog_workers_alive", 1.0).await;
     let (_, told) = page(&working, "metrics").await;
     let created = "catalog_jobs_settled_total{kind=\"record\",outcome=\"created\",pipeline=\"items\"}";
     assert_eq!(value(&told, created), Some(60.0), "{told}");
@@ -97,7 +94,7 @@ async fn metrics_follow_the_work_and_the_lease_and_readiness_the_pause() {
     fleet.until("it is not ready", || async { page(&working, "readyz").await.0 == 503 }).await;
     assert_eq!(page(&working, "livez").await, (200, "ok\n".to_owned()));
     fleet.run_with(&["healthcheck", "--ready"], &check).await.expect(3, &["not working: customers.record"]);
-    wanted("catalog_paused{by=\"hand\",pipeline=\"items\",scope=\"pipeline\"}", 1.0, active.clone()).await;
+    wanted(&fleet, &active, "catalog_paused{by=\"hand\",pipeline=\"items\",scope=\"pipeline\"}", 1.0).await;
     for pipeline in ["items", "customers"] {
         fleet.run(&["resume", pipeline]).await.expect(0, &["goes on"]);
     }
@@ -105,19 +102,28 @@ async fn metrics_follow_the_work_and_the_lease_and_readiness_the_pause() {
     let enabled = "catalog_schedule_enabled{pipeline=\"customers\"}";
     for (command, expected) in [("disable", 0.0), ("enable", 1.0)] {
         fleet.run(&["schedule", command, "customers"]).await.expect(0, &[]);
-        wanted(enabled, expected, active.clone()).await;
+        wanted(&fleet, &active, enabled, expected).await;
     }
     // What an operator sets is what lateness is measured by.
     let target = "catalog_freshness_target_seconds{pipeline=\"customers\"}";
-    wanted(target, 3.0, active.clone()).await;
+    wanted(&fleet, &active, target, 3.0).await;
     fleet.run(&["schedule", "set", "customers", "--every", "7s"]).await.expect(0, &[]);
-    wanted(target, 21.0, active.clone()).await;
-    // One that sleeps past its lease no longer speaks for the service once it wakes.
+    wanted(&fleet, &active, target, 21.0).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_producer_that_sleeps_past_its_lease_no_longer_speaks_for_the_service_once_it_wakes() {
+    let fleet = Fleet::new(Size { images: false, ..Size::small() }).await.with([LISTEN, JSON]);
+    let (first, _worker) = (fleet.producer(), fleet.worker());
+    fleet.in_step().await;
+    let applied = "catalog_records{pipeline=\"items\",stage=\"applied\"}";
+    let active = address(&fleet, &first).await;
+    wanted(&fleet, &active, applied, 60.0).await;
     let second = fleet.producer();
     let next = address(&fleet, &second).await;
     assert!(!page(&next, "metrics").await.1.contains("catalog_records"));
     first.freeze();
-    wanted("catalog_records{pipeline=\"items\",stage=\"applied\"}", 60.0, next).await;
+    wanted(&fleet, &next, applied, 60.0).await;
     first.thaw();
     fleet
         .until("it is silent", || async { !page(&active, "metrics").await.1.contains("catalog_records") })
