@@ -28,6 +28,16 @@ pub(crate) struct Shop {
 impl Shop {
     /// `image_bytes`: of each image; 0: there are none. `call`: what Odoo takes for each.
     pub(crate) async fn new(items: usize, image_bytes: usize, call: Duration) -> Self {
+        Self::start(items, image_bytes, OdooSettings { call_delay: call, ..OdooSettings::default() }).await
+    }
+
+    /// With an Odoo behind a proxy that keeps connections, as Odoo itself does not.
+    pub(crate) async fn behind_proxy(items: usize, image_bytes: usize) -> Self {
+        let odoo = OdooSettings { behind_proxy: true, ..OdooSettings::default() };
+        Self::start(items, image_bytes, odoo).await
+    }
+
+    async fn start(items: usize, image_bytes: usize, odoo: OdooSettings) -> Self {
         let zoho = ZohoSettings {
             items,
             contacts: 0,
@@ -37,13 +47,7 @@ impl Shop {
             per_day: CALLS,
             ..ZohoSettings::default()
         };
-        let odoo = OdooSettings {
-            version: OdooVersion::V19,
-            customers: 0,
-            products: 0,
-            call_delay: call,
-            ..OdooSettings::default()
-        };
+        let odoo = OdooSettings { version: OdooVersion::V19, customers: 0, products: 0, ..odoo };
         let (zoho, odoo) = (ZohoSandbox::start(zoho).await.unwrap(), OdooSandbox::start(odoo).await.unwrap());
         let shop = Self { zoho, odoo, folder: tempfile::tempdir().unwrap() };
         shop.configure("");

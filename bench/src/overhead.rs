@@ -2,7 +2,6 @@
 //! runner of another worker is named, it does its work of the same kind on this machine right after.
 
 use std::path::Path;
-use std::time::Duration;
 
 use crate::fleet::{Services, Shop, role, until};
 use crate::peer;
@@ -14,7 +13,8 @@ const PART: &str = "worker overhead";
 pub(crate) async fn measure(report: &mut Report, items: usize, peer: Option<&Path>) {
     report.part("Worker overhead: records with an image of 60 kB, Zoho to Odoo");
     let services = Services::start();
-    let shop = Shop::new(items, 60_000, Duration::ZERO).await;
+    // Its server keeps connections, as the other worker's does.
+    let shop = Shop::behind_proxy(items, 60_000).await;
     let images = shop.images();
     services.enqueue(&shop, items).await;
     let control = shop.odoo.control();

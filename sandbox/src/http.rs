@@ -1,4 +1,4 @@
-//! A small HTTP/1.1 server: one request per connection, as Odoo's own server answers.
+//! A small HTTP/1.1 server: one request per connection, as Odoo's own server answers, or many as with a proxy in front.
 //!
 //! Written by hand because a stand-in must also answer wrongly on purpose: close before answering, stop in the
 //! middle of a body, or never answer at all.
@@ -67,6 +67,9 @@ pub(crate) trait Handler: Send + Sync + 'static {
 
     /// The value of the `Date` header.
     fn date(&self) -> String;
+
+    /// Whether a connection is kept for the next request.
+    fn keeps_connections(&self) -> bool;
 }
 
 /// Serves until the future is dropped; connections end with it.
@@ -86,31 +89,32 @@ pub(crate) async fn serve<H: Handler>(listener: TcpListener, handler: Arc<H>) {
 
 /// One connection. A client that goes away is no error of ours, so failures to write are dropped.
 async fn converse<H: Handler>(mut stream: TcpStream, handler: Arc<H>) {
-    let Some(request) = read(&mut stream).await else {
-        return;
-    };
-    let is_head = request.method == "HEAD";
-    let reply = Arc::clone(&handler).handle(request).await;
-    let date = handler.date();
-    match reply {
-        Reply::Whole(response) => {
-            let mut bytes = head(&response, &date);
-            if !is_head {
-                bytes.extend_from_slice(&response.body);
+    while let Some(request) = read(&mut stream).await {
+        let is_head = request.method == "HEAD";
+        let reply = Arc::clone(&handler).handle(request).await;
+        let date = handler.date();
+        let (response, sent) = match reply {
+            Reply::Whole(response) => {
+                let sent = if is_head { 0 } else { response.body.len() };
+                (response, sent)
             }
-            if stream.write_all(&bytes).await.is_ok() {
-                finish(&mut stream).await;
+            Reply::Cut(response) => {
+                let half = response.body.len() / 2;
+                (response, half)
             }
+            Reply::Close => return,
+            Reply::Hang => return wait_for_end(&mut stream).await,
+        };
+        let is_whole = is_head || sent == response.body.len();
+        let keeps = is_whole && handler.keeps_connections();
+        let mut bytes = head(&response, &date, keeps);
+        bytes.extend(response.body.iter().take(sent));
+        if stream.write_all(&bytes).await.is_err() {
+            return;
         }
-        Reply::Cut(response) => {
-            let mut bytes = head(&response, &date);
-            bytes.extend(response.body.iter().take(response.body.len() / 2));
-            if stream.write_all(&bytes).await.is_ok() {
-                finish(&mut stream).await;
-            }
+        if !keeps {
+            return finish(&mut stream).await;
         }
-        Reply::Close => {}
-        Reply::Hang => wait_for_end(&mut stream).await,
     }
 }
 
@@ -126,7 +130,7 @@ async fn wait_for_end(stream: &mut TcpStream) {
     while let Ok(1..) = stream.read(&mut rest).await {}
 }
 
-fn head(response: &Response, date: &str) -> Vec<u8> {
+fn head(response: &Response, date: &str, keeps: bool) -> Vec<u8> {
     let reason = reason(response.status);
     let mut head = format!(
         "HTTP/1.1 {} {reason}\r\nServer: Werkzeug/2.2.2 Python/3.11.7\r\nDate: {date}\r\nContent-Length: \
@@ -138,7 +142,8 @@ fn head(response: &Response, date: &str) -> Vec<u8> {
     for (name, value) in &response.headers {
         head.extend([name, ": ", value.as_str(), "\r\n"]);
     }
-    head.push_str("X-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n");
+    let connection = if keeps { "keep-alive" } else { "close" };
+    head.extend(["X-Content-Type-Options: nosniff\r\nConnection: ", connection, "\r\n\r\n"]);
     head.into_bytes()
 }
 

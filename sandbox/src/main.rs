@@ -96,7 +96,15 @@ async fn main() -> std::io::Result<()> {
         Server::Odoo { version, host, port, customers, products, call_delay_millis } => {
             let call_delay = Duration::from_millis(call_delay_millis);
             let version = version.into();
-            let settings = OdooSettings { version, customers, products, host, port, call_delay, cost: None };
+            let settings = OdooSettings {
+                version,
+                customers,
+                products,
+                host,
+                port,
+                call_delay,
+                ..OdooSettings::default()
+            };
             let server = OdooSandbox::start(settings).await?;
             print(&json!({
                 "url": server.url(),

@@ -6,6 +6,7 @@ mod over_http {
 
     use sandbox::{Edit, Fault, FaultRule, OdooSandbox, OdooSettings, OdooVersion, WriteDate};
     use serde_json::{Map, Value, json};
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
     async fn start(version: OdooVersion, products: usize) -> OdooSandbox {
         let settings = OdooSettings { version, customers: 20, products, ..OdooSettings::default() };
@@ -36,6 +37,28 @@ mod over_http {
         let mut values = Map::new();
         values.insert("name".to_owned(), json!(name));
         vec![Edit::Create { model: "res.partner".to_owned(), values, write_date: WriteDate::Transaction }]
+    }
+
+    #[tokio::test]
+    async fn a_connection_is_kept_by_a_proxy_alone() {
+        for (behind_proxy, expected) in [(false, 1), (true, 2)] {
+            let settings =
+                OdooSettings { behind_proxy, customers: 0, products: 0, ..OdooSettings::default() };
+            let server = OdooSandbox::start(settings).await.unwrap();
+            let address = server.url().replace("http://", "");
+            let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+            let request = b"HEAD / HTTP/1.1\r\nHost: odoo\r\n\r\n";
+            stream.write_all(request).await.unwrap();
+            let mut told = Vec::new();
+            while !told.ends_with(b"\r\n\r\n") {
+                assert!(stream.read_buf(&mut told).await.unwrap() > 0);
+            }
+            stream.write_all(request).await.unwrap();
+            stream.shutdown().await.unwrap();
+            stream.read_to_end(&mut told).await.unwrap();
+            let told = String::from_utf8(told).unwrap();
+            assert_eq!(told.matches("HTTP/1.1 ").count(), expected, "{told}");
+        }
     }
 
     #[tokio::test]

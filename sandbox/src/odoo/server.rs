@@ -63,6 +63,10 @@ impl Handler for State {
     fn date(&self) -> String {
         self.clock.now().http_date()
     }
+
+    fn keeps_connections(&self) -> bool {
+        self.settings.behind_proxy
+    }
 }
 
 impl State {

@@ -57,6 +57,8 @@ pub struct OdooSettings {
     pub host: Ipv4Addr,
     /// Port; 0 takes any free one.
     pub port: u16,
+    /// Connections are kept, as by a proxy in front; Odoo itself closes each after its answer.
+    pub behind_proxy: bool,
     /// Waited before each model call, to imitate a server that needs time; calls still overlap.
     pub call_delay: Duration,
     /// What calls take on a real server; nothing but the stand-in's own time where it is not said.
@@ -71,6 +73,7 @@ impl Default for OdooSettings {
             products: 2075,
             host: Ipv4Addr::LOCALHOST,
             port: 0,
+            behind_proxy: false,
             call_delay: Duration::ZERO,
             cost: None,
         }
