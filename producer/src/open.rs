@@ -50,7 +50,7 @@ pub struct KnownSink {
 ///
 /// # Errors
 /// Why an Odoo cannot be reached, and the state's.
-pub async fn known_sink(
+pub(crate) async fn known_sink(
     pipeline: &Pipeline,
     systems: &Systems,
     state: &State,

@@ -32,7 +32,7 @@ pub fn replace_file(from: &Path, to: &Path) -> io::Result<()> {
 }
 
 /// Resolves when the process is asked to stop: Ctrl-C anywhere, SIGTERM where it exists.
-pub async fn stop_requested() -> io::Result<()> {
+pub(crate) async fn stop_requested() -> io::Result<()> {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};

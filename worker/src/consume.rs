@@ -75,12 +75,6 @@ impl Worker {
         }
     }
 
-    /// The same with these bounds of a batch.
-    #[must_use]
-    pub fn with_limits(self, limits: BatchLimits) -> Self {
-        Self { limits, ..self }
-    }
-
     /// One of many: its claims hold while its heart beats, and it publishes the image jobs of its records.
     pub(crate) fn in_fleet(
         mut self,

@@ -8,7 +8,7 @@ use shared::queue::TIERS;
 pub(crate) const SOON: Duration = TIERS[0];
 
 /// The delay after attempt number `attempt` (from 1) has failed; `None` when it was the last.
-pub fn delay_after(attempt: u32) -> Option<Duration> {
+pub(crate) fn delay_after(attempt: u32) -> Option<Duration> {
     TIERS.get(attempt.checked_sub(1)? as usize).copied()
 }
 

@@ -209,7 +209,7 @@ impl Note {
     }
 
     /// A scheduled run ended well, or nothing failed that is the pipeline's.
-    pub fn succeed(&mut self, now: Timestamp) {
+    pub(crate) fn succeed(&mut self, now: Timestamp) {
         (self.failed, self.tries, self.counted, self.retry, self.failure) = (0, 0, None, None, None);
         self.succeeded = Some(now);
     }

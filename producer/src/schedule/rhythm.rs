@@ -48,7 +48,7 @@ impl From<Option<Duration>> for Interval {
 impl Overrides {
     /// What is set in `newer` takes the place of ours.
     #[must_use]
-    pub fn or_newer(self, newer: Self) -> Self {
+    pub(crate) fn or_newer(self, newer: Self) -> Self {
         Self {
             every: newer.every.or(self.every),
             compare_every: newer.compare_every.or(self.compare_every),

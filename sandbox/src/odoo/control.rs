@@ -59,11 +59,6 @@ impl Control {
         self.state.clock.shift(i64::try_from(by.as_micros()).unwrap_or(i64::MAX));
     }
 
-    /// Moves the clock back.
-    pub fn set_back_clock(&self, by: Duration) {
-        self.state.clock.shift(-i64::try_from(by.as_micros()).unwrap_or(i64::MAX));
-    }
-
     /// Lets the clock run on from a point in time, `YYYY-MM-DD HH:MM:SS[.ffffff]` in UTC.
     pub fn set_clock(&self, now: &str) -> Result<(), EditError> {
         self.state.clock.set(parse(now)?);
@@ -220,7 +215,7 @@ impl Control {
     }
 
     /// Ends all sessions.
-    pub fn expire_sessions(&self) {
+    pub(crate) fn expire_sessions(&self) {
         self.state.sessions().clear();
     }
 }

@@ -30,7 +30,7 @@ impl ZohoControl {
     }
 
     /// Moves the clock backwards, running or not.
-    pub fn set_back_clock(&self, by: Duration) {
+    pub(crate) fn set_back_clock(&self, by: Duration) {
         self.0.world().clock.shift(-milliseconds(by));
     }
 
@@ -114,7 +114,7 @@ impl ZohoControl {
     }
 
     /// The code of answers during the penalty for too many calls a minute: 43 (the start) or 44.
-    pub fn set_block_code(&self, code: i64) {
+    pub(crate) fn set_block_code(&self, code: i64) {
         self.0.world().limits.block_code = code;
     }
 
@@ -133,7 +133,7 @@ impl ZohoControl {
     }
 
     /// Ends a penalty.
-    pub fn lift_block(&self) {
+    pub(crate) fn lift_block(&self) {
         self.0.world().limits.lift_block();
     }
 

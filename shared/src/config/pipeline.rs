@@ -87,7 +87,7 @@ impl Pipeline {
     }
 
     /// Whether only one process at a time may write the sink: a file.
-    pub fn has_one_writer(&self) -> bool {
+    pub(crate) fn has_one_writer(&self) -> bool {
         matches!(self.sink, SinkConfig::Json(_))
     }
 }
@@ -103,7 +103,7 @@ pub enum SourceConfig {
 
 impl SourceConfig {
     /// Whether only some of the source's records are read.
-    pub fn is_selection(&self) -> bool {
+    pub(crate) fn is_selection(&self) -> bool {
         match self {
             Self::Odoo(entity) => !entity.domain.is_empty(),
             Self::Zoho(entity) => entity.contact_type.is_some(),

@@ -71,7 +71,7 @@ pub enum Purpose<'a> {
 
 impl Purpose<'_> {
     /// Whether it changes nothing.
-    pub fn is_read(&self) -> bool {
+    pub(crate) fn is_read(&self) -> bool {
         match self {
             Self::Version | Self::Login => true,
             Self::Call(call) => call.operation.is_read(),

@@ -153,7 +153,7 @@ impl Operation<'_> {
     }
 
     /// Whether it changes nothing, so that repeating it is harmless.
-    pub fn is_read(&self) -> bool {
+    pub(crate) fn is_read(&self) -> bool {
         !matches!(self, Self::Create { .. } | Self::Write { .. } | Self::Load { .. } | Self::Action { .. })
     }
 }

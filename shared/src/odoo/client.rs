@@ -59,7 +59,7 @@ impl OdooClient {
     ///
     /// # Errors
     /// As [`OdooClient::connect`].
-    pub async fn connect_metered(config: OdooConfig, meter: CallMeter) -> Result<Self, Failure> {
+    pub(crate) async fn connect_metered(config: OdooConfig, meter: CallMeter) -> Result<Self, Failure> {
         let began = Instant::now();
         let client = Self::sign_in(config, meter.clone()).await;
         meter.called(began, client.as_ref().err());

@@ -96,7 +96,7 @@ impl OdooConfig {
     ///
     /// # Errors
     /// A configuration failure that says what to set when the transport does not fit the secret, the user or the version.
-    pub fn transport_for(&self, version: &ServerVersion) -> Result<Transport, Failure> {
+    pub(crate) fn transport_for(&self, version: &ServerVersion) -> Result<Transport, Failure> {
         let is_key = matches!(self.secret, OdooSecret::ApiKey(_));
         let transport = match self.transport {
             Transport::Auto if is_key && version.has_json2() => Transport::Json2,

@@ -19,7 +19,7 @@ pub struct ServerVersion {
 impl ServerVersion {
     /// Reads the result of `/web/webclient/version_info`. The first part of `server_version_info` is a number, or text such
     /// as `saas~17` for Odoo Online.
-    pub fn from_info(info: &Value) -> Option<Self> {
+    pub(crate) fn from_info(info: &Value) -> Option<Self> {
         let text = info.get("server_version").and_then(Value::as_str);
         let major = match info.get("server_version_info").and_then(|parts| parts.get(0)) {
             Some(Value::Number(number)) => number.as_u64().and_then(|major| u32::try_from(major).ok()),
@@ -32,7 +32,7 @@ impl ServerVersion {
     }
 
     /// Whether `/json/2` is there: from Odoo 19 on.
-    pub fn has_json2(&self) -> bool {
+    pub(crate) fn has_json2(&self) -> bool {
         self.major >= 19
     }
 }

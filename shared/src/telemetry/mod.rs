@@ -81,7 +81,7 @@ impl Telemetry {
     }
 
     /// What is known of this account's limits is told from now on.
-    pub fn watch_zoho(&self, name: &str, client: &ZohoClient) {
+    pub(crate) fn watch_zoho(&self, name: &str, client: &ZohoClient) {
         let mut watched = self.0.zoho.lock().unwrap_or_else(PoisonError::into_inner);
         watched.retain(|(known, _)| known != name);
         watched.push((name.to_owned(), client.clone()));
@@ -108,7 +108,7 @@ impl Telemetry {
     }
 
     /// Why this process does no work now, if so.
-    pub fn unready(&self) -> Option<String> {
+    pub(crate) fn unready(&self) -> Option<String> {
         let health = self.queue().map(|queue| queue.health());
         if health.is_some_and(|health| !health.connected) {
             return Some("no connection to the broker".to_owned());

@@ -58,7 +58,7 @@ impl ZohoClient {
     /// # Errors
     /// A configuration failure for an address that is none; what the accounts server says when it makes no token in three
     /// tries; the state's.
-    pub async fn connect_governed(
+    pub(crate) async fn connect_governed(
         config: ZohoConfig,
         state: &State,
         meter: CallMeter,

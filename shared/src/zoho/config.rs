@@ -84,7 +84,7 @@ impl ZohoConfig {
     pub const CALLS_PER_MINUTE: usize = 80;
 
     /// Usual part of a day that is left to others, in percent.
-    pub const RESERVE_PERCENT: u8 = 5;
+    pub(crate) const RESERVE_PERCENT: u8 = 5;
 
     /// Usual limits: 10 s to connect, 60 s per call, 120 s per image, answers up to 64 MiB, images up to 10 MiB, 80 calls a
     /// minute, 5 at a time, 5 % of a day left to others, images from Inventory.

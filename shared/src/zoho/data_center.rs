@@ -76,7 +76,7 @@ impl DataCenter {
     }
 
     /// Whether this is the API host of a data centre: the only hosts beside the configured one that ever get a token.
-    pub fn is_api_host(host: &str) -> bool {
+    pub(crate) fn is_api_host(host: &str) -> bool {
         Self::ALL.iter().any(|center| center.api_host().eq_ignore_ascii_case(host))
     }
 

@@ -58,7 +58,7 @@ impl Kind {
     }
 
     /// The field that holds the id.
-    pub fn id_field(self) -> &'static str {
+    pub(crate) fn id_field(self) -> &'static str {
         match self {
             Self::Items => "item_id",
             Self::Contacts => "contact_id",

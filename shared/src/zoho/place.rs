@@ -44,11 +44,6 @@ impl Place {
         &self.organization
     }
 
-    /// The data centre of the account.
-    pub fn data_center(&self) -> DataCenter {
-        self.data_center
-    }
-
     /// Names the organisation in our state, whatever API it is read through.
     pub fn identity(&self) -> String {
         format!("{}#{}", self.api.as_str().trim_end_matches('/'), self.organization)

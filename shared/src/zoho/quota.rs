@@ -23,7 +23,7 @@ pub struct Quota {
 impl Quota {
     /// Reads `X-Rate-Limit-Limit`, `-Remaining` and `-Reset` (seconds); `None` where one is missing, as on
     /// `/organizations`.
-    pub fn from_headers(headers: &HeaderMap, now: Timestamp) -> Option<Self> {
+    pub(crate) fn from_headers(headers: &HeaderMap, now: Timestamp) -> Option<Self> {
         let number = |name: &'static str| -> Option<u64> {
             text(headers, &HeaderName::from_static(name))?.trim().parse().ok()
         };
@@ -37,7 +37,7 @@ impl Quota {
     }
 
     /// How long it is until all calls of a day are there again.
-    pub fn resets_in(&self, now: Timestamp) -> Duration {
+    pub(crate) fn resets_in(&self, now: Timestamp) -> Duration {
         Duration::try_from(self.resets_at.duration_since(now)).unwrap_or_default()
     }
 }

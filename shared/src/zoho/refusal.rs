@@ -30,12 +30,12 @@ pub struct Refusal {
 
 impl Refusal {
     /// The calls of the day are used up, in contrast to those of a minute.
-    pub fn is_daily(&self) -> bool {
+    pub(crate) fn is_daily(&self) -> bool {
         self.code == Some(45)
     }
 
     /// A new token may help. Code 57 says both that a token has expired and that it lacks a scope.
-    pub fn may_be_the_token(&self) -> bool {
+    pub(crate) fn may_be_the_token(&self) -> bool {
         self.status == 401 && self.code != Some(6041) && !self.is_foreign
     }
 }

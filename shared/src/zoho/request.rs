@@ -97,7 +97,7 @@ impl Request {
     }
 
     /// The image of an item.
-    pub fn item_image(api: Api, id: &str) -> Self {
+    pub(crate) fn item_image(api: Api, id: &str) -> Self {
         Self::new(api, CallKind::Image, Kind::Items.scope(api), &[Kind::Items.as_str(), id, "image"])
     }
 
@@ -108,7 +108,7 @@ impl Request {
 
     /// The same, more or less urgent than usual.
     #[must_use]
-    pub fn of_class(self, class: CallClass) -> Self {
+    pub(crate) fn of_class(self, class: CallClass) -> Self {
         Self { class, ..self }
     }
 

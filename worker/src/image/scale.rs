@@ -57,7 +57,7 @@ pub struct Fitted {
 impl Scaling {
     /// Whether the sink would not keep the bytes as they are. GIF and WebP it keeps whatever their size (they may be
     /// animated).
-    pub fn applies_to(self, image: &Inspected) -> bool {
+    pub(crate) fn applies_to(self, image: &Inspected) -> bool {
         match image.format {
             Format::Jpeg | Format::Png => image.width.max(image.height) > self.side,
             Format::Bmp | Format::Tiff => true,

@@ -71,7 +71,7 @@ pub struct JsonSettings {
 
 impl JsonSettings {
     /// 256 MiB.
-    pub const MERGE_AFTER_BYTES: u64 = 256 * 1024 * 1024;
+    pub(crate) const MERGE_AFTER_BYTES: u64 = 256 * 1024 * 1024;
 
     /// An array with the default limit.
     pub fn new(path: impl Into<PathBuf>) -> Self {

@@ -151,7 +151,10 @@ impl OdooSink {
     ///
     /// # Errors
     /// As [`Self::archive`].
-    pub async fn unarchive(&mut self, keys: &[RecordKey]) -> Result<Vec<Result<Outcome, Failure>>, Failure> {
+    pub(crate) async fn unarchive(
+        &mut self,
+        keys: &[RecordKey],
+    ) -> Result<Vec<Result<Outcome, Failure>>, Failure> {
         self.set_active(keys, true).await
     }
 
