@@ -46,7 +46,8 @@ impl ZohoClient {
     /// A client that has a token and shares its limits with nobody.
     ///
     /// # Errors
-    /// As [`ZohoClient::connect_governed`].
+    /// A configuration failure for an address that is none; what the accounts server says when it makes no token in three
+    /// tries; the state's.
     pub async fn connect(config: ZohoConfig) -> Result<Self, Failure> {
         let state = State::open_memory().await?;
         Self::connect_governed(config, &state, CallMeter::default()).await
@@ -69,7 +70,7 @@ impl ZohoClient {
     /// The same, in a time of one's own.
     ///
     /// # Errors
-    /// As [`ZohoClient::connect_governed`].
+    /// As [`ZohoClient::connect`].
     #[cfg(any(test, feature = "simulation"))]
     pub async fn connect_simulated(
         config: ZohoConfig,
