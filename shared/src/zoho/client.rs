@@ -47,7 +47,7 @@ impl ZohoClient {
     ///
     /// # Errors
     /// A configuration failure for an address that is none; what the accounts server says when it makes no token in three
-    /// tries; the state's.
+    /// tries.
     pub async fn connect(config: ZohoConfig) -> Result<Self, Failure> {
         let state = State::open_memory().await?;
         Self::connect_governed(config, &state, CallMeter::default()).await
@@ -57,8 +57,7 @@ impl ZohoClient {
     /// the token. Its calls are counted.
     ///
     /// # Errors
-    /// A configuration failure for an address that is none; what the accounts server says when it makes no token in three
-    /// tries; the state's.
+    /// As [`ZohoClient::connect`], and the state's.
     pub(crate) async fn connect_governed(
         config: ZohoConfig,
         state: &State,
