@@ -105,13 +105,19 @@ async fn jobs_that_the_broker_lost_are_enqueued_again() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_memory_alarm_makes_the_producer_wait_and_lets_workers_go_on() {
     let (fleet, broker, _proxy) = with_broker().await;
-    let _roles = [fleet.producer(), fleet.worker(), fleet.worker()];
+    let (producer, _workers) = (fleet.producer(), [fleet.worker(), fleet.worker()]);
     fleet.in_step().await;
     broker.rabbitmqctl(&["set_vm_memory_high_watermark", "absolute", "1"]);
-    for number in 0..30 {
-        fleet.catalogue.edit(number, "during the alarm");
-    }
-    tokio::time::sleep(std::time::Duration::from_secs(3)).await;
+    // The broker tells whoever publishes once it has looked at its memory again.
+    let mut number = 0;
+    fleet
+        .until("publishing waits", || {
+            fleet.catalogue.edit(number % 30, &format!("{number} during the alarm"));
+            number += 1;
+            let waits = producer.log().contains("RabbitMQ takes no jobs for now");
+            async move { waits }
+        })
+        .await;
     broker.rabbitmqctl(&["set_vm_memory_high_watermark", "0.6"]);
     let began = Instant::now();
     fleet.flow("after the alarm").await;
