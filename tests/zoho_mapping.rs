@@ -129,6 +129,17 @@ async fn custom_fields_and_details_are_mapped_by_their_names() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_plan_of_what_is_read_in_two_steps_is_applied() {
+    let shop = Shop::plain(3).await;
+    mapped(&shop, "", "description_purchase = \"detail.custom_field_hash.cf_origin?\"");
+    shop.place.sync().await;
+    shop.edit(1, &json!({ "cf_origin": "PL" }));
+    shop.place.run(&["plan", "--out", "plan.json"]).await.expect(0, &["1 to update", "PL"]);
+    shop.place.run(&["sync", "--plan", "plan.json"]).await.expect(0, &["1 records of a plan"]);
+    assert_eq!(shop.product(&shop.id(1))["description_purchase"], "PL");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn units_are_found_whatever_they_are_called_in_odoo() {
     let shop = Shop::plain(4).await;
     for (number, unit) in [(0, "nos"), (1, "kgs"), (2, "Dozens"), (3, "")] {

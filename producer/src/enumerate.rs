@@ -5,7 +5,6 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use shared::checksum::Checksum;
 use shared::crash::{self, Point};
 use shared::failure::{DEFECT, Failure, Reason};
 use shared::job::{Attempt, Job, JobKind};
@@ -117,10 +116,7 @@ impl Enumeration<'_> {
             self.stopped()?;
             rows.retain(|row| {
                 let wanted = only.records.get(&row.key).copied().flatten();
-                let values = self.source.mapping().apply(&row.values);
-                let values = values.as_ref().unwrap_or(&row.values);
-                let checksum = Checksum::of_values(self.source.mapping().checksum(), values);
-                let is_same = wanted.is_none_or(|wanted| wanted == checksum);
+                let is_same = wanted.is_none_or(|wanted| wanted == self.source.checksum(row));
                 if !is_same {
                     tracing::warn!(pipeline = %run.pipeline, record = %row.key, "has changed since and is left out");
                 }
@@ -225,7 +221,7 @@ impl Enumeration<'_> {
         while changed.peek().is_some() {
             let chunk: Vec<Changed> = changed.by_ref().take(DETAILS).collect();
             for Changed { mapped, version, place } in Box::pin(self.completed(run, chunk)).await? {
-                match mapped.job(run, version, place) {
+                match mapped.job(self.source.mapping(), run, version, place) {
                     (job, None) => noted.receipts.push(self.enqueue(job).await?),
                     (job, Some(failure)) => {
                         self.progress.meter().failed(JobKind::Record, &failure, 1);
@@ -258,7 +254,7 @@ impl Enumeration<'_> {
             match rows.remove(&one.mapped.row.key) {
                 None => gone.push(one.mapped.row.key),
                 Some(row) => {
-                    one.mapped = one.mapped.with_details(self.source, row);
+                    one.mapped = one.mapped.with_details(row);
                     whole.push(one);
                 }
             }

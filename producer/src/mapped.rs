@@ -1,4 +1,4 @@
-//! What the mapping makes of a row of the source, and the job that carries it.
+//! A row of the source as the mapping sees it, and the job that carries what it becomes.
 
 use std::collections::HashMap;
 
@@ -6,38 +6,36 @@ use jiff::Timestamp;
 use shared::checksum::Checksum;
 use shared::failure::Failure;
 use shared::job::{FORMAT, Job, JobKind};
-use shared::record::{ImageReference, PipelineName, RecordKey, RunId, Values, Version};
+use shared::mapping::Mapping;
+use shared::record::{ImageReference, PipelineName, RecordKey, RunId, Version};
 use shared::state::{Run, RunKind, Want, Window};
 use shared::trace::Trace;
 
 use crate::source::{Source, SourceRow};
 
-/// A row, and what the mapping made of it.
+/// A row, and what tells whether it has changed. Its values are mapped when somebody needs them: of most rows nobody does.
 #[derive(Debug, Clone)]
 pub struct Mapped {
     /// As the source gave it.
     pub row: SourceRow,
-    /// What it becomes, or why it cannot be mapped.
-    pub values: Result<Values, Failure>,
-    /// Of the values, under the mapping.
+    /// Of what it becomes, under the mapping.
     pub checksum: Checksum,
     /// The image that it has, where the sink takes images.
     pub image: Option<ImageReference>,
 }
 
 impl Mapped {
-    /// Maps a row; `images`: the sink takes them; `clears`: and one that the source no longer has is taken from it.
+    /// Of a row; `images`: the sink takes them; `clears`: and one that the source no longer has is taken from it.
     pub fn of(source: &Source, row: SourceRow, images: bool, clears: bool) -> Self {
-        let values = source.mapping().apply(&row.values);
-        let checksum = source.checksum(&row, values.as_ref().unwrap_or(&row.values));
+        let checksum = source.checksum(&row);
         // What cannot be a reference names no image that could be asked for.
         let told = row.image.as_deref().filter(|_| images);
         let removed = images && clears && row.image.is_none();
         let image = removed.then(ImageReference::removed).or_else(|| told.and_then(|text| text.parse().ok()));
-        Self { row, values, checksum, image }
+        Self { row, checksum, image }
     }
 
-    /// Maps rows with what only their details say, whether they have changed or not.
+    /// Of rows with what only their details say, whether they have changed or not.
     pub async fn whole(source: &Source, rows: Vec<SourceRow>, images: bool) -> Result<Vec<Self>, Failure> {
         let of = |row: SourceRow| Self::of(source, row, images, false);
         if !source.has_details() {
@@ -46,15 +44,13 @@ impl Mapped {
         let listed: HashMap<RecordKey, SourceRow> =
             rows.iter().map(|row| (row.key.clone(), row.clone())).collect();
         let whole = source.complete(rows).await?.into_iter();
-        Ok(whole
-            .filter_map(|row| Some(of(listed.get(&row.key)?.clone()).with_details(source, row)))
-            .collect())
+        Ok(whole.filter_map(|row| Some(of(listed.get(&row.key)?.clone()).with_details(row))).collect())
     }
 
     /// The same record with what [`Source::complete`] says of it.
     #[must_use]
-    pub fn with_details(self, source: &Source, row: SourceRow) -> Self {
-        Self { values: source.mapping().apply(&row.values), row, ..self }
+    pub fn with_details(self, row: SourceRow) -> Self {
+        Self { row, ..self }
     }
 
     /// What is wanted of the record.
@@ -63,7 +59,7 @@ impl Mapped {
     }
 
     /// A job that nobody enqueues, to look by it at what a sink has; or why the row cannot be mapped.
-    pub fn for_looking(self, pipeline: &PipelineName) -> Result<Job, Failure> {
+    pub fn for_looking(self, mapping: &Mapping, pipeline: &PipelineName) -> Result<Job, Failure> {
         let window = Window { start: None, end: Timestamp::UNIX_EPOCH };
         let run = Run {
             id: RunId(0),
@@ -75,15 +71,21 @@ impl Mapped {
             position: None,
             pages: 0,
         };
-        match self.job(&run, Version { epoch: 0, sequence: 0 }, 0) {
+        match self.job(mapping, &run, Version { epoch: 0, sequence: 0 }, 0) {
             (job, None) => Ok(job),
             (_, Some(failure)) => Err(failure),
         }
     }
 
-    /// The job of it; where it could not be mapped, with the row's own values and the reason.
-    pub(crate) fn job(self, run: &Run, version: Version, place: u64) -> (Job, Option<Failure>) {
-        let (values, failure) = match self.values {
+    /// The job of it; where it cannot be mapped, with the row's own values and the reason.
+    pub(crate) fn job(
+        self,
+        mapping: &Mapping,
+        run: &Run,
+        version: Version,
+        place: u64,
+    ) -> (Job, Option<Failure>) {
+        let (values, failure) = match mapping.apply(&self.row.values) {
             Ok(values) => (values, None),
             Err(failure) => (self.row.values, Some(failure)),
         };

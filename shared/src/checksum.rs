@@ -28,9 +28,14 @@ impl Checksum {
     /// The checksum of mapped values. `mapping` is the checksum of the mapping itself, so that a changed mapping makes
     /// every record new.
     pub fn of_values(mapping: &Self, values: &Values) -> Self {
+        Self::of_fields(mapping, values.iter().map(|(name, value)| (name.as_str(), value)).collect())
+    }
+
+    /// The same of values that stand in no object. No name may come twice.
+    pub(crate) fn of_fields(mapping: &Self, fields: Vec<(&str, &Value)>) -> Self {
         let mut hasher = Sha256::new();
         hasher.update(mapping.0);
-        hash_object(&mut hasher, values);
+        hash_fields(&mut hasher, fields);
         Self(hasher.finalize().into())
     }
 
@@ -112,16 +117,17 @@ fn hash_value(hasher: &mut Sha256, value: &Value) {
                 hash_value(hasher, item);
             }
         }
-        Value::Object(fields) => hash_object(hasher, fields),
+        Value::Object(fields) => {
+            hash_fields(hasher, fields.iter().map(|(name, value)| (name.as_str(), value)).collect());
+        }
     }
 }
 
-fn hash_object(hasher: &mut Sha256, fields: &Values) {
-    let mut sorted: Vec<(&String, &Value)> = fields.iter().collect();
-    sorted.sort_unstable_by_key(|(name, _)| *name);
+fn hash_fields(hasher: &mut Sha256, mut fields: Vec<(&str, &Value)>) {
+    fields.sort_unstable_by_key(|(name, _)| *name);
     hasher.update(b"o");
-    hasher.update((sorted.len() as u64).to_be_bytes());
-    for (name, value) in sorted {
+    hasher.update((fields.len() as u64).to_be_bytes());
+    for (name, value) in fields {
         hash_text(hasher, b'k', name);
         hash_value(hasher, value);
     }

@@ -4,6 +4,7 @@ use producer::mapped::Mapped;
 use shared::config::Pipeline;
 use shared::failure::Failure;
 use shared::job::Job;
+use shared::mapping::Mapping;
 use shared::record::ImageReference;
 use shared::state::Weighed;
 use worker::sink::{Looked, SinkView};
@@ -29,6 +30,7 @@ impl Candidate {
 /// What a sync would do with records that it enqueues; `None`: nothing, the sink has them as they are.
 pub(super) async fn look(
     pipeline: &Pipeline,
+    mapping: &Mapping,
     view: &mut SinkView,
     candidates: Vec<Candidate>,
 ) -> Result<Vec<Option<Change>>, Failure> {
@@ -45,7 +47,7 @@ pub(super) async fn look(
             image: image.clone().filter(|_| is_new_image),
             why: None,
         };
-        match mapped.for_looking(&pipeline.name) {
+        match mapped.for_looking(mapping, &pipeline.name) {
             Ok(job) => {
                 places.push(changes.len());
                 changes.push(None);

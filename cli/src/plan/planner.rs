@@ -194,7 +194,7 @@ impl<'a> Planner<'a> {
         let candidates =
             mapped.into_iter().zip(weighed).map(|(mapped, weighed)| Candidate::of(mapped, weighed));
         let candidates = self.completed(candidates.collect()).await?;
-        let changes = look(self.pipeline, &mut self.view, candidates).await?;
+        let changes = look(self.pipeline, self.source.mapping(), &mut self.view, candidates).await?;
         Ok(keys.into_iter().zip(changes).collect())
     }
 
@@ -213,7 +213,7 @@ impl<'a> Planner<'a> {
         let mut rows: HashMap<RecordKey, SourceRow> = rows.map(|row| (row.key.clone(), row)).collect();
         for candidate in &mut candidates {
             if let Some(row) = rows.remove(&candidate.mapped.row.key) {
-                candidate.mapped = candidate.mapped.clone().with_details(&self.source, row);
+                candidate.mapped = candidate.mapped.clone().with_details(row);
             }
         }
         Ok(candidates)
@@ -235,7 +235,7 @@ impl<'a> Planner<'a> {
             }
         }
         let candidates = self.completed(candidates).await?;
-        for change in look(self.pipeline, &mut self.view, candidates).await? {
+        for change in look(self.pipeline, self.source.mapping(), &mut self.view, candidates).await? {
             match change {
                 Some(change) => {
                     self.totals.add(&change);

@@ -93,7 +93,7 @@ impl Confirm<'_> {
                 self.totals.changing += 1;
                 continue;
             }
-            match mapped.for_looking(&self.pipeline.name) {
+            match mapped.for_looking(self.source.mapping(), &self.pipeline.name) {
                 Ok(job) => jobs.push(job),
                 Err(failure) => {
                     self.tell(Finding::new(key, Drift::Refused).because(format!("{failure:#}")))?;

@@ -90,7 +90,7 @@ impl Survey<'_> {
         let mut jobs: Vec<Job> = Vec::with_capacity(mapped.len());
         for mapped in mapped {
             let (key, checksum) = (mapped.row.key.clone(), mapped.checksum);
-            match mapped.for_looking(&self.pipeline.name) {
+            match mapped.for_looking(self.source.mapping(), &self.pipeline.name) {
                 Ok(job) => jobs.push(job),
                 Err(_) => drop(suspects.differing.insert(key, checksum)),
             }

@@ -143,14 +143,14 @@ async fn ask(
         return Ok(Asked::Gone);
     };
     let whole = Box::pin(Mapped::whole(&source, vec![row], pipeline.takes_images())).await?.pop();
-    let Some(Mapped { row, values, checksum, image }) = whole else {
+    let Some(Mapped { row, checksum, image }) = whole else {
         return Ok(Asked::Gone);
     };
     let is_wanted = known.is_some_and(|known| {
         let wanted_image = known.wanted_image.as_ref().filter(|image| !image.is_removed());
         known.wanted.is_some_and(|wanted| wanted.checksum == checksum) && wanted_image == image.as_ref()
     });
-    let (values, unmappable) = match values {
+    let (values, unmappable) = match source.mapping().apply(&row.values) {
         Ok(values) => (Some(values), None),
         Err(failure) => (None, Some(format!("{failure:#}"))),
     };

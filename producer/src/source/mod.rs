@@ -141,10 +141,10 @@ impl Source {
 
     /// What tells whether a row has changed: the mapped values, or, where they are read in two steps, what the list has of
     /// them and the time of the change.
-    pub(crate) fn checksum(&self, row: &SourceRow, mapped: &Values) -> Checksum {
+    pub(crate) fn checksum(&self, row: &SourceRow) -> Checksum {
         let mapping = self.mapping();
         if !self.has_details() {
-            return Checksum::of_values(mapping.checksum(), mapped);
+            return mapping.checksum_of(&row.values);
         }
         let mut seen: Values = mapping
             .source_fields()

@@ -1,5 +1,6 @@
 //! Where the value of a sink column comes from.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde_json::Value;
@@ -65,13 +66,13 @@ impl Origin {
     }
 
     /// Its value for a row; the error ends before the name of the column.
-    pub(super) fn value(&self, row: &Values) -> Result<Value, String> {
+    pub(super) fn value<'a>(&'a self, row: &'a Values) -> Result<Cow<'a, Value>, String> {
         match self {
-            Self::Constant(value) => Ok(value.clone()),
+            Self::Constant(value) => Ok(Cow::Borrowed(value)),
             Self::Field { name, default, values } => field_value(row.get(name), default.as_ref(), values)
                 .map_err(|what| format!("{what} '{name}', which")),
-            Self::Concat { parts, with } => concat(row, parts, with),
-            Self::Formed(origin, form) => form.of(origin.value(row)?),
+            Self::Concat { parts, with } => concat(row, parts, with).map(Cow::Owned),
+            Self::Formed(origin, form) => form.of(origin.value(row)?.into_owned()).map(Cow::Owned),
         }
     }
 
@@ -93,11 +94,11 @@ impl Origin {
 }
 
 /// The value of a column; the error says what is wrong with the field.
-fn field_value(
-    value: Option<&Value>,
-    default: Option<&Value>,
-    values: &BTreeMap<String, Value>,
-) -> Result<Value, String> {
+fn field_value<'a>(
+    value: Option<&'a Value>,
+    default: Option<&'a Value>,
+    values: &'a BTreeMap<String, Value>,
+) -> Result<Cow<'a, Value>, String> {
     let given = match value {
         None if default.is_none() => return Err("has no field".to_owned()),
         Some(Value::Bool(false))
@@ -110,15 +111,15 @@ fn field_value(
         given => given,
     };
     let Some(given) = given else {
-        return Ok(default.cloned().unwrap_or(Value::Null));
+        return Ok(default.map_or(Cow::Owned(Value::Null), Cow::Borrowed));
     };
     if values.is_empty() {
-        return Ok(given.clone());
+        return Ok(Cow::Borrowed(given));
     }
     let text = given.as_str().map_or_else(|| given.to_string(), str::to_owned);
     match values.get(&text).or_else(|| values.get(OTHER)).or(default) {
-        Some(Value::String(kept)) if kept == OTHER => Ok(given.clone()),
-        Some(value) => Ok(value.clone()),
+        Some(Value::String(kept)) if kept == OTHER => Ok(Cow::Borrowed(given)),
+        Some(value) => Ok(Cow::Borrowed(value)),
         None => Err(format!("has the value '{text}', which `values` does not name, in")),
     }
 }
