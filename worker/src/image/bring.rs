@@ -1,6 +1,7 @@
 //! One image on its way: fetch, inspect, compare, write. What becomes of its job is not decided here.
 
 use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use base64::Engine as _;
@@ -23,6 +24,9 @@ use super::sink::ImageSink;
 
 /// Images that are remembered as fetched and not written. Beyond that, the oldest have surely been evicted.
 const UNWRITTEN_MAX: usize = 1_000;
+
+/// So many bytes are hashed or encoded in a tenth of a millisecond.
+const AT_HAND: usize = 1 << 16;
 
 /// How bytes are looked at; tests put something that crashes in its place.
 pub(super) type Inspect = fn(&[u8], &ImageLimits) -> Result<Inspected, Flaw>;
@@ -114,11 +118,11 @@ impl<S: ImageSink> Bringer<S> {
     async fn inspected(&self, fetched: Fetched) -> Result<(Inspected, Vec<u8>), Failure> {
         let Fetched { bytes, framed } = fetched;
         let (inspect, limits) = (self.inspect, self.limits);
-        let looked = spawn_blocking(move || {
+        let looked = aside(bytes.len(), move || {
             let inspected = inspect(&bytes, &limits)?;
             Ok((inspected, bytes))
         });
-        looked.await.map_err(|error| crashed(&error))?.map_err(|flaw| match flaw {
+        looked.await?.map_err(|flaw| match flaw {
             Flaw::Cut { .. } if !framed => Failure::transient(
                 Reason::Unreachable,
                 format!("{flaw}, and the source did not say how long it is"),
@@ -167,9 +171,7 @@ impl<S: ImageSink> Bringer<S> {
             None => Outcome::Created,
         };
         let length = image.bytes.len();
-        let base64 = spawn_blocking(move || BASE64_STANDARD.encode(image.bytes.as_slice()))
-            .await
-            .map_err(|error| crashed(&error))?;
+        let base64 = aside(length, move || BASE64_STANDARD.encode(image.bytes.as_slice())).await?;
         sink.write_image(sink_id, Some(base64)).await?;
         self.meter.image_written(length);
         if stays {
@@ -222,12 +224,24 @@ impl<S: ImageSink> Bringer<S> {
     }
 }
 
+/// Works on so many bytes, away from the threads that wait for the network where that takes longer than going there.
+async fn aside<T: Send + 'static>(
+    bytes: usize,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Failure> {
+    if bytes <= AT_HAND {
+        return catch_unwind(AssertUnwindSafe(work)).map_err(|_| crash());
+    }
+    spawn_blocking(work).await.map_err(|error| crashed(&error))
+}
+
+fn crashed(error: &tokio::task::JoinError) -> Failure {
+    if error.is_cancelled() { Failure::interrupted("the process is ending") } else { crash() }
+}
+
 /// Looking at the same bytes would crash again, so the image is given up; the message is in the log and may hold bytes,
 /// so it is not repeated.
-fn crashed(error: &tokio::task::JoinError) -> Failure {
-    if error.is_cancelled() {
-        return Failure::interrupted("the process is ending");
-    }
+fn crash() -> Failure {
     Failure::new(Class::Poison, Reason::Crashed, "looking at the image crashed")
         .advise("report this with the image, it is a mistake of ours")
 }

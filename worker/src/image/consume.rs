@@ -1,6 +1,5 @@
 //! The image worker's loop: claim, bring, record, settle. One place decides what becomes of an image job.
 
-use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -13,16 +12,17 @@ use shared::queue::{Consumer, Delivery, Queue};
 use shared::record::{Outcome, PipelineName, WorkerId};
 use shared::state::{Claimant, ClaimedImage, ImageClaim, State};
 use shared::telemetry::Meter;
-use tokio::task::{JoinError, JoinSet};
+use tokio::task::JoinError;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use super::bring::{Bringer, Brought};
+use super::bring::Bringer;
 use super::budget::Budget;
 use super::cache::ImageCache;
 use super::desk::Desk;
 use super::fetch::ImageSource;
 use super::inspect::inspect;
+use super::line::{Ended, Line};
 use super::settings::ImageSettings;
 use super::settle::{Done, Settler, Work};
 use super::sink::ImageSink;
@@ -50,41 +50,6 @@ pub struct ImageWorker<S> {
     parallel: usize,
     bringer: Arc<Bringer<S>>,
     breaker: Breaker,
-}
-
-/// A task's work and how it ended.
-type Ended = (Work, Result<Brought, Failure>);
-
-/// What is under way, and why nothing more may be.
-#[derive(Debug, Default)]
-struct Line {
-    running: JoinSet<Ended>,
-    /// A worker died over each of these images, or over a neighbour of it: it waits until it is the only one, so that the
-    /// next death is its own. Only then is it claimed: a mark that it had while it waits would count the death of another.
-    suspects: VecDeque<Work>,
-    /// A suspect is running.
-    is_alone: bool,
-    /// The source asked us to wait until then.
-    wait: Option<Instant>,
-    /// The queue was closed, or we were told to stop.
-    is_ending: bool,
-    /// The system is sick.
-    sick: Option<Failure>,
-}
-
-impl Line {
-    /// How many more deliveries may be taken.
-    fn room(&self, parallel: usize) -> usize {
-        if !self.suspects.is_empty() || self.is_alone || self.wait.is_some() || self.is_over() {
-            return 0;
-        }
-        parallel.max(1).saturating_sub(self.running.len())
-    }
-
-    /// Whether nothing new is begun.
-    fn is_over(&self) -> bool {
-        self.is_ending || self.sick.is_some()
-    }
 }
 
 impl<S: ImageSink> ImageWorker<S> {
@@ -149,7 +114,7 @@ impl<S: ImageSink> ImageWorker<S> {
         let mut line = Line::default();
         loop {
             line.is_ending |= drain.is_cancelled();
-            if line.running.is_empty() {
+            if line.under_way() == 0 {
                 line.is_alone = false;
                 if line.is_over() {
                     while let Some(work) = line.suspects.pop_front() {
@@ -177,14 +142,14 @@ impl<S: ImageSink> ImageWorker<S> {
         drain: &CancellationToken,
     ) -> Result<(), Failure> {
         let room = line.room(self.parallel);
-        let wait = line.wait;
+        let (wait, settle_at) = (line.wait, line.settle_at(self.parallel));
         tokio::select! {
             biased;
-            Some(first) = line.running.join_next() => {
-                let mut all = vec![first];
-                all.extend(std::iter::from_fn(|| line.running.try_join_next()));
-                self.all_ended(line, all).await?;
+            () = sleep_until(settle_at.unwrap_or_else(Instant::now)), if settle_at.is_some() => {
+                let ended = line.take_ended();
+                self.all_ended(line, ended).await?;
             }
+            Some(first) = line.running.join_next() => line.end(first),
             () = drain.cancelled(), if !line.is_ending => line.is_ending = true,
             () = sleep_until(wait.unwrap_or_else(Instant::now)), if wait.is_some() => line.wait = None,
             next = consumer.next(), if room > 0 => match next {
@@ -221,7 +186,7 @@ impl<S: ImageSink> ImageWorker<S> {
         }
         let claims: Vec<ImageClaim> = works.iter().map(claim_of).collect();
         let Settler { state, pipeline, claimant, .. } = &self.settler;
-        let answers = state.claim_images(pipeline, &claims, line.running.len(), claimant).await?;
+        let answers = state.claim_images(pipeline, &claims, line.under_way(), claimant).await?;
         let mut done = Vec::new();
         for (work, claimed) in works.into_iter().zip(answers) {
             done.extend(self.begin_claimed(line, work, claimed).await?);

@@ -17,6 +17,7 @@ mod format;
 mod gate;
 mod http;
 mod inspect;
+mod line;
 mod private;
 mod room;
 #[cfg(test)]
