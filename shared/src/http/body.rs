@@ -11,6 +11,9 @@ pub(crate) enum BodyError {
     Broken(reqwest::Error),
 }
 
+/// Bytes that are made room for before they are there.
+const ROOM_MAX: u64 = 1 << 20;
+
 /// Reads the rest of `response`, at most `cap` bytes. `count` is told the length of each chunk as it arrives, also of the
 /// one that is too much.
 pub(crate) async fn read_capped(
@@ -18,10 +21,13 @@ pub(crate) async fn read_capped(
     cap: u64,
     mut count: impl FnMut(u64),
 ) -> Result<Vec<u8>, BodyError> {
-    if response.content_length().is_some_and(|told| told > cap) {
+    let told = response.content_length();
+    if told.is_some_and(|told| told > cap) {
         return Err(BodyError::TooLong);
     }
-    let mut body = Vec::new();
+    // What a body says of its length is believed so far only.
+    let room = told.unwrap_or(0).min(ROOM_MAX);
+    let mut body = Vec::with_capacity(usize::try_from(room).unwrap_or(0));
     while let Some(chunk) = response.chunk().await.map_err(BodyError::Broken)? {
         count(chunk.len() as u64);
         if (body.len() + chunk.len()) as u64 > cap {
