@@ -31,9 +31,10 @@ impl Shop {
         Self::start(items, image_bytes, OdooSettings { call_delay: call, ..OdooSettings::default() }).await
     }
 
-    /// With an Odoo behind a proxy that keeps connections, as Odoo itself does not.
-    pub(crate) async fn behind_proxy(items: usize, image_bytes: usize) -> Self {
-        let odoo = OdooSettings { behind_proxy: true, ..OdooSettings::default() };
+    /// With an Odoo that does as little as it can: it keeps connections, as a proxy in front of one does, and makes no smaller
+    /// copies of pictures.
+    pub(crate) async fn with_plain_odoo(items: usize, image_bytes: usize) -> Self {
+        let odoo = OdooSettings { behind_proxy: true, smaller_images: false, ..OdooSettings::default() };
         Self::start(items, image_bytes, odoo).await
     }
 

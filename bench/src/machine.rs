@@ -54,6 +54,33 @@ pub(crate) fn load() -> String {
     read("/proc/loadavg").split_whitespace().next().unwrap_or("?").to_owned()
 }
 
+/// How the cores' time went since the machine was started.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct CoreTime {
+    busy: u64,
+    all: u64,
+}
+
+impl CoreTime {
+    pub(crate) fn now() -> Self {
+        let stat = read("/proc/stat");
+        let line = stat.lines().next().unwrap_or_default();
+        let ticks: Vec<u64> =
+            line.split_whitespace().skip(1).take(8).filter_map(|text| text.parse().ok()).collect();
+        // user, nice, system, idle, iowait, irq, softirq, steal
+        let idle: u64 = ticks.iter().skip(3).take(2).sum();
+        let all: u64 = ticks.iter().sum();
+        Self { busy: all - idle, all }
+    }
+
+    /// The share of all cores' time that was used since, from 0 to 1.
+    pub(crate) fn used_since(self) -> f64 {
+        let now = Self::now();
+        let all = (now.all - self.all).max(1);
+        (now.busy - self.busy) as f64 / all as f64
+    }
+}
+
 fn build() -> &'static str {
     if cfg!(debug_assertions) { "not optimised: figures of no use" } else { "optimised" }
 }

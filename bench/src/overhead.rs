@@ -13,8 +13,8 @@ const PART: &str = "worker overhead";
 pub(crate) async fn measure(report: &mut Report, items: usize, peer: Option<&Path>) {
     report.part("Worker overhead: records with an image of 60 kB, Zoho to Odoo");
     let services = Services::start();
-    // Its server keeps connections, as the other worker's does.
-    let shop = Shop::behind_proxy(items, 60_000).await;
+    // Its server keeps connections and leaves the cores to the worker, as the other worker's does.
+    let shop = Shop::with_plain_odoo(items, 60_000).await;
     let images = shop.images();
     services.enqueue(&shop, items).await;
     let control = shop.odoo.control();

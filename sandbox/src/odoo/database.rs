@@ -27,6 +27,8 @@ pub(crate) struct Tally {
 #[derive(Debug)]
 pub(crate) struct Database {
     pub(crate) version: OdooVersion,
+    /// See [`OdooSettings::smaller_images`].
+    pub(crate) smaller_images: bool,
     pub(crate) schema: Arc<Schema>,
     pub(crate) index: Index,
     pub(crate) tally: Tally,
@@ -71,6 +73,7 @@ impl Database {
         }
         let mut database = Self {
             version: settings.version,
+            smaller_images: settings.smaller_images,
             schema,
             index: Index::default(),
             tally: Tally::default(),

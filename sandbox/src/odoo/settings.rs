@@ -59,6 +59,9 @@ pub struct OdooSettings {
     pub port: u16,
     /// Connections are kept, as by a proxy in front; Odoo itself closes each after its answer.
     pub behind_proxy: bool,
+    /// Smaller copies are made of each picture, as Odoo does. Whoever measures a client measures mostly that, where both share
+    /// cores; without, only what was written is kept.
+    pub smaller_images: bool,
     /// Waited before each model call, to imitate a server that needs time; calls still overlap.
     pub call_delay: Duration,
     /// What calls take on a real server; nothing but the stand-in's own time where it is not said.
@@ -74,6 +77,7 @@ impl Default for OdooSettings {
             host: Ipv4Addr::LOCALHOST,
             port: 0,
             behind_proxy: false,
+            smaller_images: true,
             call_delay: Duration::ZERO,
             cost: None,
         }
