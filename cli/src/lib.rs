@@ -42,12 +42,15 @@ use sync::PipelineReport;
 /// Runs one command to its end and gives the process's exit code: 0 done, 1 some records failed, 2 usage or
 /// configuration, 3 a system was unreachable, 130 stopped by a signal.
 pub fn run(arguments: &Arguments) -> ExitCode {
-    start_log(arguments.verbose + u8::from(arguments.command.is_role()));
+    let is_role = arguments.command.is_role();
+    if is_role {
+        shared::platform::with_one_heap();
+    }
+    start_log(arguments.verbose + u8::from(is_role));
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return Exit::of_error(&error.to_string()).into(),
     };
-    let is_role = arguments.command.is_role();
     let exit = runtime.block_on(async {
         let stop = CancellationToken::new();
         tokio::spawn(stop_on_signal(stop.clone()));

@@ -4,6 +4,10 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 
+/// glibc's setting of how many heaps there are.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+const HEAPS: &str = "MALLOC_ARENA_MAX";
+
 /// Makes the entries of a folder durable (a rename is on disk only after this). Windows has no such call: there the
 /// rename itself is journalled by the file system.
 pub fn sync_folder(folder: &Path) -> io::Result<()> {
@@ -45,6 +49,28 @@ pub(crate) async fn stop_requested() -> io::Result<()> {
     #[cfg(not(unix))]
     {
         tokio::signal::ctrl_c().await
+    }
+}
+
+/// Begins this process anew with one heap for all of its threads, where its C library is glibc and nothing is said of heaps. To
+/// be called first of all, by what runs for long.
+///
+/// glibc gives each thread a heap of its own, up to eight per core. What a page of records leaves in pieces in each of them,
+/// and in that of every new connection's thread, does not come back: a producer grew by megabytes an hour (docs/decisions/0017).
+/// glibc reads the setting before `main`, so the same program is put in this process's place, under the same id.
+pub fn with_one_heap() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    {
+        use std::os::unix::process::CommandExt as _;
+        let is_said = [HEAPS, "GLIBC_TUNABLES"].into_iter().any(|name| std::env::var_os(name).is_some());
+        let (Ok(program), false) = (std::env::current_exe(), is_said) else { return };
+        let mut arguments = std::env::args_os();
+        let mut command = std::process::Command::new(program);
+        if let Some(name) = arguments.next() {
+            command.arg0(name);
+        }
+        // It comes back only where it was refused. One heap is better, more will do.
+        let _refused = command.args(arguments).env(HEAPS, "1").exec();
     }
 }
 

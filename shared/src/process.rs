@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use tokio_util::sync::CancellationToken;
 
 use crate::failure::{Class, Failure, Reason};
+use crate::platform;
 
 /// Runs a role of a fleet to its end: 0 when it was told to stop, 2 for usage and configuration, 3 where the broker or
 /// the state cannot be reached or signed in to.
@@ -14,6 +15,7 @@ pub fn run_role<F>(program: &str, verbose: u8, role: impl FnOnce(CancellationTok
 where
     F: Future<Output = Result<(), Failure>>,
 {
+    platform::with_one_heap();
     // A role is watched by its log: what happens belongs into it.
     start_log(verbose.saturating_add(1));
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
@@ -48,7 +50,7 @@ fn told(program: &str, message: &str, code: u8) -> ExitCode {
 
 /// The first signal asks for a drain; the second ends the process at once, which loses nothing either.
 pub async fn stop_on_signal(stop: CancellationToken) {
-    while let Ok(()) = crate::platform::stop_requested().await {
+    while let Ok(()) = platform::stop_requested().await {
         if stop.is_cancelled() {
             std::process::abort();
         }

@@ -68,3 +68,22 @@ async fn a_repair_and_a_plan_are_worked_on_by_the_workers() {
     fleet.run(&["plan", "items"]).await.expect(0, &["Nothing to do"]);
     assert_eq!(fleet.catalogue.faults_of_items().await, Vec::<String>::new());
 }
+
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_role_has_one_heap_unless_the_user_says_otherwise() {
+    let fleet = Fleet::new(Size { images: false, ..Size::small() }).await;
+    for (said, heaps) in
+        [(None, "MALLOC_ARENA_MAX=1"), (Some(("MALLOC_ARENA_MAX", "3")), "MALLOC_ARENA_MAX=3")]
+    {
+        let role = fleet.start(&["worker", "-v"], said.as_slice());
+        let environment = format!("/proc/{}/environ", role.id());
+        fleet
+            .until(heaps, || async {
+                let variables = std::fs::read(&environment).unwrap();
+                variables.split(|byte| *byte == 0).any(|variable| variable == heaps.as_bytes())
+            })
+            .await;
+        role.kill().await;
+    }
+}
