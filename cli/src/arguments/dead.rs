@@ -17,7 +17,7 @@ pub(crate) enum DeadCommand {
     /// Try again what was given up, with all attempts ahead of it. Repeating it does no harm.
     ///
     /// Example: catalog-sync dead redrive --reason timeout
-    Redrive(DeadRedrive),
+    Redrive(DeadChosen),
     /// Forget what was given up: it is no longer wanted, until it is read from the source again.
     ///
     /// Example: catalog-sync dead discard 460000000012001 --pipeline items
@@ -66,7 +66,7 @@ pub(crate) struct DeadShow {
 /// Which letters are meant.
 #[derive(Debug, Args)]
 #[command(group = clap::ArgGroup::new("which").required(true))]
-pub(crate) struct DeadRedrive {
+pub(crate) struct DeadChosen {
     /// Which records.
     #[arg(value_name = "RECORD", group = "which")]
     pub(crate) keys: Vec<RecordKey>,
@@ -85,26 +85,12 @@ pub(crate) struct DeadRedrive {
 }
 
 #[derive(Debug, Args)]
-#[command(group = clap::ArgGroup::new("which").required(true))]
 pub(crate) struct DeadDiscard {
-    /// Which records.
-    #[arg(value_name = "RECORD", group = "which")]
-    pub(crate) keys: Vec<RecordKey>,
-    /// All with this reason.
-    #[arg(long, value_parser = reason, group = "which")]
-    pub(crate) reason: Option<Reason>,
-    /// All.
-    #[arg(long, group = "which")]
-    pub(crate) all: bool,
+    #[command(flatten)]
+    pub(crate) chosen: DeadChosen,
     /// A message that was no job, by the begin of its id.
     #[arg(long, value_name = "ID", group = "which", conflicts_with = "pipeline")]
     pub(crate) stray: Option<String>,
-    /// Of which pipeline (default: all; of a record, the one that has its letter).
-    #[arg(long, value_name = "PIPELINE")]
-    pub(crate) pipeline: Option<String>,
-    /// Print one JSON object instead of text.
-    #[arg(long)]
-    pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]

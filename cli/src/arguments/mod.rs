@@ -9,7 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use shared::record::RecordKey;
 
-pub(crate) use dead::{DeadCommand, DeadDiscard, DeadExport, DeadList, DeadRedrive, DeadShow};
+pub(crate) use dead::{DeadChosen, DeadCommand, DeadDiscard, DeadExport, DeadList, DeadShow};
 pub(crate) use schedule::{ScheduleCommand, ScheduleRunNow, ScheduleSet};
 
 /// Keeps a product catalogue in step, one way, and proves that nothing is missing.

@@ -14,7 +14,7 @@ use shared::fleet::Meeting;
 use shared::record::{PipelineName, RecordKey};
 use shared::state::State;
 
-use crate::arguments::{DeadCommand, DeadDiscard, DeadExport, DeadList, DeadRedrive, DeadShow};
+use crate::arguments::{DeadChosen, DeadCommand, DeadDiscard, DeadExport, DeadList, DeadShow};
 use crate::exit::Exit;
 use crate::output::Output;
 use crate::state::{known_state, open_state};
@@ -97,8 +97,8 @@ async fn show(config: &Config, arguments: &DeadShow) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-async fn redrive(config: &Arc<Config>, arguments: &DeadRedrive) -> Result<Exit, Failure> {
-    let DeadRedrive { keys, reason, pipeline, json, .. } = arguments;
+async fn redrive(config: &Arc<Config>, arguments: &DeadChosen) -> Result<Exit, Failure> {
+    let DeadChosen { keys, reason, pipeline, json, .. } = arguments;
     let output = Output::new(*json);
     chosen(config, pipeline.as_ref())?;
     let meeting = match &config.fleet {
@@ -141,7 +141,7 @@ async fn redrive(config: &Arc<Config>, arguments: &DeadRedrive) -> Result<Exit, 
 }
 
 async fn discard(config: &Config, arguments: &DeadDiscard) -> Result<Exit, Failure> {
-    let DeadDiscard { keys, reason, pipeline, stray: id, json, .. } = arguments;
+    let DeadDiscard { chosen: DeadChosen { keys, reason, pipeline, json, .. }, stray: id } = arguments;
     let output = Output::new(*json);
     let state = state_with_letters(config).await?;
     if let Some(id) = id {
