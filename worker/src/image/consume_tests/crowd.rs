@@ -1,5 +1,6 @@
 //! Many images at once, those that somebody died over, and the drain.
 
+use super::super::super::bring::Brought;
 use super::*;
 
 #[tokio::test]
@@ -91,4 +92,41 @@ async fn drain_ends_what_is_in_hand_and_leaves_the_rest() {
     assert_eq!(bench.counts().await, [2, 3, 0]);
     let depth = bench.queue.depth(&pipeline(), JobKind::Image).await.unwrap();
     assert_eq!((depth.ready, depth.in_flight), (3, 0));
+}
+
+#[tokio::test]
+async fn what_ends_is_settled_with_what_ends_soon_after_unless_it_went_wrong() {
+    let bench = Bench::new().await;
+    let worker = bench.worker(&bench.server.uri());
+    let mut receipts = Vec::new();
+    for key in 1..=5 {
+        bench.record(key, &format!("image{key}")).await;
+    }
+    for image in bench.due().await {
+        receipts.push(bench.queue.publish(image.into_job(pipeline())).await.unwrap());
+    }
+    let mut consumer = bench.queue.consume(&pipeline(), JobKind::Image, 5);
+    let mut work = async || worker.unpack(consumer.next().await.unwrap()).await.unwrap().unwrap();
+    let good = Brought { outcome: Outcome::Created, hash: None, written: None };
+    let is_due = |line: &Line| line.settle_at(16).is_some_and(|due| due <= Instant::now());
+
+    let mut line = Line::default();
+    assert_eq!(line.settle_at(16), None);
+    line.running.spawn(std::future::pending());
+    line.end(Ok((work().await, Ok(good))));
+    let first = line.settle_at(16);
+    line.end(Ok((work().await, Ok(good))));
+    assert!(!is_due(&line) && first.is_some() && line.settle_at(16) == first, "from the first one on");
+    assert_eq!((line.under_way(), line.room(16)), (3, 13), "what is not settled takes its place");
+    line.end(Ok((work().await, Ok(good))));
+    line.end(Ok((work().await, Ok(good))));
+    assert!(is_due(&line), "four of sixteen are enough");
+    assert_eq!((line.take_ended().len(), line.settle_at(16)), (4, None));
+    line.end(Ok((work().await, Err(Failure::interrupted("stopped")))));
+    assert!(is_due(&line), "what went wrong is told at once");
+    line.take_ended();
+    line.running.abort_all();
+    let aborted = line.running.join_next().await.unwrap();
+    line.end(aborted);
+    assert!(is_due(&line), "nothing else is waited for");
 }
