@@ -11,6 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::class::CallClass;
+use super::day::{Day, Telling};
 use super::quota::{Limits, Quota};
 use crate::http::repeat::SHORT;
 
@@ -27,16 +28,10 @@ const NARROW: SignedDuration = SignedDuration::from_mins(10);
 const TRIAL: SignedDuration = SignedDuration::from_secs(30);
 
 /// Zoho tells its reset in whole seconds, and by its own clock: a call just before it would be refused.
-const MARGIN: SignedDuration = SignedDuration::from_secs(2);
+pub(super) const MARGIN: SignedDuration = SignedDuration::from_secs(2);
 
 /// Zoho refuses calls for a day at the longest, and a day has up to 25 hours.
-const LONGEST: SignedDuration = SignedDuration::from_hours(25);
-
-/// Resets further apart are of different days; summer time moves them by an hour.
-const DAYS_APART: SignedDuration = SignedDuration::from_hours(1);
-
-/// An answer of the day before may come so late.
-const LATE: SignedDuration = SignedDuration::from_mins(5);
+pub(super) const LONGEST: SignedDuration = SignedDuration::from_hours(25);
 
 /// Where the calls of the day are used up and nothing says until when.
 const UNTOLD: SignedDuration = SignedDuration::from_hours(1);
@@ -119,16 +114,6 @@ pub(super) struct Budget {
     narrow: Option<Narrow>,
     /// A call of this class waits; less urgent ones let it go ahead until then.
     ahead: Option<(CallClass, Timestamp)>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-struct Day {
-    limit: u64,
-    left: u64,
-    resets_at: Timestamp,
-    told_at: Timestamp,
-    /// The admission whose answer told it.
-    told_by: u64,
 }
 
 /// No calls from then on until then.
@@ -312,47 +297,10 @@ impl Budget {
         }
     }
 
-    /// Zoho's number is the truth: others use the same calls. Those that were admitted later than the one which told may
-    /// not be in it.
     fn learn(&mut self, quota: Quota, by: u64, now: Timestamp) {
-        let reset = quota.resets_at.duration_since(quota.told_at).clamp(SignedDuration::ZERO, LONGEST);
-        if reset.is_zero() {
-            return;
-        }
-        let resets_at = later(now, reset);
-        let remaining = quota.remaining.min(quota.limit);
-        let left = remaining.saturating_sub(self.admitted.saturating_sub(by));
-        let new = Day { limit: quota.limit, left, resets_at, told_at: now, told_by: by };
-        self.day = Some(match self.day {
-            Some(known) if resets_at.duration_since(known.resets_at).abs() <= DAYS_APART => {
-                let resets_at = resets_at.max(known.resets_at);
-                if by < known.told_by && known.limit == quota.limit {
-                    Day { left: known.left.min(left), ..known }
-                } else {
-                    Day { resets_at, ..new }
-                }
-            }
-            // Told before midnight, heard after.
-            Some(known) if resets_at < known.resets_at && reset < LATE => known,
-            _ => new,
-        });
-    }
-}
-
-impl Day {
-    /// A new day has all of its calls, until an answer says otherwise.
-    fn turn(&mut self, now: Timestamp) {
-        if self.resets_at.duration_since(now) > LONGEST {
-            self.resets_at = later(now, LONGEST);
-        }
-        let over = now.duration_since(later(self.resets_at, MARGIN));
-        if over.is_negative() {
-            return;
-        }
-        let days = over.as_hours() / 24 + 1;
-        self.resets_at = later(self.resets_at, SignedDuration::from_hours(24 * days));
-        self.left = self.limit;
-        self.told_by = 0;
+        let under_way = count(self.seats.range(by.saturating_add(1)..).count());
+        let told = Telling { quota, by, admitted: self.admitted, under_way };
+        self.day = told.day(self.day, now).or(self.day);
     }
 }
 
@@ -380,7 +328,7 @@ fn gone_at(began: i64) -> Timestamp {
     later(Timestamp::from_second(began.saturating_add(1)).unwrap_or(Timestamp::UNIX_EPOCH), MINUTE)
 }
 
-fn later(time: Timestamp, by: SignedDuration) -> Timestamp {
+pub(super) fn later(time: Timestamp, by: SignedDuration) -> Timestamp {
     time.saturating_add(by).unwrap_or(Timestamp::MAX)
 }
 

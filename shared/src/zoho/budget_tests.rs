@@ -103,6 +103,25 @@ fn what_zoho_says_is_left_is_the_truth_whoever_used_it_and_in_whatever_order_it_
 }
 
 #[test]
+fn calls_that_zoho_counts_in_another_order_than_they_were_admitted_are_each_counted_once() {
+    // The second of two was counted first; both orders in which that is heard.
+    for heard in [[0, 1], [1, 0]] {
+        let mut budget = Budget::default();
+        made(&mut budget, CallClass::List, at(0), Some(quota(100, 90, 3_600)), Told::Well);
+        let seats = [0, 1].map(|_| admitted(&mut budget, CallClass::List, at(1)));
+        let told = [88, 89];
+        for at_once in heard {
+            let quota = Some(quota(100, told[at_once], 3_600));
+            budget.end(Ended { seat: seats[at_once], quota, told: Told::Well }, at(2));
+        }
+        assert_eq!(left(&budget, at(2)), 88, "{heard:?}");
+        // What a later call is told is newer, also where it is more.
+        made(&mut budget, CallClass::List, at(3), Some(quota(100, 95, 3_600)), Told::Well);
+        assert_eq!(left(&budget, at(3)), 95);
+    }
+}
+
+#[test]
 fn an_answer_of_the_day_before_does_not_spoil_the_new_day() {
     let mut budget = Budget::default();
     made(&mut budget, CallClass::List, at(0), Some(quota(5_000, 10, 2)), Told::Well);

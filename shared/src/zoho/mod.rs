@@ -16,6 +16,7 @@ mod clock;
 mod config;
 mod counts;
 mod data_center;
+mod day;
 #[cfg(test)]
 mod download_tests;
 mod entity;
