@@ -72,8 +72,10 @@ impl Database {
             return Ok(before.is_some());
         }
         let bytes = image::accept(self.version, bytes)?;
-        let sizes = SIZES.into_iter().filter(|(_, longest)| *longest == 1920 || self.smaller_images);
-        for (field, longest) in sizes.collect::<Vec<_>>() {
+        for (field, longest) in SIZES {
+            if longest != 1920 && !self.smaller_images {
+                continue;
+            }
             let scaled = if longest == 1920 { bytes.clone() } else { image::thumbnail(&bytes, longest) };
             self.attach(owner, owner_id, field, scaled);
         }

@@ -59,6 +59,18 @@ async fn what_one_process_hears_holds_for_all() {
 }
 
 #[tokio::test]
+async fn nobody_is_refused_by_what_another_process_knows_better_by_now() {
+    let (state, time) = (State::open_memory().await.unwrap(), time());
+    let [one, other] = [process(&state, &time), process(&state, &time)];
+    let admission = one.admit(CallClass::List).await.unwrap();
+    one.end(admission, Some(spent(3_600)), Told::Well).await;
+    // The plan was made larger, and the other one hears of it.
+    let admission = other.admit(CallClass::List).await.unwrap();
+    other.end(admission, Some(Quota { limit: 10_000, remaining: 5_399, ..spent(3_600) }), Told::Well).await;
+    drop(one.admit(CallClass::Backfill).await.unwrap());
+}
+
+#[tokio::test]
 async fn a_call_that_is_broken_off_frees_its_place() {
     let (state, time) = (State::open_memory().await.unwrap(), time());
     let process = process(&state, &time);
