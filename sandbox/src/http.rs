@@ -6,6 +6,7 @@
 use std::future::Future;
 use std::sync::Arc;
 
+use serde_json::Value as Json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
@@ -14,6 +15,9 @@ use tokio::task::JoinSet;
 const MAX_HEAD: usize = 64 * 1024;
 /// Longest request body that is read; Odoo's own server took 200 MiB.
 const MAX_BODY: usize = 256 * 1024 * 1024;
+
+/// About what a record takes in an answer, in bytes.
+const ROW: usize = 512;
 
 /// A request, read to its end.
 #[derive(Debug)]
@@ -45,6 +49,15 @@ pub(crate) struct Response {
 impl Response {
     pub(crate) fn new(status: u16, content_type: &'static str, body: impl Into<Vec<u8>>) -> Self {
         Self { status, content_type, headers: Vec::new(), body: body.into() }
+    }
+
+    /// The text of a JSON value.
+    pub(crate) fn json(status: u16, content_type: &'static str, answer: &Json) -> Self {
+        // A page of records is long: at once, so that it is not copied again and again while it grows.
+        let rows = answer.get("result").unwrap_or(answer).as_array().map_or(0, Vec::len);
+        let mut body = Vec::with_capacity(256 + rows * ROW);
+        serde_json::to_writer(&mut body, answer).expect("a value is text, and memory takes it");
+        Self::new(status, content_type, body)
     }
 }
 

@@ -85,7 +85,7 @@ impl Database {
     }
 
     fn create_variants(&mut self, templates: &[i64], changes: &[Change]) -> Result<(), OdooError> {
-        let Some(link) = self.schema.model(model::PRODUCT).field_id("product_tmpl_id") else {
+        let Some(link) = self.schema.template_of_variant else {
             return Ok(());
         };
         let active = self.schema.model(model::PRODUCT).active;
@@ -101,7 +101,7 @@ impl Database {
     }
 
     fn create_products(&mut self, changes: &[Change]) -> Result<Vec<i64>, OdooError> {
-        let Some(link) = self.schema.model(model::PRODUCT).field_id("product_tmpl_id") else {
+        let Some(link) = self.schema.template_of_variant else {
             return Ok(Vec::new());
         };
         let given = |change: &Change| {

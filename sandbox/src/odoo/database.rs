@@ -271,7 +271,7 @@ impl Database {
     }
 
     pub(crate) fn template_of(&self, variant: i64) -> Option<i64> {
-        let field = self.schema.model(model::PRODUCT).field_id("product_tmpl_id")?;
+        let field = self.schema.template_of_variant?;
         self.column(model::PRODUCT, variant, field).as_int()
     }
 

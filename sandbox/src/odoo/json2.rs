@@ -13,7 +13,7 @@ use crate::odoo::state::{Arguments, ModelCall, State};
 /// The bare result, or the bare error object with its status.
 pub(crate) fn response(version: OdooVersion, answer: Answer) -> Response {
     match answer {
-        Ok(result) => Response::new(200, page::JSON, result.unwrap_or(Json::Null).to_string()),
+        Ok(result) => Response::json(200, page::JSON, &result.unwrap_or(Json::Null)),
         Err(error) => Response::new(error.json2_status(), page::JSON, error.data(version).to_string()),
     }
 }

@@ -59,7 +59,7 @@ pub(crate) fn response(version: OdooVersion, id: &Json, answer: Answer) -> Respo
             envelope.insert("error".to_owned(), error);
         }
     }
-    Response::new(200, page::JSON, Json::Object(envelope).to_string())
+    Response::json(200, page::JSON, &Json::Object(envelope))
 }
 
 /// `/web/webclient/version_info`.

@@ -138,7 +138,7 @@ impl Database {
         let mut record = Map::new();
         record.insert("id".to_owned(), json!(id));
         for (name, inner) in specification {
-            let Some((_, field)) = self.schema.model(model).named(name) else {
+            let Some((at, field)) = self.schema.model(model).named(name) else {
                 continue;
             };
             let target = self.named(model, id, name).as_int();
@@ -148,7 +148,7 @@ impl Database {
                     Some(inner) => self.specified(relation, target, inner),
                     None => json!(target),
                 },
-                _ => self.cell(model, id, field, Shape { bin_size: true }),
+                _ => self.cell(model, id, (at, field), Shape { bin_size: true }),
             };
             record.insert(name.clone(), cell);
         }
@@ -209,7 +209,7 @@ impl Database {
             }
             let value = match (&field.initial, field.kind) {
                 (Value::Ids(ids), _) => json!([[6, 0, ids]]),
-                (initial, kind) => crate::odoo::render::plain(kind, initial),
+                (initial, kind) => crate::odoo::render::plain(kind, initial.clone()),
             };
             defaults.insert(name.to_owned(), value);
         }

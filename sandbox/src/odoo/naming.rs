@@ -15,7 +15,7 @@ impl Database {
         let rows = ids.iter().filter(|id| self.exists(model, **id)).map(|id| {
             let cell = |field: &str| {
                 let found = self.schema.model(model).named(field);
-                found.map_or(Json::Null, |(_, field)| self.cell(model, *id, field, Shape { bin_size: false }))
+                found.map_or(Json::Null, |field| self.cell(model, *id, field, Shape { bin_size: false }))
             };
             let rows = self.external_ids(name, *id);
             let xmlids: Vec<Json> = rows
@@ -83,7 +83,7 @@ impl Database {
         }
         let (name, rest) = path.split_once('/').map_or((path, None), |(name, rest)| (name, Some(rest)));
         let schema = self.schema.clone();
-        let Some((_, field)) = schema.model(model).named(name) else {
+        let Some((at, field)) = schema.model(model).named(name) else {
             return Err(OdooError::unknown_field(self.version, schema.model(model).name, name));
         };
         let target = self.named(model, id, name).as_int().zip(schema.id(field.relation));
@@ -91,7 +91,7 @@ impl Database {
             (Some(rest), Some((target, relation))) => self.exported(relation, target, rest)?,
             (None, Some((target, relation))) => json!(self.display_name(relation, target)),
             (Some(_), None) => json!(""),
-            (None, None) => match self.cell(model, id, field, Shape { bin_size: false }) {
+            (None, None) => match self.cell(model, id, (at, field), Shape { bin_size: false }) {
                 Json::Bool(false) if field.kind != Kind::Boolean => json!(""),
                 cell => cell,
             },

@@ -21,9 +21,9 @@ impl Database {
         let mut record = Map::with_capacity(fields.len() + 1);
         record.insert("id".to_owned(), json!(id));
         let described = self.schema.model(model);
-        for field in fields.iter().filter_map(|field| described.field(*field)) {
+        for (at, field) in fields.iter().filter_map(|at| Some((*at, described.field(*at)?))) {
             if field.name != "id" {
-                record.insert(field.name.to_owned(), self.cell(model, id, field, shape));
+                record.insert(field.name.to_owned(), self.cell(model, id, (at, field), shape));
             }
         }
         Json::Object(record)
@@ -49,16 +49,15 @@ impl Database {
     }
 
     /// One field of one record as JSON.
-    pub(crate) fn cell(&self, model: ModelId, id: i64, field: &Field, shape: Shape) -> Json {
+    pub(crate) fn cell(&self, model: ModelId, id: i64, (at, field): (FieldId, &Field), shape: Shape) -> Json {
         if field.kind == Kind::Binary {
             return self.binary(model, id, field.name, shape.bin_size);
         }
-        let value = described_value(self, model, id, field);
-        match (field.kind, value) {
+        match (field.kind, self.value(model, id, at)) {
             (Kind::Many2one, Value::Int(target)) => self.pair(field.relation, target),
             (Kind::ToMany, Value::Ids(ids)) => json!(self.visible(field.relation, &ids)),
             (Kind::Opaque, _) if field.type_name != "json" => json!([]),
-            (kind, value) => plain(kind, &value),
+            (kind, value) => plain(kind, value),
         }
     }
 
@@ -79,13 +78,8 @@ impl Database {
     }
 }
 
-fn described_value(database: &Database, model: ModelId, id: i64, field: &Field) -> Value {
-    let index = database.schema.model(model).field_id(field.name);
-    index.map_or(Value::Null, |index| database.value(model, id, index))
-}
-
 /// A value that refers to no other record.
-pub(crate) fn plain(kind: Kind, value: &Value) -> Json {
+pub(crate) fn plain(kind: Kind, value: Value) -> Json {
     match value {
         Value::Null => match kind {
             Kind::Integer => json!(0),
@@ -93,11 +87,11 @@ pub(crate) fn plain(kind: Kind, value: &Value) -> Json {
             Kind::ToMany => json!([]),
             _ => Json::Bool(false),
         },
-        Value::Bool(flag) => Json::Bool(*flag),
+        Value::Bool(flag) => Json::Bool(flag),
         Value::Int(number) => json!(number),
-        Value::Float(number) => float(*number),
-        Value::Text(text) | Value::Translated(text, _) => json!(text),
-        Value::Stamp(stamp) => json!(stamp.to_string()),
+        Value::Float(number) => float(number),
+        Value::Text(text) | Value::Translated(text, _) => Json::String(text.into()),
+        Value::Stamp(stamp) => Json::String(stamp.to_string()),
         Value::Ids(ids) => json!(ids),
     }
 }

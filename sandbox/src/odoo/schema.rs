@@ -60,6 +60,8 @@ impl Model {
 #[derive(Debug)]
 pub(crate) struct Schema {
     pub(crate) models: Vec<Model>,
+    /// `product_tmpl_id` of a variant.
+    pub(crate) template_of_variant: Option<FieldId>,
 }
 
 const PARTNER: &str = include_str!("schema/res.partner.tsv");
@@ -136,7 +138,9 @@ impl Schema {
         if version < OdooVersion::V19 {
             models.push(load("uom.category", "Product UoM Categories", "name, id", &[UOM_CATEGORY]));
         }
-        Self { models }
+        let variant = models.get(model::PRODUCT);
+        let template_of_variant = variant.and_then(|variant: &Model| variant.field_id("product_tmpl_id"));
+        Self { models, template_of_variant }
     }
 
     pub(crate) fn id(&self, name: &str) -> Option<ModelId> {

@@ -223,7 +223,7 @@ impl Database {
             }
             let value = self.column(model, id, field_id);
             if value != field.initial && value != Value::Null {
-                let json = match &value {
+                let json = match value {
                     Value::Ids(ids) => serde_json::json!([[6, 0, ids]]),
                     value => crate::odoo::render::plain(field.kind, value),
                 };
