@@ -12,6 +12,7 @@
 )]
 
 mod arguments;
+mod bare;
 mod build;
 mod chart;
 mod crowd;
@@ -54,9 +55,14 @@ use crate::results::Results;
 
 fn main() -> ExitCode {
     let mut words = std::env::args_os().skip(1);
-    if words.next().is_some_and(|first| first == "program") {
+    let first = words.next().unwrap_or_default();
+    if first == "program" {
         let words = std::iter::once("catalog-sync".into()).chain(words);
         return catalog_sync::run(&catalog_sync::Arguments::parse_from(words));
+    }
+    if let (true, Some(errand)) = (first == "bare", words.next()) {
+        runtime().block_on(bare::run(Path::new(&errand)));
+        return ExitCode::SUCCESS;
     }
     let arguments = Arguments::parse();
     let chosen = arguments.chosen();
@@ -85,11 +91,15 @@ fn main() -> ExitCode {
     if is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap()
+}
+
 /// Measures one part.
 fn measure(part: Part, report: &mut Report, arguments: &Arguments) {
     let share: usize = if arguments.quick { 10 } else { 1 };
     let million = 1_000_000 / share as u64;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let runtime = runtime();
     let (peer, python): (Option<&Path>, Option<&Path>) =
         (arguments.peer.as_deref(), arguments.python.as_deref());
     match part {

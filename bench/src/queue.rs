@@ -7,11 +7,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_core::Stream;
-use lapin::options::{BasicAckOptions, BasicConsumeOptions, BasicPublishOptions, BasicQosOptions};
-use lapin::options::{ConfirmSelectOptions, QueueDeclareOptions};
-use lapin::types::{AMQPValue, FieldTable};
-use lapin::uri::AMQPUri;
-use lapin::{BasicProperties, Connection, ConnectionProperties};
+use lapin::options::{BasicAckOptions, BasicConsumeOptions, BasicQosOptions};
+use lapin::types::FieldTable;
 use services::{Broker, RedisServer};
 use shared::job::{Job, JobKind};
 use shared::progress::Progress;
@@ -21,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use worker::consume::Worker;
 use worker::sink::Sink;
 
+use crate::bare;
 use crate::process::cpu_seconds;
 use crate::records::{self, BATCH, Records, begin, pipeline};
 use crate::redis::opened;
@@ -156,18 +154,10 @@ fn job(want: &Want, version: shared::record::Version, run: shared::record::RunId
 
 /// The least that keeps a job: persistent and confirmed in, acked out, over a quorum queue.
 async fn bare_way(broker: &Broker, jobs: usize) -> Way {
-    let mut uri: AMQPUri = broker.url().parse().unwrap();
-    services::USER.clone_into(&mut uri.authority.userinfo.username);
-    services::PASSWORD.clone_into(&mut uri.authority.userinfo.password);
-    "/".clone_into(&mut uri.vhost);
-    let connection = Connection::connect_uri(uri, ConnectionProperties::default()).await.unwrap();
+    let connection = bare::connected(&broker.url()).await;
     let channel = connection.create_channel().await.unwrap();
-    channel.confirm_select(ConfirmSelectOptions::default()).await.unwrap();
     let queue = services::prefix();
-    let mut arguments = FieldTable::default();
-    arguments.insert("x-queue-type".into(), AMQPValue::LongString("quorum".into()));
-    let options = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
-    channel.queue_declare(queue.as_str().into(), options, arguments).await.unwrap();
+    bare::declare(&channel, &queue).await;
     let records = Records { first: 4_600_000_000_000_000, count: jobs as u64, images: false };
     let wants = records.wants(1);
     let version = shared::record::Version { epoch: 1, sequence: 1 };
@@ -175,11 +165,7 @@ async fn bare_way(broker: &Broker, jobs: usize) -> Way {
     let mut confirms = VecDeque::new();
     for want in wants.iter().flatten() {
         let payload = job(want, version, shared::record::RunId(1), 1).encode();
-        let properties = BasicProperties::default().with_delivery_mode(2);
-        let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
-        let confirm =
-            channel.basic_publish("".into(), queue.as_str().into(), options, &payload, properties).await;
-        confirms.push_back(confirm.unwrap());
+        confirms.push_back(bare::publish(&channel, &queue, &payload).await);
         if confirms.len() >= usize::from(WINDOW) {
             confirms.pop_front().unwrap().await.unwrap();
         }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use redis::aio::MultiplexedConnection;
 use redis::{Client, IntoConnectionInfo, RedisConnectionInfo};
 use services::RedisServer;
 use shared::record::{Outcome, Version};
@@ -15,12 +16,17 @@ const PART: &str = "state in Redis";
 
 /// What Redis has in use, in bytes.
 async fn used(server: &RedisServer) -> u64 {
-    let redis = RedisConnectionInfo::default().set_username(services::USER).set_password(services::PASSWORD);
-    let info = server.url().as_str().into_connection_info().unwrap().set_redis_settings(redis);
-    let mut connection = Client::open(info).unwrap().get_multiplexed_async_connection().await.unwrap();
+    let mut connection = connection(&server.url()).await;
     let info: String = redis::cmd("INFO").arg("memory").query_async(&mut connection).await.unwrap();
     let value = info.lines().find_map(|line| line.strip_prefix("used_memory:")?.trim().parse().ok());
     value.unwrap()
+}
+
+/// A connection to a Redis of ours.
+pub(crate) async fn connection(url: &str) -> MultiplexedConnection {
+    let redis = RedisConnectionInfo::default().set_username(services::USER).set_password(services::PASSWORD);
+    let info = url.into_connection_info().unwrap().set_redis_settings(redis);
+    Client::open(info).unwrap().get_multiplexed_async_connection().await.unwrap()
 }
 
 /// The state of one deployment.
