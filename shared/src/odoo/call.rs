@@ -4,6 +4,8 @@ use serde::Serialize;
 use serde::ser::{SerializeMap, SerializeSeq, Serializer};
 use serde_json::Value;
 
+use super::base64::Base64;
+
 /// Field names and values of one record, as Odoo gives and takes them: a many2one is `[id, "name"]` or `false`, empty text,
 /// dates and images are `false`, datetimes are UTC without zone.
 pub type Row = serde_json::Map<String, Value>;
@@ -103,6 +105,15 @@ pub enum Operation<'a> {
         /// What to set.
         values: &'a Row,
     },
+    /// The same of one binary field.
+    WriteBinary {
+        /// Ids to change.
+        ids: &'a [i64],
+        /// Its name.
+        field: &'a str,
+        /// What to set; `None` clears it.
+        content: Option<&'a Base64>,
+    },
     /// Upsert by external id, in one transaction.
     Load {
         /// Columns, such as `id`, `name`, `categ_id/.id`.
@@ -145,16 +156,33 @@ impl Operation<'_> {
             Self::Read { .. } => "read",
             Self::FieldsGet { .. } => "fields_get",
             Self::Create { .. } => "create",
-            Self::Write { .. } => "write",
+            Self::Write { .. } | Self::WriteBinary { .. } => "write",
             Self::Load { .. } => "load",
             Self::Action { method, .. } => method,
             Self::CheckAccess { .. } => "check_access_rights",
         }
     }
 
+    /// Bytes that its arguments take at least, so that long ones are not copied again and again while a request grows.
+    pub(super) fn bytes(&self) -> usize {
+        if let Self::WriteBinary { content: Some(content), .. } = self { content.text().len() } else { 0 }
+    }
+
     /// Whether it changes nothing, so that repeating it is harmless.
     pub(crate) fn is_read(&self) -> bool {
-        !matches!(self, Self::Create { .. } | Self::Write { .. } | Self::Load { .. } | Self::Action { .. })
+        match self {
+            Self::Create { .. }
+            | Self::Write { .. }
+            | Self::WriteBinary { .. }
+            | Self::Load { .. }
+            | Self::Action { .. } => false,
+            Self::SearchRead(_)
+            | Self::Search(_)
+            | Self::SearchCount { .. }
+            | Self::Read { .. }
+            | Self::FieldsGet { .. }
+            | Self::CheckAccess { .. } => true,
+        }
     }
 }
 
@@ -164,6 +192,7 @@ impl Operation<'_> {
 pub(super) enum Argument<'a> {
     Json(&'a Value),
     Row(&'a Row),
+    Binary(Binary<'a>),
     Rows(&'a [Row]),
     Table(&'a [Vec<Value>]),
     Texts(&'a [String]),
@@ -171,6 +200,23 @@ pub(super) enum Argument<'a> {
     Text(&'a str),
     Count(u64),
     Flag(bool),
+}
+
+/// Values of a record that are one binary field.
+pub(super) struct Binary<'a> {
+    field: &'a str,
+    content: Option<&'a Base64>,
+}
+
+impl Serialize for Binary<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut values = serializer.serialize_map(Some(1))?;
+        match self.content {
+            Some(content) => values.serialize_entry(self.field, content)?,
+            None => values.serialize_entry(self.field, &false)?,
+        }
+        values.end()
+    }
 }
 
 /// Arguments under the names of the Python parameters. JSON-2 takes all by name; JSON-RPC takes the first ones by position.
@@ -202,6 +248,10 @@ impl<'a> Operation<'a> {
             Self::Write { ids, values } => {
                 (vec![("ids", Argument::Ids(ids)), ("vals", Argument::Row(values))], vec![])
             }
+            Self::WriteBinary { ids, field, content } => (
+                vec![("ids", Argument::Ids(ids)), ("vals", Argument::Binary(Binary { field, content }))],
+                vec![],
+            ),
             Self::Load { fields, rows } => {
                 (vec![("fields", Argument::Texts(fields)), ("data", Argument::Table(rows))], vec![])
             }

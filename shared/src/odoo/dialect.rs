@@ -9,6 +9,9 @@ use super::answer::Envelope;
 use super::call::{Call, Named, Positional};
 use crate::failure::{DEFECT, Failure, Reason};
 
+/// About what a request takes beside its content, in bytes.
+const FRAME: usize = 512;
+
 /// Tells the version to anybody.
 pub(super) const VERSION_PATH: &str = "/web/webclient/version_info";
 
@@ -110,21 +113,22 @@ impl Dialect {
         let arguments = call.operation.arguments();
         let kwargs = Named { lists: [&arguments.named, &[]], context: &call.context };
         let args = Positional(&arguments.positional);
+        let bytes = call.operation.bytes();
         match self {
             Self::Session { cookie } => {
                 let params = CallKw { model, method, args, kwargs };
-                let request = rpc(format!("/web/dataset/call_kw/{model}/{method}"), params)?;
+                let request = rpc(format!("/web/dataset/call_kw/{model}/{method}"), params, bytes)?;
                 Ok(request.with("Cookie", format!("session_id={}", cookie.expose_secret())))
             }
             Self::ExecuteKw { database, uid, secret } => {
                 let args = (database, uid, secret.expose_secret(), model, method, args, kwargs);
                 let params = Dispatch { service: "object", method: "execute_kw", args };
-                rpc("/jsonrpc".to_owned(), params)
+                rpc("/jsonrpc".to_owned(), params, bytes)
             }
             Self::Json2 { database, key } => {
                 let named =
                     Named { lists: [&arguments.positional, &arguments.named], context: &call.context };
-                let request = Request::post(format!("/json/2/{model}/{method}"), &named)?;
+                let request = Request::post(format!("/json/2/{model}/{method}"), &named, bytes)?;
                 Ok(request
                     .with("Authorization", format!("Bearer {}", key.expose_secret()))
                     .with("X-Odoo-Database", database.clone()))
@@ -144,25 +148,27 @@ impl Dialect {
 impl Request {
     /// Asks for the version; needs neither a database nor a login (measured on Odoo 17 to 19).
     pub fn version() -> Result<Self, Failure> {
-        Self::post(VERSION_PATH.to_owned(), &Nothing {})
+        Self::post(VERSION_PATH.to_owned(), &Nothing {}, 0)
     }
 
     /// Opens a session; the answer sets its cookie.
     pub fn session_login(database: &str, login: &str, password: &SecretString) -> Result<Self, Failure> {
         let password = password.expose_secret();
         let params = SessionLogin { db: database, login, password };
-        rpc("/web/session/authenticate".to_owned(), params)
+        rpc("/web/session/authenticate".to_owned(), params, 0)
     }
 
     /// Asks for the id of the user; the answer is `false` when the password or API key is wrong.
     pub fn service_login(database: &str, login: &str, secret: &SecretString) -> Result<Self, Failure> {
         let args = (database, login, secret.expose_secret(), Nothing {});
         let params = Dispatch { service: "common", method: "authenticate", args };
-        rpc("/jsonrpc".to_owned(), params)
+        rpc("/jsonrpc".to_owned(), params, 0)
     }
 
-    fn post(path: String, body: &impl Serialize) -> Result<Self, Failure> {
-        let body = serde_json::to_vec(body).map_err(|error| {
+    /// `bytes`: what the content takes at least.
+    fn post(path: String, content: &impl Serialize, bytes: usize) -> Result<Self, Failure> {
+        let mut body = Vec::with_capacity(bytes + FRAME);
+        serde_json::to_writer(&mut body, content).map_err(|error| {
             Failure::permanent(Reason::BadRecord, "the values cannot be written as JSON")
                 .advise(DEFECT)
                 .because(error)
@@ -176,9 +182,9 @@ impl Request {
     }
 }
 
-fn rpc(path: String, params: impl Serialize) -> Result<Request, Failure> {
+fn rpc(path: String, params: impl Serialize, bytes: usize) -> Result<Request, Failure> {
     let body = JsonRpc { jsonrpc: "2.0", method: "call", id: 1, params };
-    Request::post(path, &body)
+    Request::post(path, &body, bytes)
 }
 
 #[cfg(test)]
@@ -186,7 +192,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::odoo::{Operation, Row, SearchRead};
+    use crate::odoo::{Base64, Operation, Row, SearchRead};
 
     fn json2() -> Dialect {
         Dialect::Json2 { database: "shop".to_owned(), key: "k3y".into() }
@@ -219,6 +225,21 @@ mod tests {
         let request = json2().build(&call).unwrap();
         assert_eq!(request.path, "/json/2/product.template/create");
         assert_eq!(body(&request), json!({"vals_list": [{"name": "Cup"}], "context": {"lang": "de_DE"}}));
+    }
+
+    #[test]
+    fn binary_field_is_written_as_any_other() {
+        let field = "image_1920";
+        let image = Base64::of(&[0xfb; 100]);
+        for (content, value) in [(Some(&image), json!(image.text())), (None, json!(false))] {
+            let values = Row::from_iter([(field.to_owned(), value)]);
+            let call = |operation| Call { model: "product.template", operation, context: Row::new() };
+            let binary = call(Operation::WriteBinary { ids: &[7], field, content });
+            let any = call(Operation::Write { ids: &[7], values: &values });
+            for dialect in [session(), json2()] {
+                assert!(dialect.build(&binary).unwrap() == dialect.build(&any).unwrap(), "{dialect:?}");
+            }
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! real servers are replayed against them.
 
 mod answer;
+mod base64;
 mod call;
 mod client;
 #[cfg(test)]
@@ -28,6 +29,7 @@ mod trouble;
 mod version;
 
 pub use answer::{Answer, Envelope, Expected, Purpose};
+pub use base64::Base64;
 pub use call::{Access, Call, Operation, Row, SearchRead};
 pub use client::OdooClient;
 pub use config::{OdooConfig, OdooSecret, Transport};

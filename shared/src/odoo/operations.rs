@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::answer::Envelope;
+use super::base64::Base64;
 use super::call::{Access, Call, Operation, Row, SearchRead};
 use super::client::OdooClient;
 use super::load::LoadAnswer;
@@ -54,6 +55,19 @@ impl OdooClient {
     /// Sets the same values in all these records; all or none. Identical values move `write_date` too, so compare before.
     pub async fn write(&self, model: &str, ids: &[i64], values: &Row) -> Result<(), Failure> {
         self.call(model, Operation::Write { ids, values }, &Row::new()).await.map(drop)
+    }
+
+    /// Sets a binary field, or clears it, in all these records. Odoo decodes what it is given, and what it makes of it, such
+    /// as smaller images, it makes before it answers.
+    pub async fn write_binary(
+        &self,
+        model: &str,
+        ids: &[i64],
+        field: &str,
+        content: Option<&Base64>,
+    ) -> Result<(), Failure> {
+        let operation = Operation::WriteBinary { ids, field, content };
+        self.call(model, operation, &Row::new()).await.map(drop)
     }
 
     /// Upserts by external id: `fields` are columns such as `id`, `name`, `categ_id/.id`, `rows` their cells. An empty cell

@@ -4,11 +4,10 @@ use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
 use shared::checksum::Checksum;
 use shared::failure::{Class, Failure, Reason};
 use shared::job::Job;
+use shared::odoo::Base64;
 use shared::record::{ImageHash, ImageReference, Outcome, RecordKey};
 use shared::telemetry::{Meter, Stage};
 use tokio::task::spawn_blocking;
@@ -171,8 +170,8 @@ impl<S: ImageSink> Bringer<S> {
             None => Outcome::Created,
         };
         let length = image.bytes.len();
-        let base64 = aside(length, move || BASE64_STANDARD.encode(image.bytes.as_slice())).await?;
-        sink.write_image(sink_id, Some(base64)).await?;
+        let encoded = aside(length, move || Base64::of(&image.bytes)).await?;
+        sink.write_image(sink_id, Some(encoded)).await?;
         self.meter.image_written(length);
         if stays {
             return Ok((outcome, ours));

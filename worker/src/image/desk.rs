@@ -112,8 +112,7 @@ impl<S: ImageSink> Desk<S> {
 
 #[cfg(test)]
 mod tests {
-    use base64::Engine as _;
-    use base64::prelude::BASE64_STANDARD;
+    use shared::odoo::Base64;
 
     use super::super::samples::jpeg;
     use super::super::shelf::Shelf;
@@ -138,8 +137,7 @@ mod tests {
         let shelf = Shelf::default();
         let desk = Desk::new(shelf.clone());
         let (before, mut sink) = desk.turn("one").await.unwrap();
-        let base64 = BASE64_STANDARD.encode(jpeg(20));
-        sink.write_image("one", Some(base64)).await.unwrap();
+        sink.write_image("one", Some(Base64::of(&jpeg(20)))).await.unwrap();
         drop(sink);
         assert_eq!(before, None);
         assert!(served(&desk, "one").await.is_some());

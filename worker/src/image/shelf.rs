@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use shared::failure::Failure;
+use shared::odoo::Base64;
 
 use super::inspect::{ImageLimits, inspect};
 use super::sink::ImageSink;
@@ -42,15 +43,15 @@ impl ImageSink for Shelf {
         }))
     }
 
-    async fn write_image(&mut self, sink_id: &str, base64: Option<String>) -> Result<(), Failure> {
+    async fn write_image(&mut self, sink_id: &str, image: Option<Base64>) -> Result<(), Failure> {
         self.look(|inside| {
             if let Some(failure) = inside.failures.pop_front() {
                 return Err(failure);
             }
             inside.written += 1;
-            match base64 {
-                Some(base64) => {
-                    let bytes = BASE64_STANDARD.decode(base64).unwrap();
+            match image {
+                Some(image) => {
+                    let bytes = BASE64_STANDARD.decode(image.text()).unwrap();
                     inside.images.insert(sink_id.to_owned(), bytes)
                 }
                 None => inside.images.remove(sink_id),

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use serde_json::{Value, json};
 use shared::failure::{Failure, Reason};
-use shared::odoo::{OdooClient, Row, SearchRead};
+use shared::odoo::{Base64, OdooClient, Row, SearchRead};
 
 use super::change::outcome_unknown;
 use super::external::number;
@@ -45,8 +45,15 @@ impl ImageSink for OdooImages {
         Ok(found.into_iter().map(|(id, hash)| (id.to_string(), hash)).collect())
     }
 
-    async fn write_image(&mut self, sink_id: &str, base64: Option<String>) -> Result<(), Failure> {
-        write(&self.client, &self.model, record_id(sink_id)?, base64.as_deref()).await
+    async fn write_image(&mut self, sink_id: &str, image: Option<Base64>) -> Result<(), Failure> {
+        if image.as_ref().is_some_and(|image| image.text().is_empty()) {
+            // It would clear the one that is there.
+            return Err(Failure::permanent(Reason::BadRecord, "the image is empty")
+                .advise("upload the picture again"));
+        }
+        let id = record_id(sink_id)?;
+        let written = self.client.write_binary(&self.model, &[id], IMAGE, image.as_ref()).await;
+        written.map_err(|failure| outcome_unknown(&failure))
     }
 }
 
@@ -110,23 +117,4 @@ async fn attachments(
     let rows = client.search_read(&search).await?;
     let hash = |row: &Row| row.get("checksum").and_then(Value::as_str).map(str::to_owned);
     Ok(rows.iter().filter_map(|row| Some((number(row, "res_id")?, hash(row)?))).collect())
-}
-
-/// Writes an image in standard base64, or clears it.
-pub(super) async fn write(
-    client: &OdooClient,
-    model: &str,
-    id: i64,
-    base64: Option<&str>,
-) -> Result<(), Failure> {
-    let image = match base64 {
-        Some("") => {
-            return Err(Failure::permanent(Reason::BadRecord, "the image is empty")
-                .advise("upload the picture again"));
-        }
-        Some(base64) => base64.into(),
-        None => Value::Bool(false),
-    };
-    let values: Row = std::iter::once((IMAGE.to_owned(), image)).collect();
-    client.write(model, &[id], &values).await.map_err(|failure| outcome_unknown(&failure))
 }

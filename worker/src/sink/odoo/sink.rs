@@ -227,15 +227,6 @@ impl OdooSink {
         image::hashes(&self.client, &self.settings.model, ids).await
     }
 
-    /// Writes a record's image, in standard base64 without a `data:` prefix, or clears it. Identical images are written,
-    /// too: compare with [`Self::image_hashes`] before. Odoo keeps JPEG, PNG, WEBP and GIF up to 1920 x 1920 as they are.
-    ///
-    /// # Errors
-    /// Permanent where Odoo cannot read the image, or the record is gone.
-    pub async fn write_image(&mut self, id: i64, base64: Option<&str>) -> Result<(), Failure> {
-        image::write(&self.client, &self.settings.model, id, base64).await
-    }
-
     /// Number of records that carry our external ids.
     pub async fn count(&self) -> Result<u64, Failure> {
         self.names.count(&self.settings.entity).await

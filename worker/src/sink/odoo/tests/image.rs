@@ -1,20 +1,27 @@
 //! Images, judged by the hash of what Odoo keeps.
 
+use std::collections::HashMap;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sandbox::Fault;
 use serde_json::json;
 use sha1::{Digest, Sha1};
 use shared::failure::{Class, Reason};
+use shared::odoo::Base64;
 
+use super::super::OdooImages;
 use super::stand::{Stand, VERSIONS, items, outcomes, settings};
+use crate::image::ImageSink as _;
 
 /// A PNG of one pixel.
-const PIXEL: &str =
-    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
+fn pixel() -> Vec<u8> {
+    let text =
+        "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
+    STANDARD.decode(text).unwrap()
+}
 
-fn sha1_of(base64: &str) -> String {
-    let bytes = STANDARD.decode(base64).unwrap();
+fn sha1_of(bytes: &[u8]) -> String {
     let digest = Sha1::digest(bytes);
     digest.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
 }
@@ -30,13 +37,14 @@ async fn image_is_written_found_by_its_hash_and_cleared() {
             outcomes(&mut sink, &jobs).await;
             let keys: Vec<_> = jobs.iter().map(|job| job.key.clone()).collect();
             let ids = sink.ids_of(&keys).await.unwrap();
-            let (one, two) = (ids[&keys[0]], ids[&keys[1]]);
-            assert!(sink.image_hashes(&[one, two]).await.unwrap().is_empty());
-            sink.write_image(one, Some(PIXEL)).await.unwrap();
-            let hashes = sink.image_hashes(&[one, two]).await.unwrap();
-            assert_eq!((hashes.len(), hashes[&one].as_str()), (1, sha1_of(PIXEL).as_str()), "{model}");
-            sink.write_image(one, None).await.unwrap();
-            assert!(sink.image_hashes(&[one, two]).await.unwrap().is_empty());
+            let both = [&keys[0], &keys[1]].map(|key| ids[key].to_string());
+            let mut images = OdooImages::new(&stand.client().await, model);
+            assert!(images.image_hashes(&both).await.unwrap().is_empty());
+            images.write_image(&both[0], Some(Base64::of(&pixel()))).await.unwrap();
+            let hashes = images.image_hashes(&both).await.unwrap();
+            assert_eq!(hashes, HashMap::from([(both[0].clone(), sha1_of(&pixel()))]), "{model}");
+            images.write_image(&both[0], None).await.unwrap();
+            assert!(images.image_hashes(&both).await.unwrap().is_empty());
         }
     }
 }
@@ -47,15 +55,16 @@ async fn what_is_no_image_is_permanent_and_a_lost_reply_is_not() {
         let stand = Stand::new(version).await;
         let mut sink = stand.sink().await;
         outcomes(&mut sink, &items(1)).await;
-        let id = stand.named()["1"];
-        for bad in ["aGVsbG8gd29ybGQ=", ""] {
-            let failure = sink.write_image(id, Some(bad)).await.unwrap_err();
+        let id = stand.named()["1"].to_string();
+        let mut images = OdooImages::new(&stand.client().await, "product.product");
+        for bad in ["hello world", ""] {
+            let failure = images.write_image(&id, Some(Base64::of(bad.as_bytes()))).await.unwrap_err();
             assert_eq!((failure.class, failure.reason), (Class::Permanent, Reason::BadRecord), "{failure}");
         }
         stand.fault(Fault::LoseReply, "product.product", "write");
-        let failure = sink.write_image(id, Some(PIXEL)).await.unwrap_err();
+        let failure = images.write_image(&id, Some(Base64::of(&pixel()))).await.unwrap_err();
         assert_eq!(failure.class, Class::Transient);
         assert!(failure.what().starts_with("outcome unknown"), "{failure}");
-        assert_eq!(sink.image_hashes(&[id]).await.unwrap()[&id], sha1_of(PIXEL));
+        assert_eq!(images.image_hashes(std::slice::from_ref(&id)).await.unwrap()[&id], sha1_of(&pixel()));
     }
 }
