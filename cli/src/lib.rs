@@ -28,7 +28,7 @@ use clap::CommandFactory;
 use producer::start::Wish;
 use shared::config::{Config, EXAMPLE};
 use shared::failure::Failure;
-use shared::process::{start_log, stop_on_signal};
+use shared::process;
 use shared::telemetry::healthy;
 use tokio_util::sync::CancellationToken;
 
@@ -43,27 +43,17 @@ use sync::PipelineReport;
 /// configuration, 3 a system was unreachable, 130 stopped by a signal.
 pub fn run(arguments: &Arguments) -> ExitCode {
     let is_role = arguments.command.is_role();
-    if is_role {
-        shared::platform::with_one_heap();
-    }
-    start_log(arguments.verbose + u8::from(is_role));
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => return Exit::of_error(&error.to_string()).into(),
-    };
-    let exit = runtime.block_on(async {
-        let stop = CancellationToken::new();
-        tokio::spawn(stop_on_signal(stop.clone()));
+    let exit = process::run(is_role, arguments.verbose, |stop| async move {
         match command(arguments, &stop).await {
             Ok(exit) => exit,
             // A role that its services do not let in says so as one that cannot reach them.
-            Err(failure) if is_role && shared::process::role_exit_code(&failure) == 3 => {
+            Err(failure) if is_role && process::role_exit_code(&failure) == 3 => {
                 Exit::of_error(&format!("{failure:#}"))
             }
             Err(failure) => Exit::of_failure(&failure),
         }
     });
-    exit.into()
+    exit.unwrap_or_else(|error| Exit::of_error(&error.to_string())).into()
 }
 
 async fn synced(

@@ -58,7 +58,7 @@ pub(crate) async fn stop_requested() -> io::Result<()> {
 /// glibc gives each thread a heap of its own, up to eight per core. What a page of records leaves in pieces in each of them,
 /// and in that of every new connection's thread, does not come back: a producer grew by megabytes an hour (docs/decisions/0017).
 /// glibc reads the setting before `main`, so the same program is put in this process's place, under the same id.
-pub fn with_one_heap() {
+pub(crate) fn with_one_heap() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     {
         use std::os::unix::process::CommandExt as _;

@@ -15,22 +15,33 @@ pub fn run_role<F>(program: &str, verbose: u8, role: impl FnOnce(CancellationTok
 where
     F: Future<Output = Result<(), Failure>>,
 {
-    platform::with_one_heap();
-    // A role is watched by its log: what happens belongs into it.
-    start_log(verbose.saturating_add(1));
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => return told(program, &error.to_string(), 3),
-    };
-    let result = runtime.block_on(async {
+    match run(true, verbose, role) {
+        Ok(Ok(())) => ExitCode::SUCCESS,
+        Ok(Err(failure)) => told(program, &format!("{failure:#}"), role_exit_code(&failure)),
+        Err(error) => told(program, &error.to_string(), 3),
+    }
+}
+
+/// Starts the log and runs what is to be done, which the first signal asks to stop. A role has one heap, and is watched by its
+/// log: what happens belongs into it.
+///
+/// # Errors
+/// The system has no threads for it.
+pub fn run<F: Future>(
+    is_role: bool,
+    verbose: u8,
+    work: impl FnOnce(CancellationToken) -> F,
+) -> std::io::Result<F::Output> {
+    if is_role {
+        platform::with_one_heap();
+    }
+    start_log(verbose.saturating_add(u8::from(is_role)));
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    Ok(runtime.block_on(async {
         let stop = CancellationToken::new();
         tokio::spawn(stop_on_signal(stop.clone()));
-        role(stop).await
-    });
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => told(program, &format!("{failure:#}"), role_exit_code(&failure)),
-    }
+        work(stop).await
+    }))
 }
 
 /// The exit code of a role that could not start.
@@ -49,7 +60,7 @@ fn told(program: &str, message: &str, code: u8) -> ExitCode {
 }
 
 /// The first signal asks for a drain; the second ends the process at once, which loses nothing either.
-pub async fn stop_on_signal(stop: CancellationToken) {
+async fn stop_on_signal(stop: CancellationToken) {
     while let Ok(()) = platform::stop_requested().await {
         if stop.is_cancelled() {
             std::process::abort();
@@ -61,7 +72,7 @@ pub async fn stop_on_signal(stop: CancellationToken) {
 
 /// Starts the log on standard error: warnings, with `verbose` 1 what happens, with 2 details. `CATALOG_SYNC_LOG` sets a
 /// filter instead. `CATALOG_SYNC_LOG_FORMAT=json` writes one JSON object a line, with the fields beside the message.
-pub fn start_log(verbose: u8) {
+fn start_log(verbose: u8) {
     // The broker's client tells of every frame, the others of every connection.
     let level = match verbose {
         0 => "warn",

@@ -49,6 +49,13 @@ async fn a_broker_that_is_started_again_gets_its_fleet_back() {
         broker.start_again();
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broker_that_was_killed_gets_its_fleet_back() {
+    let (fleet, broker, _proxy) = with_broker().await;
+    let _roles = [fleet.producer(), fleet.worker(), fleet.worker()];
+    fleet.in_step().await;
     jobs_flow_after(&fleet, "kill of the broker", || {
         broker.kill();
         broker.start_again();

@@ -7,43 +7,65 @@ use sandbox::{Fault, FaultRule, ZohoFault, ZohoFaultRule};
 use super::catalogue::Size;
 use super::processes::Fleet;
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_odoo_with_bad_days_gets_every_record_once() {
+/// Thirty records are edited while this befalls Odoo: each arrives, once.
+async fn every_record_arrives_once(what: &str, rule: FaultRule) {
     let fleet = Fleet::new(Size::small()).await;
     let _roles = [fleet.producer(), fleet.worker(), fleet.worker()];
     fleet.in_step().await;
-    let faults: [(&str, Vec<FaultRule>); 5] = [
-        ("502s", vec![FaultRule::once(Fault::BadGateway).times(12)]),
-        (
-            "serialization conflicts",
-            vec![FaultRule::once(Fault::SerializationFailure).method("load").times(3)],
-        ),
-        ("replies lost", vec![FaultRule::once(Fault::LoseReply).method("load").times(3)]),
-        ("work done late", vec![FaultRule::once(Fault::WorkLate { millis: 3_000 }).method("load").times(2)]),
-        ("429 of a proxy", vec![FaultRule::once(Fault::TooManyRequests { retry_after: 2 }).times(3)]),
-    ];
-    for (what, rules) in faults {
-        let control = fleet.catalogue.shop.control();
-        for rule in rules {
-            control.fault(rule);
-        }
-        for number in 0..30 {
-            fleet.catalogue.edit_item(number, what);
-        }
-        let began = Instant::now();
-        fleet.in_step().await;
-        println!("{what}: in step after {:.1} s", began.elapsed().as_secs_f64());
-        fleet.catalogue.shop.late_calls_done().await;
-        fleet.settled().await;
-        fleet.in_step().await;
-        control.clear_faults();
+    let control = fleet.catalogue.shop.control();
+    control.fault(rule);
+    for number in 0..30 {
+        fleet.catalogue.edit_item(number, what);
     }
+    let began = Instant::now();
+    fleet.in_step().await;
+    println!("{what}: in step after {:.1} s", began.elapsed().as_secs_f64());
+    fleet.catalogue.shop.late_calls_done().await;
+    fleet.settled().await;
+    fleet.in_step().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_odoo_behind_a_bad_gateway_gets_every_record_once() {
+    every_record_arrives_once("502s", FaultRule::once(Fault::BadGateway).times(12)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_odoo_whose_transactions_conflict_gets_every_record_once() {
+    every_record_arrives_once(
+        "conflicts",
+        FaultRule::once(Fault::SerializationFailure).method("load").times(3),
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_odoo_whose_replies_are_lost_gets_every_record_once() {
+    every_record_arrives_once("replies lost", FaultRule::once(Fault::LoseReply).method("load").times(3))
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_odoo_that_works_on_after_its_connection_ended_gets_every_record_once() {
+    every_record_arrives_once(
+        "work done late",
+        FaultRule::once(Fault::WorkLate { millis: 3_000 }).method("load").times(2),
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_odoo_whose_proxy_asks_for_patience_gets_every_record_once() {
+    every_record_arrives_once(
+        "429 of a proxy",
+        FaultRule::once(Fault::TooManyRequests { retry_after: 2 }).times(3),
+    )
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_write_that_lands_late_over_a_newer_one_is_repaired() {
-    let fleet = Fleet::new(Size { images: false, ..Size::small() }).await;
-    fleet.reconfigure("timeout = \"20s\"", "timeout = \"2s\"\nlimit_time_real = \"8s\"");
+    let fleet = fleet_of_an_odoo_with_a_time_limit().await;
     let _roles = [fleet.producer(), fleet.worker()];
     fleet.in_step().await;
     let control = fleet.catalogue.shop.control();
@@ -60,31 +82,54 @@ async fn a_write_that_lands_late_over_a_newer_one_is_repaired() {
     println!("in step {:.1} s after the late write", began.elapsed().as_secs_f64());
 }
 
-/// Odoo has done the work, and says so when nobody listens any more.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_reply_that_comes_thirty_seconds_after_the_write_doubles_nothing() {
-    let size = Size { images: false, ..Size::small() };
-    let fleet = Fleet::new(size).await;
+/// Odoo does the work of the next load, and says so when nobody listens any more. New rows and rows that differ from each
+/// other go by the same call.
+fn reply_late(fleet: &Fleet) {
+    let rule = FaultRule::once(Fault::ReplyLate { millis: 30_000 }).method("load");
+    fleet.catalogue.shop.control().fault(rule);
+}
+
+async fn fleet_of_an_odoo_with_a_time_limit() -> Fleet {
+    let fleet = Fleet::new(Size { images: false, ..Size::small() }).await;
     fleet.reconfigure("timeout = \"20s\"", "timeout = \"2s\"\nlimit_time_real = \"8s\"");
-    let control = fleet.catalogue.shop.control();
-    // New rows and rows that differ from each other go by the same call.
-    let late = || FaultRule::once(Fault::ReplyLate { millis: 30_000 }).method("load");
-    control.fault(late());
+    fleet
+}
+
+/// Each was created once, and none was given up.
+async fn none_is_doubled(fleet: &Fleet) {
+    let created = fleet.catalogue.shop.control().counts().rows_created;
+    assert_eq!(created, Size::small().items as u64, "each was created once");
+    assert_eq!(fleet.status("items").await["dead_letters"].as_array().map(Vec::len), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reply_that_comes_thirty_seconds_after_the_creation_doubles_nothing() {
+    let fleet = fleet_of_an_odoo_with_a_time_limit().await;
+    reply_late(&fleet);
     let _roles = [fleet.producer(), fleet.worker(), fleet.worker()];
     let began = Instant::now();
     fleet.in_step().await;
     println!("reply of a creation 30 s late: in step after {:.1} s", began.elapsed().as_secs_f64());
-    control.fault(late());
+    fleet.settled().await;
+    none_is_doubled(&fleet).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reply_that_comes_thirty_seconds_after_the_change_doubles_nothing() {
+    let fleet = fleet_of_an_odoo_with_a_time_limit().await;
+    let _roles = [fleet.producer(), fleet.worker(), fleet.worker()];
+    fleet.in_step().await;
+    reply_late(&fleet);
     for number in 0..30 {
         fleet.catalogue.edit_item(number, "answered late");
     }
+    let control = fleet.catalogue.shop.control();
     fleet.until("the fault befell", || async { control.pending_faults().is_empty() }).await;
     let began = Instant::now();
     fleet.in_step().await;
     fleet.settled().await;
     println!("reply of a change 30 s late: in step after {:.1} s", began.elapsed().as_secs_f64());
-    assert_eq!(control.counts().rows_created, size.items as u64, "each was created once");
-    assert_eq!(fleet.status("items").await["dead_letters"].as_array().map(Vec::len), Some(0));
+    none_is_doubled(&fleet).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -55,7 +55,7 @@ async fn history_tells_what_the_worker_spent(fleet: &Fleet, working: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn metrics_follow_the_work_and_readiness_the_pause() {
+async fn metrics_follow_the_work() {
     let fleet = Fleet::new(Size::small()).await.with([LISTEN, JSON]);
     let (first, worker) = (fleet.producer(), fleet.worker());
     let (active, working) = (address(&fleet, &first).await, address(&fleet, &worker).await);
@@ -84,6 +84,16 @@ async fn metrics_follow_the_work_and_readiness_the_pause() {
     );
     assert!(!told.contains("catalog_records"), "a worker says nothing of the service: {told}");
     history_tells_what_the_worker_spent(&fleet, &working).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn readiness_follows_the_pause() {
+    let fleet = Fleet::new(Size { images: false, items: 10, customers: 10, ..Size::small() })
+        .await
+        .with([LISTEN, JSON]);
+    let (first, worker) = (fleet.producer(), fleet.worker());
+    let (active, working) = (address(&fleet, &first).await, address(&fleet, &worker).await);
+    fleet.in_step().await;
     let check = [("CATALOG_SYNC_METRICS_LISTEN", working.as_str())];
     fleet.run_with(&["healthcheck"], &check).await.expect(0, &[]);
     fleet.run_with(&["healthcheck", "--ready"], &check).await.expect(0, &[]);
@@ -99,6 +109,16 @@ async fn metrics_follow_the_work_and_readiness_the_pause() {
         fleet.run(&["resume", pipeline]).await.expect(0, &["goes on"]);
     }
     fleet.until("it is ready again", || async { page(&working, "readyz").await.0 == 200 }).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn metrics_follow_the_schedule() {
+    let fleet = Fleet::new(Size { images: false, items: 10, customers: 10, ..Size::small() })
+        .await
+        .with([LISTEN, JSON]);
+    let (first, _worker) = (fleet.producer(), fleet.worker());
+    let active = address(&fleet, &first).await;
+    fleet.in_step().await;
     let enabled = "catalog_schedule_enabled{pipeline=\"customers\"}";
     for (command, expected) in [("disable", 0.0), ("enable", 1.0)] {
         fleet.run(&["schedule", command, "customers"]).await.expect(0, &[]);

@@ -88,23 +88,36 @@ impl Tally {
     }
 }
 
-/// What goes wrong at Odoo in a round; nothing in the first of four.
-fn order_faults(shop: &Shop, round: u32, dice: &mut Dice) {
-    let faults = match round % 4 {
-        0 => vec![],
-        1 => vec![("load", Fault::LoseReply), ("load", Fault::LoseReply)],
-        2 => vec![("write", Fault::LoseReply), ("create", Fault::LoseReply), ("write", Fault::LoseReply)],
-        _ => vec![("load", Fault::WorkLate { millis: 300 }), ("write", Fault::LoseReply)],
-    };
-    for (method, fault) in faults {
-        let rule = FaultRule::once(fault).method(method).after(dice.roll(3));
-        shop.control().fault(rule);
-    }
+/// What goes wrong at Odoo while syncs are killed.
+#[derive(Clone, Copy)]
+enum Trouble {
+    Nothing,
+    LostLoads,
+    LostWrites,
+    LateLoads,
 }
 
-/// The releases take turns, and each of them has each kind of fault in eight rounds.
-fn version_of(round: u32) -> usize {
-    ((round + round / 4) % 2) as usize
+impl Trouble {
+    fn order(self, shop: &Shop, dice: &mut Dice) {
+        let faults = match self {
+            Self::Nothing => vec![],
+            Self::LostLoads => vec![("load", Fault::LoseReply), ("load", Fault::LoseReply)],
+            Self::LostWrites => {
+                vec![("write", Fault::LoseReply), ("create", Fault::LoseReply), ("write", Fault::LoseReply)]
+            }
+            Self::LateLoads => vec![("load", Fault::WorkLate { millis: 300 }), ("write", Fault::LoseReply)],
+        };
+        for (method, fault) in faults {
+            let rule = FaultRule::once(fault).method(method).after(dice.roll(3));
+            shop.control().fault(rule);
+        }
+    }
+
+    /// Its rounds: the number of each, and the release that has its turn. Those of two kinds of trouble begin with either.
+    fn rounds(self) -> impl Iterator<Item = (u32, OdooVersion)> {
+        let first = self as usize;
+        (0..kills(4).div_ceil(4)).zip(VERSIONS.into_iter().cycle().skip(first % 2))
+    }
 }
 
 /// How long an undisturbed first sync takes, so that the kills fall inside: what they leave to do gets less each time.
@@ -115,41 +128,77 @@ async fn span_of_a_first_sync() -> Duration {
     took / 2
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_first_sync_that_is_killed_makes_each_product_once() {
+/// Each product is made once, whatever is killed before.
+async fn first_syncs_are_killed(trouble: Trouble) {
     let mut dice = Dice::new();
     let mut tally = Tally::default();
     let span = span_of_a_first_sync().await;
     let began = Instant::now();
-    for round in 0..kills(4) {
-        let shop = Shop::new(VERSIONS[version_of(round)], ITEMS as usize).await;
-        order_faults(&shop, round, &mut dice);
+    for (_, version) in trouble.rounds() {
+        let shop = Shop::new(version, ITEMS as usize).await;
+        trouble.order(&shop, &mut dice);
         tally.round(&shop, span, &mut dice, |_| ()).await;
     }
     tally.print(began);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn edits_between_kills_arrive_and_the_newest_stays() {
+async fn a_first_sync_that_is_killed_makes_each_product_once() {
+    first_syncs_are_killed(Trouble::Nothing).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_first_sync_that_is_killed_and_loses_replies_to_loads_makes_each_product_once() {
+    first_syncs_are_killed(Trouble::LostLoads).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_first_sync_that_is_killed_and_loses_replies_to_writes_makes_each_product_once() {
+    first_syncs_are_killed(Trouble::LostWrites).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_first_sync_that_is_killed_while_odoo_loads_on_makes_each_product_once() {
+    first_syncs_are_killed(Trouble::LateLoads).await;
+}
+
+/// What is edited meanwhile arrives, and the newest stays.
+async fn edits_come_between_kills(trouble: Trouble) {
     let mut dice = Dice::new();
     let mut tally = Tally::default();
-    let shops = [Shop::new(VERSIONS[0], ITEMS as usize).await, Shop::new(VERSIONS[1], ITEMS as usize).await];
-    let mut span = Duration::ZERO;
-    for shop in &shops {
-        shop.sync().await;
-        edit(shop, 0);
-        (_, span) = shop.sync().await;
-    }
     let began = Instant::now();
-    for round in 0..kills(4) {
-        let shop = &shops[version_of(round)];
-        order_faults(shop, round, &mut dice);
+    for (round, version) in trouble.rounds() {
+        let shop = Shop::new(version, ITEMS as usize).await;
+        shop.sync().await;
+        edit(&shop, 0);
+        let (_, span) = shop.sync().await;
+        trouble.order(&shop, &mut dice);
         let time = 10 * (round + 1);
-        edit(shop, time);
-        let between = |kill| edit(shop, time + kill + 1);
-        tally.round(shop, span, &mut dice, between).await;
+        edit(&shop, time);
+        let between = |kill| edit(&shop, time + kill + 1);
+        tally.round(&shop, span, &mut dice, between).await;
     }
     tally.print(began);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn edits_between_kills_arrive_and_the_newest_stays() {
+    edits_come_between_kills(Trouble::Nothing).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn edits_between_kills_arrive_where_replies_to_loads_are_lost() {
+    edits_come_between_kills(Trouble::LostLoads).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn edits_between_kills_arrive_where_replies_to_writes_are_lost() {
+    edits_come_between_kills(Trouble::LostWrites).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn edits_between_kills_arrive_where_odoo_loads_on() {
+    edits_come_between_kills(Trouble::LateLoads).await;
 }
 
 /// New prices for every third item, from another one on each time, and new images for four.

@@ -11,7 +11,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::class::CallClass;
-use super::day::{Day, Telling};
+use super::clock::later;
+use super::day::{Day, LONGEST, MARGIN, Telling};
 use super::quota::{Limits, Quota};
 use crate::http::repeat::SHORT;
 
@@ -26,12 +27,6 @@ const NARROW: SignedDuration = SignedDuration::from_mins(10);
 
 /// How long the one call after a block may take to show that Zoho answers again.
 const TRIAL: SignedDuration = SignedDuration::from_secs(30);
-
-/// Zoho tells its reset in whole seconds, and by its own clock: a call just before it would be refused.
-pub(super) const MARGIN: SignedDuration = SignedDuration::from_secs(2);
-
-/// Zoho refuses calls for a day at the longest, and a day has up to 25 hours.
-pub(super) const LONGEST: SignedDuration = SignedDuration::from_hours(25);
 
 /// Where the calls of the day are used up and nothing says until when.
 const UNTOLD: SignedDuration = SignedDuration::from_hours(1);
@@ -326,10 +321,6 @@ fn wait_for(until: Timestamp, now: Timestamp, why: Why) -> Verdict {
 /// When the calls of a second no longer count.
 fn gone_at(began: i64) -> Timestamp {
     later(Timestamp::from_second(began.saturating_add(1)).unwrap_or(Timestamp::UNIX_EPOCH), MINUTE)
-}
-
-pub(super) fn later(time: Timestamp, by: SignedDuration) -> Timestamp {
-    time.saturating_add(by).unwrap_or(Timestamp::MAX)
 }
 
 fn span(from: Timestamp, to: Timestamp) -> Duration {

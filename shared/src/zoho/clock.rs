@@ -111,6 +111,11 @@ pub(super) fn jittered(time: Duration) -> Duration {
     time + (time.min(Duration::from_secs(1)) / 512) * u32::try_from(part).unwrap_or(0)
 }
 
+/// So much later; the end of time where there is no such time.
+pub(super) fn later(time: Timestamp, by: SignedDuration) -> Timestamp {
+    time.saturating_add(by).unwrap_or(Timestamp::MAX)
+}
+
 fn signed(span: Duration) -> SignedDuration {
     SignedDuration::try_from(span).unwrap_or(SignedDuration::MAX)
 }

@@ -3,8 +3,14 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::budget::{LONGEST, MARGIN, later};
+use super::clock::later;
 use super::quota::Quota;
+
+/// Zoho tells its reset in whole seconds, and by its own clock: a call just before it would be refused.
+pub(super) const MARGIN: SignedDuration = SignedDuration::from_secs(2);
+
+/// Zoho refuses calls for a day at the longest, and a day has up to 25 hours.
+pub(super) const LONGEST: SignedDuration = SignedDuration::from_hours(25);
 
 /// Resets further apart are of different days; summer time moves them by an hour.
 const DAYS_APART: SignedDuration = SignedDuration::from_hours(1);
