@@ -14,8 +14,8 @@ pub(crate) enum Part {
     Start,
     /// Publish, consume, claim, record and ack, beside a bare loop over the same broker.
     Queue,
-    /// A worker's CPU for records with images, from and to stand-ins that keep connections and do little; with `--peer` beside
-    /// another worker doing that work.
+    /// A worker's CPU for records with images, from and to stand-ins that keep connections and do little, beside a bare loop of
+    /// the same libraries, which guarantees nothing; with `--peer` beside another worker doing that work, too.
     Overhead,
     /// One to sixteen workers on an Odoo that takes 50 ms a call.
     Scaling,

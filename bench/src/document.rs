@@ -105,9 +105,9 @@ fn machines(results: &Results) -> String {
     let mut text = "| measured on | |\n|---|---|\n".to_owned();
     for (name, known) in values {
         // Times of parts: the first and the last say enough.
-        let value = match known.as_slice() {
-            [first, .., last] if name == "date" => format!("{first} to {last}"),
-            all => all.join(", "),
+        let value = match (known.iter().min(), known.iter().max()) {
+            (Some(first), Some(last)) if name == "date" && first != last => format!("{first} to {last}"),
+            _ => known.join(", "),
         };
         writeln!(text, "| {name} | {value} |").unwrap();
     }
@@ -136,7 +136,11 @@ fn parts(results: &Results) -> String {
         writeln!(text, "## {}\n\n{}.\n", part.name, about.unwrap_or_default().trim_end_matches('.')).unwrap();
         let (before, after) = &part.load;
         let seconds = short(part.seconds.round());
-        writeln!(text, "{seconds} s; load of the machine {before} before, {after} after.\n").unwrap();
+        // Parts may be of different runs, and machines.
+        let of = |name: &str| part.machine.get(name).map_or("?", String::as_str);
+        let (date, system, commit) = (of("date"), of("system"), of("catalog-sync"));
+        writeln!(text, "{seconds} s, {date}; {system}, its load {before} before and {after} after; catalog-sync {commit}.\n")
+            .unwrap();
         text += &tables(part);
         text.push('\n');
     }
@@ -183,7 +187,7 @@ fn walls(results: &Results) -> String {
          * **Zoho to Odoo, fields**: Odoo's writing, about 100 new or 150 changed records a second and worker of Odoo. The queue's path \
          takes {}, a worker in a fleet that waits 50 ms for each call {}.\n\
          * **Zoho to Odoo, images**: Zoho's calls of the day, one for each image (a plan of 5,000 is 4,750 images a day); then Odoo's 10 a \
-         second and worker. A worker's own part is {}.\n\
+         second and worker. A worker's own part is {}; a bare loop of the same libraries, which guarantees nothing, takes {}.\n\
          * **Zoho to JSON files**: Zoho's lists, 200 records a call, at 80 calls a minute 267 records a second.\n\
          * **Any, nothing changed**: a call or two. A compare of everything is the source's reading; the producer's own pass over a \
          million takes {}.\n\
@@ -199,6 +203,7 @@ fn walls(results: &Results) -> String {
         told("queue", &["consume"]),
         told("scaling", &["1 worker"]),
         told("overhead", &["CPU"]),
+        told("overhead", &["a bare loop: CPU"]),
         told("producer", &["nothing changed: records"]),
         told("scaling", &["16 workers"]),
         told("sqlite", &["settle 500 new: median"]),
