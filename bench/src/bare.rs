@@ -34,7 +34,7 @@ const PREFETCH: u16 = 16;
 
 /// What the loop is told.
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct Errand {
+struct Errand {
     broker: String,
     queue: String,
     redis: String,
