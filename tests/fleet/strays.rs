@@ -30,9 +30,13 @@ impl Stranger {
 
     /// Into the queue of the items.
     pub(super) async fn publish(&self, payload: &[u8]) {
+        self.publish_to("items.record", payload).await;
+    }
+
+    async fn publish_to(&self, key: &str, payload: &[u8]) {
         let exchange = format!("{}.work", self.prefix);
         let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
-        let (to, key) = (exchange.as_str().into(), "items.record".into());
+        let (to, key) = (exchange.as_str().into(), key.into());
         let properties = BasicProperties::default().with_delivery_mode(2);
         let sent = self.channel.basic_publish(to, key, options, payload, properties);
         let confirmed = sent.await.unwrap().await.unwrap();
@@ -47,11 +51,12 @@ impl Stranger {
         looked.await.unwrap().message_count()
     }
 
-    /// What the broker does when a tier's time has passed: its message goes back into the queue of the items.
+    /// What the broker does when a tier's time has passed: its message goes where its key says.
     async fn hurry(&self, seconds: u32) {
         let queue = format!("{}.retry.{seconds}s", self.prefix);
         let taken = self.channel.basic_get(queue.as_str().into(), BasicGetOptions { no_ack: true }).await;
-        self.publish(&taken.unwrap().unwrap().delivery.data).await;
+        let taken = taken.unwrap().unwrap().delivery;
+        self.publish_to(taken.routing_key.as_str(), &taken.data).await;
     }
 }
 
