@@ -20,6 +20,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use shared::checksum::Checksum;
+use shared::odoo::Base64;
 use tokio::task::JoinSet;
 
 use crate::fleet::{Services, Shop};
@@ -49,6 +50,20 @@ struct Errand {
     /// The product that is written, again and again.
     product: i64,
     jobs: usize,
+}
+
+/// What Odoo is told.
+#[derive(Serialize)]
+struct Write<'a> {
+    ids: [i64; 1],
+    vals: Vals<'a>,
+}
+
+#[derive(Serialize)]
+struct Vals<'a> {
+    name: &'a Value,
+    list_price: &'a Value,
+    image_1920: &'a Base64,
 }
 
 /// Enqueues a job for each item with an image, and lets a process of its own work on them.
@@ -132,9 +147,8 @@ pub(crate) async fn run(told: &Path) {
 
 impl Errand {
     async fn work(&self, job: &[u8], mut redis: MultiplexedConnection, http: &reqwest::Client) {
-        let mut values: Value = serde_json::from_slice(job).unwrap();
-        let id = values.as_object_mut().unwrap().remove("id").unwrap();
-        let id = id.as_str().unwrap();
+        let values: Value = serde_json::from_slice(job).unwrap();
+        let id = values["id"].as_str().unwrap();
         let checksum = Checksum::of_value(&values).to_string();
         let key = format!("{}:{id}", self.queue);
         let known: Option<String> = redis::cmd("GET").arg(&key).query_async(&mut redis).await.unwrap();
@@ -144,13 +158,16 @@ impl Errand {
             .header("Authorization", format!("Zoho-oauthtoken {}", self.token));
         let image = whole(image).await;
         let sha256 = BASE64_STANDARD.encode(Sha256::digest(&image));
-        values["image_1920"] = BASE64_STANDARD.encode(&image).into();
+        let image = Base64::of(&image);
+        let vals = Vals { name: &values["name"], list_price: &values["list_price"], image_1920: &image };
+        let mut body = Vec::with_capacity(image.text().len() + 512);
+        serde_json::to_writer(&mut body, &Write { ids: [self.product], vals }).unwrap();
         let written = http
             .post(&self.write)
             .header("Content-Type", "application/json")
             .header("Authorization", format!("Bearer {}", self.key))
             .header("X-Odoo-Database", &self.database)
-            .body(serde_json::to_vec(&json!({"ids": [self.product], "vals": values})).unwrap());
+            .body(body);
         whole(written).await;
         let kept = format!("{checksum} {sha256}");
         let () = redis::cmd("SET").arg(&key).arg(kept).query_async(&mut redis).await.unwrap();

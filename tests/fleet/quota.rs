@@ -39,7 +39,9 @@ async fn fleet_without_calls(set_clock: impl FnOnce(&ZohoControl)) -> (Fleet, Ro
 
 #[tokio::test(flavor = "multi_thread")]
 async fn code_45_pauses_the_images_and_tells_how_many_days_they_take() {
-    let (fleet, producer, _workers) = fleet_without_calls(|_| ()).await;
+    // Noon in New York: the day does not end meanwhile, whenever this runs.
+    let noon = |zoho: &ZohoControl| zoho.set_clock("2027-01-05T17:00:00Z".parse().unwrap());
+    let (fleet, producer, _workers) = fleet_without_calls(noon).await;
     let zoho = fleet.catalogue.shop.store();
     let images = waiting(&fleet.status("items").await);
     fleet.run(&["resume", "items", "--images"]).await.expect(0, &[]);

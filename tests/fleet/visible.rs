@@ -86,11 +86,14 @@ async fn metrics_follow_the_work() {
     history_tells_what_the_worker_spent(&fleet, &working).await;
 }
 
+async fn tiny_fleet() -> Fleet {
+    let size = Size { images: false, items: 10, customers: 10, ..Size::small() };
+    Fleet::new(size).await.with([LISTEN, JSON])
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn readiness_follows_the_pause() {
-    let fleet = Fleet::new(Size { images: false, items: 10, customers: 10, ..Size::small() })
-        .await
-        .with([LISTEN, JSON]);
+    let fleet = tiny_fleet().await;
     let (first, worker) = (fleet.producer(), fleet.worker());
     let (active, working) = (address(&fleet, &first).await, address(&fleet, &worker).await);
     fleet.in_step().await;
@@ -113,9 +116,7 @@ async fn readiness_follows_the_pause() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn metrics_follow_the_schedule() {
-    let fleet = Fleet::new(Size { images: false, items: 10, customers: 10, ..Size::small() })
-        .await
-        .with([LISTEN, JSON]);
+    let fleet = tiny_fleet().await;
     let (first, _worker) = (fleet.producer(), fleet.worker());
     let active = address(&fleet, &first).await;
     fleet.in_step().await;

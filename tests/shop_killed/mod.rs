@@ -113,7 +113,7 @@ impl Trouble {
         }
     }
 
-    /// Its rounds: the number of each, and the release that has its turn. Those of two kinds of trouble begin with either.
+    /// Its rounds, each with the release that has its turn.
     fn rounds(self) -> impl Iterator<Item = (u32, OdooVersion)> {
         let first = self as usize;
         (0..kills(4).div_ceil(4)).zip(VERSIONS.into_iter().cycle().skip(first % 2))

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 /// Bytes in base64, as JSON's text, encoded once: of an image of some megabytes nobody makes another copy to quote it.
-#[derive(Clone, Serialize)]
+#[derive(Serialize)]
 #[serde(transparent)]
 pub struct Base64(Box<RawValue>);
 

@@ -168,7 +168,7 @@ impl Operation<'_> {
         if let Self::WriteBinary { content: Some(content), .. } = self { content.text().len() } else { 0 }
     }
 
-    /// Whether it changes nothing, so that repeating it is harmless.
+    /// Whether it changes nothing, so that repeating it is harmless. Each is named: one that is forgotten would be repeated.
     pub(crate) fn is_read(&self) -> bool {
         match self {
             Self::Create { .. }
