@@ -10,9 +10,15 @@ stripped=$(mktemp)
 trap 'rm -f "$stripped"' EXIT
 strip -o "$stripped" "$program"
 ours=$(wc -c <"$stripped")
+packages='base-files netbase tzdata media-types ca-certificates libc6 libssl3 libgcc-s1 libgomp1 libstdc++6'
+# Of each package the newest version, which comes first; sizes are in KiB.
+# shellcheck disable=SC2086 # one word for each package
+known=$(apt-cache show $packages | awk '
+  /^Package: / { package = $2 }
+  /^Installed-Size: / && !(package in size) { size[package] = $2; print package, $2 }')
 base=0
-for package in base-files netbase tzdata media-types ca-certificates libc6 libssl3 libgcc-s1 libgomp1 libstdc++6; do
-  size=$(apt-cache show "$package" | sed -n 's/^Installed-Size: //p' | head -n 1)
+for package in $packages; do
+  size=$(echo "$known" | sed -n "s/^$package //p")
   [ -n "$size" ] || { echo "image-size: apt knows no $package" >&2; exit 2; }
   base=$((base + size * 1024))
 done

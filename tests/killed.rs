@@ -27,11 +27,11 @@ async fn kill_within(place: &Place, span: Duration, dice: &mut Dice) -> bool {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_first_sync_that_is_killed_again_and_again_ends_with_the_right_files() {
-    let sandbox = sandbox_with(OdooVersion::V19, 1_600, 2_100).await;
+    let sandbox = sandbox_with(OdooVersion::V19, 1_100, 1_100).await;
     let span = duration_of_a_sync(&sandbox).await;
     let mut dice = Dice::new();
     let mut killed = 0;
-    for _ in 0..kills(6) {
+    for _ in 0..kills(3) {
         let place = Place::new(&sandbox);
         for _ in 0..3 {
             killed += u32::from(kill_within(&place, span, &mut dice).await);
@@ -43,7 +43,7 @@ async fn a_first_sync_that_is_killed_again_and_again_ends_with_the_right_files()
         }
         place.run(&["status"]).await.expect(0, &["0 outstanding, 0 failed"]);
     }
-    println!("{killed} of {} syncs were killed before their end", kills(6) * 3);
+    println!("{killed} of {} syncs were killed before their end", kills(3) * 3);
     assert!(killed > 0);
 }
 
@@ -57,7 +57,7 @@ async fn an_incremental_sync_that_is_killed_loses_nothing() {
     let span = began.elapsed() * 2;
     let mut dice = Dice::new();
     let ids = sandbox.control().ids("res.partner").unwrap();
-    for round in 0..kills(6) * 3 {
+    for round in 0..kills(3) * 3 {
         sandbox.control().advance_clock(Duration::from_mins(30));
         // Not the name: other records show it as `[id, name]`, and their own write_date does not move with it.
         let comment = serde_json::json!({ "comment": format!("round {round}") });

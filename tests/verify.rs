@@ -190,18 +190,35 @@ fn calls_of(ran: &Ran) -> (u64, u64) {
     (report["calls_estimated"].as_u64().unwrap(), report["totals"]["calls"].as_u64().unwrap())
 }
 
+/// Where all is in step, with the state and without one.
+async fn as_many_calls_are_made_as_estimated(version: OdooVersion, items: usize) {
+    let shop = Shop::of(version, items).await;
+    shop.place.sync().await;
+    let (estimated, made) = calls_of(&shop.place.run(&["verify", "--json"]).await);
+    assert_eq!(estimated, made, "{items} items with images");
+    std::fs::remove_file(shop.place.path("catalog-sync.db")).unwrap();
+    // Then nobody knows of images, and Zoho tells no total: Odoo tells how many there are of ours.
+    let (estimated, made) = calls_of(&shop.place.run(&["verify", "--json"]).await);
+    assert_eq!(estimated, made, "{items} items, and no state");
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn the_calls_that_are_estimated_are_those_that_are_made_where_all_is_in_step() {
-    for (version, items) in [(OdooVersion::V17, 3), (OdooVersion::V18, 430), (OdooVersion::V19, 200)] {
-        let shop = Shop::of(version, items).await;
-        shop.place.sync().await;
-        let (estimated, made) = calls_of(&shop.place.run(&["verify", "--json"]).await);
-        assert_eq!(estimated, made, "{items} items with images");
-        std::fs::remove_file(shop.place.path("catalog-sync.db")).unwrap();
-        // Then nobody knows of images, and Zoho tells no total: Odoo tells how many there are of ours.
-        let (estimated, made) = calls_of(&shop.place.run(&["verify", "--json"]).await);
-        assert_eq!(estimated, made, "{items} items, and no state");
-    }
+async fn as_many_calls_are_made_as_estimated_for_a_handful() {
+    as_many_calls_are_made_as_estimated(OdooVersion::V17, 3).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn as_many_calls_are_made_as_estimated_for_a_page_to_the_full() {
+    as_many_calls_are_made_as_estimated(OdooVersion::V19, 200).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn as_many_calls_are_made_as_estimated_for_several_pages() {
+    as_many_calls_are_made_as_estimated(OdooVersion::V18, 430).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn as_many_calls_are_made_as_estimated_for_files() {
     let sandbox = sandbox_of(OdooVersion::V18).await;
     let place = Place::new(&sandbox);
     place.sync().await;

@@ -65,7 +65,7 @@ async fn a_page_in_place_of_an_image_is_told_and_its_product_stands() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_page_of_a_gateway_in_place_of_an_image_waits_and_its_product_stands() {
-    let shop = Shop::new(3).await;
+    let shop = Shop::new(1).await;
     let down = ZohoFaultRule::once(ZohoFault::BadGateway).endpoint(ZohoEndpoint::Image);
     shop.zoho.control().fault(down.times(1_000));
     let ran = shop.place.run(&["sync"]).await;

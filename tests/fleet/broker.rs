@@ -6,66 +6,72 @@ use services::{Broker, Proxy};
 
 use super::catalogue::Size;
 use super::processes::Fleet;
+use super::stranger::Stranger;
 
-/// A fleet with a broker of its own behind a proxy.
-async fn with_broker() -> (Fleet, Broker, Proxy) {
+/// A fleet with a broker of its own.
+async fn with_broker() -> (Fleet, Broker) {
     let broker = Broker::start();
-    let proxy = Proxy::to(broker.addr());
-    let fleet = Fleet::at(Size::small(), proxy.addr(), services::redis().addr()).await;
-    (fleet, broker, proxy)
+    let fleet = Fleet::at(Size::small(), broker.addr(), services::redis().addr()).await;
+    (fleet, broker)
 }
 
-/// Something happens while jobs flow; afterwards they flow again.
-async fn jobs_flow_after(fleet: &Fleet, what: &str, happens: impl FnOnce()) {
-    for number in 0..30 {
-        fleet.catalogue.edit(number, &format!("before {what}"));
-    }
-    happens();
-    let began = Instant::now();
-    fleet.flow(&format!("after {what}")).await;
-    println!("{what}: jobs flow again after {:.1} s", began.elapsed().as_secs_f64());
-    fleet.settled().await;
+/// A fleet with a proxy between it and the broker that all tests share.
+async fn with_proxy() -> (Fleet, Proxy) {
+    let proxy = Proxy::to(services::broker().addr());
+    let fleet = Fleet::at(Size::small(), proxy.addr(), services::redis().addr()).await;
+    (fleet, proxy)
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn connections_that_are_closed_or_cut_are_built_anew() {
-    let (fleet, broker, proxy) = with_broker().await;
+async fn connections_that_the_broker_closes_are_built_anew() {
+    let (fleet, broker) = with_broker().await;
     let _roles = [fleet.producer(), fleet.worker(), fleet.worker()];
     fleet.in_step().await;
-    jobs_flow_after(&fleet, "connections closed by the broker", || {
-        broker.rabbitmqctl(&["close_all_connections", "test"]);
-    })
-    .await;
-    jobs_flow_after(&fleet, "connections cut", || proxy.cut()).await;
+    fleet
+        .flows_after("connections closed by the broker", async || {
+            broker.rabbitmqctl(&["close_all_connections", "test"]);
+        })
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_that_are_cut_are_built_anew() {
+    let (fleet, proxy) = with_proxy().await;
+    let _roles = [fleet.producer(), fleet.worker(), fleet.worker()];
+    fleet.in_step().await;
+    fleet.flows_after("connections cut", async || proxy.cut()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_broker_that_is_started_again_gets_its_fleet_back() {
-    let (fleet, broker, _proxy) = with_broker().await;
+    let (fleet, broker) = with_broker().await;
     let _roles = [fleet.producer(), fleet.worker(), fleet.worker()];
     fleet.in_step().await;
-    jobs_flow_after(&fleet, "restart of the broker", || {
-        broker.stop();
-        broker.start_again();
-    })
-    .await;
+    fleet
+        .flows_after("restart of the broker", async || {
+            broker.stop();
+            broker.start_again();
+        })
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_broker_that_was_killed_gets_its_fleet_back() {
-    let (fleet, broker, _proxy) = with_broker().await;
+    let (fleet, broker) = with_broker().await;
     let _roles = [fleet.producer(), fleet.worker(), fleet.worker()];
     fleet.in_step().await;
-    jobs_flow_after(&fleet, "kill of the broker", || {
-        broker.kill();
-        broker.start_again();
-    })
-    .await;
+    fleet
+        .flows_after("kill of the broker", async || {
+            broker.kill();
+            broker.start_again();
+        })
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_connection_that_is_half_open_is_noticed() {
-    let (fleet, _broker, proxy) = with_broker().await;
+    let (fleet, proxy) = with_proxy().await;
+    fleet.notices_soon();
     let roles = [fleet.producer(), fleet.worker(), fleet.worker()];
     fleet.in_step().await;
     for number in 0..30 {
@@ -87,31 +93,32 @@ async fn a_connection_that_is_half_open_is_noticed() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn jobs_that_the_broker_lost_are_enqueued_again() {
-    let (fleet, broker, _proxy) = with_broker().await;
+    let fleet = Fleet::new(Size { images: false, ..Size::small() }).await;
+    let stranger = Stranger::new(&fleet).await;
     let producer = fleet.producer();
     // No worker: the jobs wait in the queue.
-    let queue = format!("{}.items.record", fleet.prefix);
-    fleet
-        .until("jobs in the queue", || async {
-            let listed = broker.rabbitmqctl(&["list_queues", "name", "messages", "--quiet"]);
-            listed.lines().any(|line| line.split_whitespace().eq([queue.as_str(), "60"]))
-        })
-        .await;
-    broker.rabbitmqctl(&["purge_queue", &queue]);
+    fleet.until("jobs in the queue", || async { stranger.ready("items.record").await == 60 }).await;
+    stranger.purge("items.record").await;
     let _worker = fleet.worker();
     let began = Instant::now();
     fleet.in_step().await;
     println!("queue purged: in step again after {:.1} s", began.elapsed().as_secs_f64());
-    jobs_flow_after(&fleet, "queue deleted", || {
-        broker.rabbitmqctl(&["delete_queue", &queue]);
-    })
-    .await;
     assert!(!producer.log().contains("panicked"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_queue_that_was_deleted_is_declared_again_and_its_jobs_arrive() {
+    let fleet = Fleet::new(Size { images: false, ..Size::small() }).await;
+    let stranger = Stranger::new(&fleet).await;
+    let roles = [fleet.producer(), fleet.worker(), fleet.worker()];
+    fleet.in_step().await;
+    fleet.flows_after("queue deleted", async || stranger.delete("items.record").await).await;
+    assert!(roles.iter().all(|role| !role.log().contains("panicked")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_memory_alarm_makes_the_producer_wait_and_lets_workers_go_on() {
-    let (fleet, broker, _proxy) = with_broker().await;
+    let (fleet, broker) = with_broker().await;
     let (producer, _workers) = (fleet.producer(), [fleet.worker(), fleet.worker()]);
     fleet.in_step().await;
     broker.rabbitmqctl(&["set_vm_memory_high_watermark", "absolute", "1"]);

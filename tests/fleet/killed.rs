@@ -2,76 +2,124 @@
 
 use std::time::{Duration, Instant};
 
-use services::Broker;
-
 use super::catalogue::Size;
 use super::processes::{Fleet, Role};
+use super::stranger::Stranger;
 use crate::dice::{Dice, kills};
 
-/// A worker dies between two steps; the one that is started then goes on with what it had in hand.
-async fn a_worker_dies_at(points: &[&str]) {
+/// A worker dies over records that are new, when it passes a point; the one that is started then goes on with what it had
+/// in hand.
+async fn a_worker_dies_over_new_records(point: &str) {
     let fleet = Fleet::new(Size::small()).await;
     let _producer = fleet.producer();
-    for (round, point) in points.iter().enumerate() {
-        let doomed = fleet.doomed("worker", point, 1);
-        for number in 0..40 {
-            fleet.catalogue.edit_item(number, &format!("{point} {round}"));
-        }
-        if point.starts_with("image") {
-            fleet.catalogue.replace_images(0..20);
-        }
-        doomed.died().await;
-        let began = Instant::now();
-        let worker = fleet.worker();
-        fleet.in_step().await;
-        println!("killed when {point}: in step again after {:.1} s", began.elapsed().as_secs_f64());
-        fleet.settled().await;
-        worker.kill().await;
+    a_worker_dies(&fleet, point).await;
+}
+
+/// The same over records, or images, that have changed.
+async fn a_worker_dies_over_changes(point: &str) {
+    let fleet = Fleet::new(Size::small()).await;
+    let (_producer, worker) = (fleet.producer(), fleet.worker());
+    fleet.in_step().await;
+    worker.kill().await;
+    for number in 0..40 {
+        fleet.catalogue.edit_item(number, point);
     }
+    fleet.catalogue.replace_images(0..20);
+    a_worker_dies(&fleet, point).await;
+}
+
+async fn a_worker_dies(fleet: &Fleet, point: &str) {
+    fleet.doomed("worker", point, 1).died().await;
+    let began = Instant::now();
+    let _worker = fleet.worker();
+    fleet.in_step().await;
+    println!("killed when {point}: in step again after {:.1} s", began.elapsed().as_secs_f64());
+    fleet.settled().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_worker_dies_between_claim_and_record() {
-    a_worker_dies_at(&["claimed", "upserted"]).await;
+async fn a_worker_dies_with_claims() {
+    a_worker_dies_over_new_records("claimed").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_worker_dies_between_record_and_ack() {
-    a_worker_dies_at(&["recorded", "images_published", "acked"]).await;
+async fn a_worker_dies_between_upsert_and_record() {
+    a_worker_dies_over_changes("upserted").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_worker_dies_over_an_image() {
-    a_worker_dies_at(&["image_claimed", "image_written"]).await;
+async fn a_worker_dies_between_record_and_image_jobs() {
+    a_worker_dies_over_new_records("recorded").await;
 }
 
-/// A producer dies between two steps; the one that is started then takes over once the dead one's lease has run out.
-async fn a_producer_dies_at(points: &[&str]) {
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_dies_between_image_jobs_and_ack() {
+    a_worker_dies_over_changes("images_published").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_dies_after_its_ack() {
+    a_worker_dies_over_changes("acked").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_dies_with_claims_of_images() {
+    a_worker_dies_over_new_records("image_claimed").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_dies_between_an_image_and_its_record() {
+    a_worker_dies_over_changes("image_written").await;
+}
+
+/// A producer dies over records that are new, when it passes a point; the one that is started then takes over once the dead
+/// one's lease has run out.
+async fn a_producer_dies_over_new_records(point: &str) {
     let fleet = Fleet::new(Size { images: false, ..Size::small() }).await;
     let _workers = [fleet.worker(), fleet.worker()];
-    for (round, point) in points.iter().enumerate() {
-        for number in 0..30 {
-            fleet.catalogue.edit(number, &format!("{point} {round}"));
-        }
-        fleet.doomed("producer", point, 1).died().await;
-        let began = Instant::now();
-        let producer = fleet.producer();
-        fleet.in_step().await;
-        println!("killed when {point}: in step again after {:.1} s", began.elapsed().as_secs_f64());
-        fleet.settled().await;
-        // It gives its lease back, and the next one need not wait for it.
-        assert_eq!(producer.terminate().await, Some(0));
+    a_producer_dies(&fleet, point).await;
+}
+
+/// The same over records that have changed.
+async fn a_producer_dies_over_changes(point: &str) {
+    let fleet = Fleet::new(Size { images: false, ..Size::small() }).await;
+    let (_workers, producer) = ([fleet.worker(), fleet.worker()], fleet.producer());
+    fleet.in_step().await;
+    // It gives its lease back, and the next one need not wait for it.
+    assert_eq!(producer.terminate().await, Some(0));
+    for number in 0..30 {
+        fleet.catalogue.edit(number, point);
     }
+    a_producer_dies(&fleet, point).await;
+}
+
+async fn a_producer_dies(fleet: &Fleet, point: &str) {
+    fleet.doomed("producer", point, 1).died().await;
+    let began = Instant::now();
+    let _producer = fleet.producer();
+    fleet.in_step().await;
+    println!("killed when {point}: in step again after {:.1} s", began.elapsed().as_secs_f64());
+    fleet.settled().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_producer_dies_between_want_and_publish() {
-    a_producer_dies_at(&["wanted", "published"]).await;
+    a_producer_dies_over_new_records("wanted").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_producer_dies_between_publish_and_confirm() {
+    a_producer_dies_over_changes("published").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_producer_dies_between_confirm_and_cursor() {
-    a_producer_dies_at(&["confirmed", "advanced"]).await;
+    a_producer_dies_over_new_records("confirmed").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_producer_dies_after_its_cursor() {
+    a_producer_dies_over_changes("advanced").await;
 }
 
 /// `KILLS=... RECORDS=20000` for the closing figure of a release.
@@ -164,36 +212,41 @@ async fn a_worker_that_slept_past_its_lease_harms_nothing_when_it_wakes() {
 
 /// The broker gives its queue to the next one; the file stays its own until it is dead.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_file_writer_that_sleeps_is_waited_for_and_one_that_is_killed_is_replaced() {
-    let broker = Broker::start();
-    let size = Size { images: false, ..Size::small() };
-    let fleet = Fleet::at(size, broker.addr(), services::redis().addr()).await;
+async fn a_file_writer_that_sleeps_is_waited_for() {
+    let fleet = Fleet::new(Size { images: false, ..Size::small() }).await;
     fleet.notices_soon();
+    let stranger = Stranger::new(&fleet).await;
     let (_producer, _other) = (fleet.producer(), fleet.worker_of("items"));
     let writer = fleet.worker_of("customers");
     fleet.in_step().await;
-    let standby = fleet.worker_of("customers");
+    let _standby = fleet.worker_of("customers");
     for number in 0..40 {
         fleet.catalogue.edit_customer(number, "before the sleep");
     }
+    let consumers = async || stranger.consumers("customers.record.single").await;
+    assert_eq!(consumers().await, 1, "only who has the file consumes");
     writer.freeze();
     fleet.catalogue.edit(41, "during the sleep");
     fleet.until("the items in step", || async { fleet.catalogue.faults_of_items().await.is_empty() }).await;
-    fleet
-        .until("the sleeper given up by the broker", || async {
-            let consumers = broker.rabbitmqctl(&["list_consumers", "consumer_tag"]);
-            !consumers.contains(&writer.id().to_string())
-        })
-        .await;
+    fleet.until("the sleeper given up by the broker", || async { consumers().await == 0 }).await;
     let during = fleet.catalogue.wrong_in_file().unwrap();
     assert_eq!((during.doubled, during.missing, during.extra), (0, 0, 0));
     writer.thaw();
     let began = Instant::now();
     fleet.in_step().await;
     println!("in step {:.1} s after the writer woke", began.elapsed().as_secs_f64());
-    writer.kill().await;
-    let flow = fleet.flow("after the writer was killed").await;
-    println!("in step {:.1} s after the writer was killed", flow.as_secs_f64());
     fleet.settled().await;
-    drop(standby);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_writer_that_was_killed_is_replaced() {
+    let fleet = Fleet::new(Size { images: false, ..Size::small() }).await;
+    let (_producer, _other) = (fleet.producer(), fleet.worker_of("items"));
+    let writer = fleet.worker_of("customers");
+    fleet.in_step().await;
+    let standby = fleet.worker_of("customers");
+    fleet
+        .until("the other waits for the file", || async { standby.log().contains("is being written by") })
+        .await;
+    fleet.flows_after("kill of the file's writer", async || writer.kill().await).await;
 }

@@ -12,8 +12,10 @@ mod quota;
 mod redis;
 mod remote;
 mod secrets;
+mod stranger;
 mod strays;
 mod sweep;
+mod told;
 mod traces;
 mod visible;
 

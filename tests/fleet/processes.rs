@@ -70,7 +70,7 @@ impl Fleet {
 
     /// The broker gives those up in seconds who show no sign of life, and not in half a minute.
     pub(crate) fn notices_soon(&self) {
-        self.reconfigure("/%2f\"", "/%2f?heartbeat=3\"");
+        self.reconfigure("/%2f\"", "/%2f?heartbeat=2\"");
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -192,6 +192,17 @@ impl Fleet {
     pub(crate) async fn flow(&self, mark: &str) -> Duration {
         self.catalogue.edit(1, mark);
         self.in_step().await
+    }
+
+    /// Something happens while jobs flow; afterwards they flow again, and how soon is printed.
+    pub(crate) async fn flows_after(&self, what: &str, happens: impl AsyncFnOnce()) {
+        for number in 0..30 {
+            self.catalogue.edit(number, &format!("before {what}"));
+        }
+        happens().await;
+        let flow = self.flow(&format!("after {what}")).await;
+        println!("{what}: jobs flow again after {:.1} s", flow.as_secs_f64());
+        self.settled().await;
     }
 }
 

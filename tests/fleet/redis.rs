@@ -7,47 +7,67 @@ use services::{Proxy, RedisServer};
 use super::catalogue::Size;
 use super::processes::Fleet;
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_state_that_is_restarted_or_silent_for_a_while_loses_nothing() {
+/// A fleet with a state of its own that keeps what it was told, behind a proxy.
+async fn with_redis() -> (Fleet, RedisServer, Proxy) {
     let redis = RedisServer::start_durable();
     let proxy = Proxy::to(redis.addr());
     let fleet = Fleet::at(Size::small(), services::broker().addr(), proxy.addr()).await;
+    (fleet, redis, proxy)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_state_that_is_restarted_loses_nothing() {
+    let (fleet, redis, _proxy) = with_redis().await;
     let _roles = [fleet.producer(), fleet.worker(), fleet.worker()];
     fleet.in_step().await;
-    for (what, fault) in [("restart", 0), ("kill", 1), ("silence of 4 s", 2), ("cut", 3)] {
-        for number in 0..30 {
-            fleet.catalogue.edit(number, &format!("before {what}"));
-        }
-        match fault {
-            0 => {
-                redis.stop();
-                redis.start_again();
-            }
-            1 => {
-                redis.kill();
-                redis.start_again();
-            }
-            2 => {
-                proxy.freeze();
-                tokio::time::sleep(Duration::from_secs(4)).await;
-                proxy.thaw();
-            }
-            _ => proxy.cut(),
-        }
-        let began = Instant::now();
-        fleet.flow(&format!("after {what}")).await;
-        println!("{what} of Redis: jobs flow again after {:.1} s", began.elapsed().as_secs_f64());
-        fleet.settled().await;
-    }
+    fleet
+        .flows_after("restart of Redis", async || {
+            redis.stop();
+            redis.start_again();
+        })
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_state_that_was_killed_loses_nothing() {
+    let (fleet, redis, _proxy) = with_redis().await;
+    let _roles = [fleet.producer(), fleet.worker(), fleet.worker()];
+    fleet.in_step().await;
+    fleet
+        .flows_after("kill of Redis", async || {
+            redis.kill();
+            redis.start_again();
+        })
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_state_that_is_silent_for_a_while_loses_nothing() {
+    let (fleet, _redis, proxy) = with_redis().await;
+    let _roles = [fleet.producer(), fleet.worker(), fleet.worker()];
+    fleet.in_step().await;
+    fleet
+        .flows_after("silence of Redis of 4 s", async || {
+            proxy.freeze();
+            tokio::time::sleep(Duration::from_secs(4)).await;
+            proxy.thaw();
+        })
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_to_the_state_that_are_cut_are_built_anew() {
+    let (fleet, _redis, proxy) = with_redis().await;
+    let _roles = [fleet.producer(), fleet.worker(), fleet.worker()];
+    fleet.in_step().await;
+    fleet.flows_after("connections to Redis cut", async || proxy.cut()).await;
 }
 
 /// Found by the soak: the writer took the state's silence for the time that merging costs, and let the file rest for
 /// minutes.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_silence_of_the_state_while_the_file_waits_for_its_merge_is_no_reason_to_let_it_wait() {
-    let redis = RedisServer::start_durable();
-    let proxy = Proxy::to(redis.addr());
-    let fleet = Fleet::at(Size::small(), services::broker().addr(), proxy.addr()).await;
+    let (fleet, _redis, proxy) = with_redis().await;
     let _roles = [fleet.producer(), fleet.worker()];
     fleet.in_step().await;
     // A change that is settled, and that readers of the file do not see yet.

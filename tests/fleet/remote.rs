@@ -69,8 +69,8 @@ async fn a_write_that_lands_late_over_a_newer_one_is_repaired() {
     let _roles = [fleet.producer(), fleet.worker()];
     fleet.in_step().await;
     let control = fleet.catalogue.shop.control();
-    control.fault(FaultRule::once(Fault::WorkLate { millis: 6_000 }).method("load"));
-    control.fault(FaultRule::once(Fault::WorkLate { millis: 6_000 }).method("write"));
+    control.fault(FaultRule::once(Fault::WorkLate { millis: 3_000 }).method("load"));
+    control.fault(FaultRule::once(Fault::WorkLate { millis: 3_000 }).method("write"));
     fleet.catalogue.edit_item(5, "the late one");
     fleet.until("the fault befell", || async { control.pending_faults().len() < 2 }).await;
     fleet.catalogue.edit_item(5, "the newer one");
@@ -91,7 +91,7 @@ fn reply_late(fleet: &Fleet) {
 
 async fn fleet_of_an_odoo_with_a_time_limit() -> Fleet {
     let fleet = Fleet::new(Size { images: false, ..Size::small() }).await;
-    fleet.reconfigure("timeout = \"20s\"", "timeout = \"2s\"\nlimit_time_real = \"8s\"");
+    fleet.reconfigure("timeout = \"20s\"", "timeout = \"2s\"\nlimit_time_real = \"4s\"");
     fleet
 }
 

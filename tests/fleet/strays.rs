@@ -1,64 +1,13 @@
 //! Messages that are no job: kept with the reason, while every job beside them goes on.
 
-use lapin::options::{BasicGetOptions, BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions};
-use lapin::types::FieldTable;
-use lapin::{BasicProperties, Channel, Connection, ConnectionProperties};
 use serde_json::{Value, json};
 
 use super::catalogue::Size;
 use super::processes::Fleet;
+use super::stranger::Stranger;
 
 /// More than a job may have, with all that its failures may add to it.
 const TOO_LARGE: usize = 12 << 20;
-
-/// Somebody else on the fleet's broker.
-pub(super) struct Stranger {
-    _connection: Connection,
-    channel: Channel,
-    prefix: String,
-}
-
-impl Stranger {
-    pub(super) async fn new(fleet: &Fleet) -> Self {
-        let (user, password, broker) = (services::USER, services::PASSWORD, services::broker().addr());
-        let address = format!("amqp://{user}:{password}@{broker}/%2f");
-        let connection = Connection::connect(&address, ConnectionProperties::default()).await.unwrap();
-        let channel = connection.create_channel().await.unwrap();
-        channel.confirm_select(ConfirmSelectOptions::default()).await.unwrap();
-        Self { _connection: connection, channel, prefix: fleet.prefix.clone() }
-    }
-
-    /// Into the queue of the items.
-    pub(super) async fn publish(&self, payload: &[u8]) {
-        self.publish_to("items.record", payload).await;
-    }
-
-    async fn publish_to(&self, key: &str, payload: &[u8]) {
-        let exchange = format!("{}.work", self.prefix);
-        let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
-        let (to, key) = (exchange.as_str().into(), key.into());
-        let properties = BasicProperties::default().with_delivery_mode(2);
-        let sent = self.channel.basic_publish(to, key, options, payload, properties);
-        let confirmed = sent.await.unwrap().await.unwrap();
-        assert!(confirmed.is_ack() && confirmed.take_message().is_none(), "it went to no queue");
-    }
-
-    /// Messages that wait in the retry tier of so many seconds.
-    async fn waiting(&self, seconds: u32) -> u32 {
-        let queue = format!("{}.retry.{seconds}s", self.prefix);
-        let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
-        let looked = self.channel.queue_declare(queue.as_str().into(), options, FieldTable::default());
-        looked.await.unwrap().message_count()
-    }
-
-    /// What the broker does when a tier's time has passed: its message goes where its key says.
-    async fn hurry(&self, seconds: u32) {
-        let queue = format!("{}.retry.{seconds}s", self.prefix);
-        let taken = self.channel.basic_get(queue.as_str().into(), BasicGetOptions { no_ack: true }).await;
-        let taken = taken.unwrap().unwrap().delivery;
-        self.publish_to(taken.routing_key.as_str(), &taken.data).await;
-    }
-}
 
 /// A job in every respect, but of a pipeline that nobody configured.
 fn of_unknown_pipeline() -> Vec<u8> {
@@ -131,9 +80,9 @@ async fn a_job_of_a_newer_format_waits_for_a_newer_worker() {
     for times in 1..=3 {
         let met = || worker.log().matches("it waits for a newer worker").count();
         fleet.until("a worker meets it", || async { met() >= times }).await;
-        fleet.until("it is in the tier", || async { stranger.waiting(30).await == 1 }).await;
+        fleet.until("it is in the tier", || async { stranger.ready("retry.30s").await == 1 }).await;
         fleet.flow(&format!("beside it {times}")).await;
-        stranger.hurry(30).await;
+        stranger.hurry("retry.30s").await;
     }
     assert!(!worker.has_ended());
     assert_eq!(strays(&fleet).await["kept"], 0);

@@ -80,7 +80,7 @@ async fn an_import_that_is_killed_over_json_2_is_run_again_and_binds_each_produc
 async fn imports_are_killed(version: OdooVersion) {
     let mut dice = Dice::new();
     let mut killed = 0;
-    for _ in 0..kills(4).div_ceil(2) {
+    for _ in 0..kills(2).div_ceil(2) {
         let mut old = Old::new(version, 30).await;
         let began = Instant::now();
         assert_eq!(old.import(&["--dry-run"]).await.code(), 0);

@@ -12,7 +12,7 @@ use self::shop::Shop;
 use self::truth::{Wrong, wrong};
 use crate::dice::{Dice, kills};
 
-const ITEMS: u32 = 120;
+const ITEMS: u32 = 90;
 const KILLS_PER_ROUND: u32 = 3;
 const VERSIONS: [OdooVersion; 2] = [OdooVersion::V18, OdooVersion::V19];
 
