@@ -100,12 +100,12 @@ async fn a_silence_of_the_state_while_the_file_waits_for_its_merge_is_no_reason_
         assert!(attempt < 20, "each was merged at once");
     }
     proxy.freeze();
-    tokio::time::sleep(Duration::from_secs(7)).await;
+    tokio::time::sleep(Duration::from_secs(4)).await;
     proxy.thaw();
     fleet.in_step().await;
     let took = fleet.flow("after the silence").await;
-    println!("a change after a silence of 7 s is in step after {:.1} s", took.as_secs_f64());
-    assert!(took < Duration::from_mins(1), "{took:?}");
+    println!("a change after a silence of 4 s is in step after {:.1} s", took.as_secs_f64());
+    assert!(took < Duration::from_secs(30), "{took:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

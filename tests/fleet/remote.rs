@@ -27,7 +27,7 @@ async fn every_record_arrives_once(what: &str, rule: FaultRule) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_odoo_behind_a_bad_gateway_gets_every_record_once() {
-    every_record_arrives_once("502s", FaultRule::once(Fault::BadGateway).times(12)).await;
+    every_record_arrives_once("502s", FaultRule::once(Fault::BadGateway).times(6)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

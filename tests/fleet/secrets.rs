@@ -37,13 +37,7 @@ fn commands(command: &clap::Command, words: &[String]) -> Vec<Vec<String>> {
 /// One failure of each class, and what they are called where they are told.
 async fn fail(fleet: &Fleet) {
     let control = fleet.catalogue.shop.control();
-    for fault in [
-        Fault::BadGateway,
-        Fault::InvalidJson,
-        Fault::CutAnswer,
-        Fault::SerializationFailure,
-        Fault::AccessError,
-    ] {
+    for fault in [Fault::BadGateway, Fault::InvalidJson, Fault::AccessError] {
         control.fault(FaultRule::once(fault).method("load"));
     }
     let throttled = Fault::TooManyRequests { retry_after: 1 };
@@ -134,22 +128,15 @@ impl Scene {
 #[tokio::test(flavor = "multi_thread")]
 async fn no_secret_is_in_what_a_fleet_says_sends_or_keeps() {
     let Scene { fleet, producer, worker, key, waited: mut said, secrets, _hidden } = Scene::new().await;
-    let wrong = [("CATALOG_SYNC_ODOO_SHOP_PASSWORD", WRONG), ("CATALOG_SYNC_LOG_FORMAT", "text")];
-    let refused = fleet.start(&["worker", "-v", "items"], &wrong);
-    fleet
-        .until("a wrong password pauses the items, and the webhook is tried", || async {
-            fleet.status("items").await["paused"] != json!([]) && producer.log().contains("webhook")
-        })
-        .await;
     let url = format!("http://127.0.0.1:{}", port_in(&producer.log(), "the operator's page is served"));
     said += &told_by_the_page(&fleet, &url, &key).await;
     for role in [&producer, &worker] {
         said += &page(&address(&fleet, role).await, "metrics").await.1;
     }
     said += &kept(&fleet).await;
-    for role in [producer, worker, refused] {
+    for role in [producer, worker] {
         said += &role.log();
-        role.terminate().await;
+        role.kill().await;
     }
     for (path, bytes) in crate::secrets::files_below(&fleet.path("")) {
         if path.extension().is_none_or(|extension| extension != "log") {
@@ -164,6 +151,31 @@ async fn no_secret_is_in_what_a_fleet_says_sends_or_keeps() {
     for met in ["502", "list_price", "it waits for a newer worker", "Sign out"] {
         assert!(said.contains(met), "{met} is not in what was looked at");
     }
+    assert_no_secret(&said, &secrets);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_secret_is_in_what_is_told_of_a_wrong_password() {
+    let hidden = tempfile::tempdir().unwrap();
+    let fleet = Fleet::new(Size { items: 4, customers: 4, images: false, ..Size::small() }).await;
+    let (fleet, secrets) = with_secrets(fleet, hidden.path());
+    let producer = fleet.producer();
+    let wrong = [("CATALOG_SYNC_ODOO_SHOP_PASSWORD", WRONG), ("CATALOG_SYNC_LOG_FORMAT", "text")];
+    let refused = fleet.start(&["worker", "-v", "items"], &wrong);
+    fleet
+        .until("the items are paused, and the webhook is tried", || async {
+            fleet.status("items").await["paused"] != json!([]) && producer.log().contains("webhook")
+        })
+        .await;
+    let mut said = kept(&fleet).await;
+    for arguments in [&["status"][..], &["status", "--json"]] {
+        said += &format!("{:?}", fleet.run(arguments).await);
+    }
+    for role in [producer, refused] {
+        said += &role.log();
+        role.kill().await;
+    }
+    assert!(said.contains("PAUSED since") && said.contains("rejects user"), "{said}");
     assert_no_secret(&said, &secrets);
 }
 

@@ -141,8 +141,9 @@ pub(super) async fn told_by_commands(fleet: &Fleet, key: &str) -> String {
         &["verify", "--json"],
         &["-vv", "status"],
     ] {
-        said += &format!("{:?}", fleet.run(arguments).await);
-        said += &format!("{:?}", fleet.run_with(arguments, &[("CATALOG_SYNC_LOG_FORMAT", "text")]).await);
+        let text = [("CATALOG_SYNC_LOG_FORMAT", "text")];
+        let told = tokio::join!(fleet.run(arguments), fleet.run_with(arguments, &text));
+        said += &format!("{told:?}");
     }
     for variable in [
         "CATALOG_SYNC_ODOO_SHOP_PASSWORD",
@@ -158,8 +159,8 @@ pub(super) async fn told_by_commands(fleet: &Fleet, key: &str) -> String {
     for scheme in ["amqp://", "redis://", "http://"] {
         let with = format!("\"{scheme}somebody:{WRONG}@");
         fleet.reconfigure(&format!("\"{scheme}"), &with);
-        said += &format!("{:?}", fleet.run(&["-vv", "status"]).await);
-        said += &format!("{:?}", fleet.run(&["-vv", "check"]).await);
+        let told = tokio::join!(fleet.run(&["-vv", "status"]), fleet.run(&["-vv", "check"]));
+        said += &format!("{told:?}");
         fleet.reconfigure(&with, &format!("\"{scheme}"));
     }
     said
