@@ -233,8 +233,9 @@ async fn images_that_a_day_does_not_suffice_for_go_on_after_midnight_by_themselv
     let control = shop.zoho.control();
     shop.place.reconfigure("[json.files]", "[notify]\nlog = \"told.log\"\n[json.files]");
     control.set_limits(1_000_000, 10, 20);
-    // The program goes by the end of the day that Zoho tells with each answer: five seconds after the last one.
-    control.freeze_clock("2027-01-05T04:59:55Z".parse().unwrap());
+    // The program goes by the end of the day that Zoho tells with each answer: ten seconds after the last one. Within these
+    // somebody looks whether anything is to be told, which is done every five.
+    control.freeze_clock("2027-01-05T04:59:50Z".parse().unwrap());
     let _daemon = shop.place.start(&["schedule", "start"]);
     let is_told = async |what: &str| {
         let (log, began) = (shop.place.path("told.log"), Instant::now());

@@ -56,8 +56,9 @@ impl Stranger {
         self.look(queue).await.map_or(0, |queue| queue.message_count())
     }
 
+    /// Those who consume from a queue that is declared.
     pub(super) async fn consumers(&self, queue: &str) -> u32 {
-        self.look(queue).await.map_or(0, |queue| queue.consumer_count())
+        self.look(queue).await.expect("somebody has declared it").consumer_count()
     }
 
     pub(super) async fn purge(&self, queue: &str) {
