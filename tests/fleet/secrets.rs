@@ -9,7 +9,7 @@ use super::catalogue::Size;
 use super::port_in;
 use super::processes::{Fleet, Role};
 use super::stranger::Stranger;
-use super::told::{kept, told_by_commands, told_by_the_page, waiting};
+use super::told::{kept, told_by_commands, told_by_the_page};
 use super::visible::{JSON, LISTEN, address, page};
 
 pub(super) const PAGE_TOKEN: &str = "marker-of-the-page-token-0123456789";
@@ -35,14 +35,13 @@ fn commands(command: &clap::Command, words: &[String]) -> Vec<Vec<String>> {
 }
 
 /// One failure of each class, and what they are called where they are told.
-async fn fail(fleet: &Fleet) {
+async fn fail(fleet: &Fleet, stranger: &Stranger) {
     let control = fleet.catalogue.shop.control();
     for fault in [Fault::BadGateway, Fault::InvalidJson, Fault::AccessError] {
         control.fault(FaultRule::once(fault).method("load"));
     }
     let throttled = Fault::TooManyRequests { retry_after: 1 };
     fleet.catalogue.erp.control().fault(FaultRule::once(throttled).method("search_read"));
-    let stranger = Stranger::new(fleet).await;
     stranger.publish(b"\xff\xfe rubbish").await;
     stranger.publish(br#"{"format":99,"shape":"unheard of"}"#).await;
 }
@@ -111,9 +110,11 @@ impl Scene {
         let fields = serde_json::from_value(json!({ "cf_unit": "box" })).unwrap();
         store.apply(ZohoChange::EditItem { item: key.clone(), fields, touch: true }).unwrap();
         let producer = fleet.producer();
-        fleet.until("jobs wait", || async { waiting(&fleet).await.lines().count() >= 10 }).await;
-        let waited = waiting(&fleet).await;
-        fail(&fleet).await;
+        let stranger = Stranger::new(&fleet).await;
+        fleet.until("jobs wait", || async { stranger.ready("items.record").await >= 10 }).await;
+        let waited = stranger.waiting("items.record").await;
+        assert!(waited.lines().count() >= 10, "{waited}");
+        fail(&fleet, &stranger).await;
         let worker = fleet.worker();
         fleet
             .until("what can arrive has arrived", || async {

@@ -1,8 +1,8 @@
 //! Somebody else on the broker that all tests share, who looks into a fleet's queues and puts into them what he likes.
 
 use lapin::options::{
-    BasicGetOptions, BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions, QueueDeleteOptions,
-    QueuePurgeOptions,
+    BasicGetOptions, BasicNackOptions, BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions,
+    QueueDeleteOptions, QueuePurgeOptions,
 };
 use lapin::types::{FieldTable, ShortString};
 use lapin::{BasicProperties, Channel, Connection, ConnectionProperties, Queue};
@@ -59,6 +59,22 @@ impl Stranger {
     /// Those who consume from a queue that is declared.
     pub(super) async fn consumers(&self, queue: &str) -> u32 {
         self.look(queue).await.expect("somebody has declared it").consumer_count()
+    }
+
+    /// Payloads and headers of everything that waits in a queue; it stays there.
+    pub(super) async fn waiting(&self, queue: &str) -> String {
+        // As in `look`.
+        let channel = self.connection.create_channel().await.unwrap();
+        let (mut text, mut taken) = (String::new(), Vec::new());
+        while let Ok(Some(message)) = channel.basic_get(self.name(queue), BasicGetOptions::default()).await {
+            let (payload, properties) = (String::from_utf8_lossy(&message.data), &message.properties);
+            text += &format!("{payload} {properties:?}\n");
+            taken.push(message);
+        }
+        for message in taken {
+            message.nack(BasicNackOptions { requeue: true, ..BasicNackOptions::default() }).await.unwrap();
+        }
+        text
     }
 
     pub(super) async fn purge(&self, queue: &str) {

@@ -1,7 +1,4 @@
-//! Everything that a fleet tells or keeps: its page, its commands, its keys in Redis, its queues.
-
-use lapin::options::{BasicGetOptions, BasicNackOptions};
-use lapin::{Connection, ConnectionProperties};
+//! Everything that a fleet tells or keeps: its page, its commands, its keys in Redis.
 
 use super::processes::Fleet;
 use super::secrets::{PAGE_TOKEN, WRONG};
@@ -48,34 +45,6 @@ fn flat(value: &redis::Value) -> String {
         }
         other => format!("{other:?}"),
     }
-}
-
-/// Payloads and headers of everything that waits in the queue of the items; they stay there.
-pub(super) async fn waiting(fleet: &Fleet) -> String {
-    let (user, password, broker) = (services::USER, services::PASSWORD, services::broker().addr());
-    let address = format!("amqp://{user}:{password}@{broker}/%2f");
-    let connection = Connection::connect(&address, ConnectionProperties::default()).await.unwrap();
-    let channel = connection.create_channel().await.unwrap();
-    let queue = format!("{}.items.record", fleet.prefix);
-    let mut text = String::new();
-    let mut taken = Vec::new();
-    // Until the producer has declared it, there is no such queue.
-    while let Ok(Some(message)) = channel.basic_get(queue.as_str().into(), BasicGetOptions::default()).await {
-        text += &format!(
-            "{} {:?}\n",
-            String::from_utf8_lossy(&message.delivery.data),
-            message.delivery.properties
-        );
-        taken.push(message);
-    }
-    for message in taken {
-        message
-            .delivery
-            .nack(BasicNackOptions { requeue: true, ..BasicNackOptions::default() })
-            .await
-            .unwrap();
-    }
-    text
 }
 
 /// Every address of the page and of the API, asked as somebody who may, and as somebody who may not.
