@@ -12,8 +12,8 @@ use lapin::types::FieldTable;
 use services::{Broker, RedisServer};
 use shared::job::{Job, JobKind};
 use shared::progress::Progress;
-use shared::queue::{Lane, Queue, RabbitSettings};
-use shared::state::{Page, State, Want, Wanted};
+use shared::queue::{Lane, Queue, RabbitSettings, Receipt};
+use shared::state::{Page, Run, State, Want, Wanted};
 use tokio_util::sync::CancellationToken;
 use worker::consume::Worker;
 use worker::sink::Sink;
@@ -115,15 +115,18 @@ pub(crate) async fn joined(broker: &Broker, prefix: &str, jobs: usize) -> Queue 
 pub(crate) async fn enqueue(queue: &Queue, state: &State, jobs: usize) {
     let records = Records { first: 4_600_000_000_000_000, count: jobs as u64, images: false };
     let run = begin(state).await;
+    let wants = records.wants(1);
+    let noted = async |page: usize| match wants.get(page) {
+        Some(wants) => state.want(&run, wants, false).await.unwrap(),
+        None => Vec::new(),
+    };
+    let mut answers = noted(0).await;
     let mut pages = VecDeque::new();
-    for (number, wants) in (1..).zip(records.wants(1)) {
-        let answers = state.want(&run, &wants, false).await.unwrap();
-        let mut receipts = Vec::with_capacity(wants.len());
-        for (want, answer) in wants.iter().zip(answers) {
-            let Wanted::Enqueue { version, place } = answer else { panic!("{answer:?}") };
-            receipts.push(queue.publish(job(want, version, run.id, place)).await.unwrap());
-        }
-        pages.push_back((number, receipts));
+    for (wants, number) in wants.iter().zip(1..) {
+        // As the producer: the state notes the next page while the broker takes the jobs of the one before.
+        let (receipts, next) = tokio::join!(publish(queue, &run, wants, answers), noted(number));
+        answers = next;
+        pages.push_back((number as u64, receipts));
         if pages.len() > usize::from(WINDOW) / BATCH {
             durable(state, &run, pages.pop_front()).await;
         }
@@ -133,8 +136,18 @@ pub(crate) async fn enqueue(queue: &Queue, state: &State, jobs: usize) {
     }
 }
 
+/// Publishes what is wanted of a page.
+async fn publish(queue: &Queue, run: &Run, wants: &[Want], answers: Vec<Wanted>) -> Vec<Receipt> {
+    let mut receipts = Vec::with_capacity(wants.len());
+    for (want, answer) in wants.iter().zip(answers) {
+        let Wanted::Enqueue { version, place } = answer else { panic!("{answer:?}") };
+        receipts.push(queue.publish(job(want, version, run.id, place)).await.unwrap());
+    }
+    receipts
+}
+
 /// Waits for the jobs of a page, and lets the cursor pass it.
-async fn durable(state: &State, run: &shared::state::Run, page: Option<(u64, Vec<shared::queue::Receipt>)>) {
+async fn durable(state: &State, run: &Run, page: Option<(u64, Vec<Receipt>)>) {
     let Some((number, receipts)) = page else { return };
     for receipt in receipts {
         receipt.durable().await.unwrap();

@@ -1,28 +1,25 @@
-//! The producer's loop: page by page, mapped, compared with what is wanted, enqueued; the cursor follows what is
-//! durable. Memory is bounded by a few pages, whatever the number of records.
+//! One run of the producer: rows are mapped, compared with what is wanted and enqueued, those of the window page by page
+//! ([`crate::walk`]), those of lost work before and chosen ones alone by key.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-use jiff::Timestamp;
 use shared::crash::{self, Point};
-use shared::failure::{DEFECT, Failure, Reason};
+use shared::failure::{Failure, Reason};
 use shared::job::{Attempt, Job, JobKind};
 use shared::progress::Progress;
 use shared::queue::{Queue, Receipt};
 use shared::record::{RecordKey, Version};
-use shared::state::{DeadLetter, Page, Run, RunKind, State, Want, Wanted};
+use shared::state::{DeadLetter, Run, RunKind, State, Want, Wanted};
 use shared::telemetry::Stage;
 use tokio_util::sync::CancellationToken;
 
 use crate::lost::LostWork;
 use crate::mapped::Mapped;
 use crate::only::{ByKey, Only};
-use crate::source::{Source, SourcePage, SourceRow};
+use crate::source::{Source, SourceRow};
 use crate::sweep::{Seen, Sweeping};
-
-/// Pages whose jobs are on their way while the next ones are read.
-const PAGES_IN_FLIGHT: usize = 4;
+use crate::walk::PAGES_IN_FLIGHT;
 
 /// Records whose details are read before their jobs are enqueued: where it takes long, the first are on their way already.
 const DETAILS: usize = 40;
@@ -52,18 +49,13 @@ pub struct Enumeration<'a> {
     pub stop: CancellationToken,
 }
 
-/// A page whose jobs are enqueued and not yet all durable.
-struct PageInFlight {
-    page: Page,
-    receipts: Vec<Receipt>,
-}
-
-/// What became of the rows of a page.
+/// What the state answered of the rows of a page.
 #[derive(Default)]
 pub(crate) struct Noted {
-    unchanged: u64,
-    dead: u64,
-    pub(crate) receipts: Vec<Receipt>,
+    pub(crate) unchanged: u64,
+    pub(crate) dead: u64,
+    /// Those that are to be enqueued.
+    pub(crate) changed: Vec<Changed>,
 }
 
 impl Enumeration<'_> {
@@ -75,7 +67,7 @@ impl Enumeration<'_> {
     pub async fn run(&self, run: &Run) -> Result<(), Failure> {
         let result = match &self.only {
             Some(only) => self.read_only(run, only).await,
-            None => self.walk(run).await,
+            None => self.read_window(run).await,
         };
         if let (Err(failure), Source::Odoo(source)) = (&result, self.source)
             && failure.reason == Reason::Field
@@ -85,11 +77,11 @@ impl Enumeration<'_> {
         result
     }
 
-    async fn walk(&self, run: &Run) -> Result<(), Failure> {
+    async fn read_window(&self, run: &Run) -> Result<(), Failure> {
         let lost = self.requeue_lost(run).await?;
         let mut in_flight = VecDeque::new();
         let mut seen = (run.kind == RunKind::Sweep).then(Seen::default);
-        let read = self.read_pages(run, &mut in_flight, seen.as_mut()).await;
+        let read = self.walk(run, &mut in_flight, seen.as_mut()).await;
         // Where the source failed, what it had given is brought to its end all the same, so that the next run goes on
         // behind it. Where we were stopped, it is not waited for.
         while let Some(page) = in_flight.pop_front() {
@@ -122,7 +114,8 @@ impl Enumeration<'_> {
                 }
                 is_same
             });
-            in_flight.push_back(self.note(run, rows, false).await?.receipts);
+            let noted = self.note(run, rows, false).await?;
+            in_flight.push_back(self.enqueue_changed(run, noted.changed).await?);
             if in_flight.len() >= PAGES_IN_FLIGHT
                 && let Some(oldest) = in_flight.pop_front()
             {
@@ -135,69 +128,11 @@ impl Enumeration<'_> {
         self.gone_of_plan(run, only).await
     }
 
-    async fn read_pages(
-        &self,
-        run: &Run,
-        in_flight: &mut VecDeque<PageInFlight>,
-        mut seen: Option<&mut Seen>,
-    ) -> Result<(), Failure> {
-        let mut number = run.pages;
-        let mut reading = Some(self.read(run, run.position.clone()));
-        while let Some(task) = reading.take() {
-            let page = task.await?;
-            reading = page.next.clone().map(|position| self.read(run, Some(position)));
-            number += 1;
-            let position = page.after;
-            if let Some(seen) = &mut seen {
-                page.rows.iter().for_each(|row| seen.insert(&row.key));
-            }
-            let noted = self.note(run, page.rows, false).await?;
-            if let Some(position) = position {
-                let page = Page { number, position, unchanged: noted.unchanged, dead: noted.dead };
-                in_flight.push_back(PageInFlight { page, receipts: noted.receipts });
-            }
-            if in_flight.len() >= PAGES_IN_FLIGHT
-                && let Some(oldest) = in_flight.pop_front()
-            {
-                self.advance(run, oldest).await?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Starts to read a page while the one before is worked on.
-    fn read(
-        &self,
-        run: &Run,
-        position: Option<String>,
-    ) -> impl Future<Output = Result<SourcePage, Failure>> + use<> {
-        let (source, mut window, stop) = (self.source.clone(), run.window, self.stop.clone());
-        if run.kind == RunKind::Sweep {
-            // To the very end of the list: what changes meanwhile moves there, and is not to seem missing.
-            window.end = Timestamp::MAX;
-        }
-        let step = self.progress.meter().stage(Stage::Read);
-        let task = tokio::spawn(async move {
-            let _step = step;
-            tokio::select! {
-                () = stop.cancelled() => Err(Failure::interrupted("stopped before the end")),
-                page = source.page(window, position.as_deref()) => page,
-            }
-        });
-        async move {
-            task.await.unwrap_or_else(|error| {
-                Err(Failure::systemic(Reason::Crashed, "reading a page crashed")
-                    .advise(DEFECT)
-                    .because(error))
-            })
-        }
-    }
-
     pub(crate) fn stopped(&self) -> Result<(), Failure> {
         if self.stop.is_cancelled() { Err(Failure::interrupted("stopped before the end")) } else { Ok(()) }
     }
 
-    /// Maps rows, notes what is wanted of them and enqueues what is new.
+    /// Maps rows and notes what is wanted of them.
     pub(crate) async fn note(&self, run: &Run, rows: Vec<SourceRow>, lost: bool) -> Result<Noted, Failure> {
         let read = rows.len() as u64;
         let map = |row| Mapped::of(self.source, row, self.images, self.clears_images);
@@ -208,21 +143,31 @@ impl Enumeration<'_> {
         drop(step);
         crash::point(Point::Wanted);
         let mut noted = Noted::default();
-        let mut changed = Vec::new();
         for (mapped, answer) in mapped.into_iter().zip(answers) {
             match answer {
                 Wanted::Unchanged => noted.unchanged += 1,
                 Wanted::Dead => noted.dead += 1,
                 Wanted::Already => {}
-                Wanted::Enqueue { version, place } => changed.push(Changed { mapped, version, place }),
+                Wanted::Enqueue { version, place } => noted.changed.push(Changed { mapped, version, place }),
             }
         }
+        self.progress.add_read(read);
+        Ok(noted)
+    }
+
+    /// Enqueues rows with what their details say; what cannot be mapped is buried.
+    pub(crate) async fn enqueue_changed(
+        &self,
+        run: &Run,
+        changed: Vec<Changed>,
+    ) -> Result<Vec<Receipt>, Failure> {
+        let mut receipts = Vec::with_capacity(changed.len());
         let mut changed = changed.into_iter().peekable();
         while changed.peek().is_some() {
             let chunk: Vec<Changed> = changed.by_ref().take(DETAILS).collect();
             for Changed { mapped, version, place } in Box::pin(self.completed(run, chunk)).await? {
                 match mapped.job(self.source.mapping(), run, version, place) {
-                    (job, None) => noted.receipts.push(self.enqueue(job).await?),
+                    (job, None) => receipts.push(self.enqueue(job).await?),
                     (job, Some(failure)) => {
                         self.progress.meter().failed(JobKind::Record, &failure, 1);
                         self.progress.meter().buried(JobKind::Record, 1);
@@ -231,8 +176,7 @@ impl Enumeration<'_> {
                 }
             }
         }
-        self.progress.add_read(read);
-        Ok(noted)
+        Ok(receipts)
     }
 
     /// The same with what only their details say. What the source has no more is withdrawn.
@@ -286,21 +230,10 @@ impl Enumeration<'_> {
         }
         Ok(())
     }
-
-    /// The cursor passes a page once all of its jobs are durable.
-    async fn advance(&self, run: &Run, page: PageInFlight) -> Result<(), Failure> {
-        let PageInFlight { page, receipts } = page;
-        self.durable(receipts).await?;
-        crash::point(Point::Confirmed);
-        let _step = self.progress.meter().stage(Stage::Advance);
-        self.state.advance(run, &page).await?;
-        crash::point(Point::Advanced);
-        Ok(())
-    }
 }
 
 /// A row that is to be enqueued.
-struct Changed {
+pub(crate) struct Changed {
     mapped: Mapped,
     version: Version,
     place: u64,

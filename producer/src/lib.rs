@@ -1,7 +1,8 @@
 //! The producer: reads what changed in a source and enqueues one job per record.
 //!
 //! In the order in which a record passes: [`source`] reads pages, [`start`] decides what a run enumerates,
-//! [`mapped`] maps, [`enumerate`] compares with what is wanted, enqueues and moves the cursor; [`lost`] finds outstanding work
+//! `walk` leads a window's pages through and moves the cursor, [`mapped`] maps, [`enumerate`] compares with what is wanted and
+//! enqueues; [`lost`] finds outstanding work
 //! whose jobs are lost, [`sweep`] what the source no longer has.
 
 pub mod enumerate;
@@ -22,3 +23,4 @@ pub mod source;
 pub mod start;
 pub mod sweep;
 mod tend;
+mod walk;

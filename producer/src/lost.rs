@@ -61,7 +61,8 @@ impl Enumeration<'_> {
             let gone: Vec<RecordKey> = keys.iter().filter(|key| !found.contains(key)).cloned().collect();
             let gone = self.state.withdraw(&run.pipeline, &gone).await?;
             receipts.extend(self.want_gone(run, gone, true).await?);
-            receipts.extend(self.note(run, rows, true).await?.receipts);
+            let noted = self.note(run, rows, true).await?;
+            receipts.extend(self.enqueue_changed(run, noted.changed).await?);
             self.stopped()?;
         }
         Ok(receipts)
