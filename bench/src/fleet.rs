@@ -123,8 +123,8 @@ impl Services {
         prefix
     }
 
-    /// A producer enumerates all items and is ended: their jobs wait.
-    pub(crate) async fn enqueue(&self, shop: &Shop, items: usize) {
+    /// A producer enumerates all items: their jobs wait, and it goes on.
+    pub(crate) async fn enqueue(&self, shop: &Shop, items: usize) -> Role {
         let prefix = self.join(shop, "", None);
         let producer = role(shop, "producer");
         let queue = format!("{prefix}.items.record");
@@ -133,7 +133,7 @@ impl Services {
             listed.lines().any(|line| line.split_whitespace().eq([queue.as_str(), &items.to_string()]))
         })
         .await;
-        drop(producer);
+        producer
     }
 }
 

@@ -106,7 +106,7 @@ fn measure(part: Part, report: &mut Report, arguments: &Arguments) {
         Part::All | Part::Docs => {}
         Part::Start => runtime.block_on(start::measure(report)),
         Part::Queue => runtime.block_on(queue::measure(report, 20_000 / share)),
-        Part::Overhead => runtime.block_on(overhead::measure(report, 3_000 / share, peer)),
+        Part::Overhead => runtime.block_on(overhead::measure(report, 6_000 / share, peer)),
         Part::Scaling => runtime.block_on(scaling::measure(report, 16_000 / share)),
         Part::Crowd => runtime.block_on(crowd::measure(report, 20_000 / share)),
         Part::Odoo => odoo::measure(report, &runtime),

@@ -26,10 +26,9 @@ pub(crate) async fn measure(report: &mut Report, items: usize, peer: Option<&Pat
     // Its server keeps connections and leaves the cores to the worker, as the other worker's does.
     let shop = Shop::with_plain_odoo(items, 60_000).await;
     let images = shop.images();
-    services.enqueue(&shop, items).await;
-    let control = shop.odoo.control();
     // The backlog of a first load's images stays in the state: the producer publishes it bit by bit, and its cost is not ours.
-    let producer = role(&shop, "producer");
+    let producer = services.enqueue(&shop, items).await;
+    let control = shop.odoo.control();
     let worker = role(&shop, "worker");
     let took = until(|| {
         let counts = control.counts();

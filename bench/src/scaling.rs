@@ -23,7 +23,7 @@ pub(crate) async fn measure(report: &mut Report, items: usize) {
     let mut one = None;
     for count in [1, 2, 4, 8, 16] {
         let shop = Shop::new(items, 0, CALL).await;
-        services.enqueue(&shop, items).await;
+        drop(services.enqueue(&shop, items).await);
         let workers: Vec<Role> = (0..count).map(|_| role(&shop, "worker")).collect();
         let control = shop.odoo.control();
         // From the first record on: processes start as long as they like.

@@ -1,31 +1,25 @@
-//! What keeps a pipeline of a fleet sound between its runs: images are published, the broker's dead queues are drained,
-//! and work whose jobs are gone is found.
+//! What keeps a pipeline of a fleet sound between its runs: the broker's dead queues are drained, and work whose jobs are
+//! gone is found.
 
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use shared::config::Pipeline;
 use shared::failure::{Class, Failure, Reason, STRANGER};
-use shared::fleet::{Meeting, Pause, Scope};
+use shared::fleet::Meeting;
 use shared::job::{Attempt, JobKind};
-use shared::queue::{Delivery, IMAGES_WAITING, Undecoded};
-use shared::record::{RecordKey, Version};
+use shared::queue::{Delivery, Undecoded};
+use shared::record::Version;
 use shared::state::{DeadLetter, Stray};
 use shared::telemetry::Meter;
 
 use crate::lost::{LostWork, lost_since};
 
-/// Images listed and published at once.
-const IMAGES: usize = 200;
-
-/// An image that was published is listed again after this, should its job be lost.
-const IMAGE_HELD: SignedDuration = SignedDuration::from_mins(10);
-
 /// Messages taken from a dead queue at once.
 const DEAD: usize = 100;
 
-/// Any version is below this.
-const NEWEST: Version = Version { epoch: u64::MAX, sequence: u64::MAX };
+/// Any version is below this; SQLite's numbers have a sign.
+const NEWEST: Version = Version { epoch: u64::MAX >> 1, sequence: 0 };
 
 /// Keeps one pipeline.
 #[derive(Debug)]
@@ -42,7 +36,6 @@ impl Keeper<'_> {
         self.drain(JobKind::Record).await?;
         if self.pipeline.takes_images() {
             self.drain(JobKind::Image).await?;
-            self.publish_images().await?;
         }
         self.has_lost_work().await
     }
@@ -108,45 +101,4 @@ impl Keeper<'_> {
         delivery.ack().await?;
         Ok(())
     }
-
-    /// Images whose retry time has come, and those that no worker could publish.
-    async fn publish_images(&self) -> Result<(), Failure> {
-        let Meeting { state, queue, .. } = self.meeting;
-        let name = &self.pipeline.name;
-        for scope in [Scope::Pipeline, Scope::Images] {
-            if Pause::of(state, name, scope).await?.is_some() {
-                return Ok(());
-            }
-        }
-        loop {
-            // Those that take the place of another wait for nobody.
-            let mut due = state.changed_images(name, None, IMAGES).await?;
-            if due.is_empty() {
-                let depth = queue.depth(name, JobKind::Image).await?;
-                if depth.ready + depth.in_flight > IMAGES_WAITING {
-                    return Ok(());
-                }
-                due = state.outstanding_images(name, None, IMAGES).await?;
-            }
-            if due.is_empty() {
-                return Ok(());
-            }
-            let keys: Vec<(RecordKey, Version)> =
-                due.iter().map(|image| (image.key.clone(), image.version)).collect();
-            let mut receipts = Vec::with_capacity(due.len());
-            for image in due {
-                receipts.push(queue.publish(image.into_job(name.clone())).await?);
-            }
-            for receipt in receipts {
-                receipt.durable().await?;
-            }
-            let until = state.now().await?.checked_add(IMAGE_HELD).unwrap_or(Timestamp::MAX);
-            state.hold_images(name, &keys, until).await?;
-            self.meter.enqueued(JobKind::Image, keys.len() as u64);
-        }
-    }
 }
-
-#[cfg(test)]
-#[path = "keep_tests.rs"]
-mod tests;

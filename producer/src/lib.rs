@@ -6,6 +6,7 @@
 //! whose jobs are lost, [`sweep`] what the source no longer has.
 
 pub mod enumerate;
+mod feed;
 pub mod history;
 mod keep;
 pub mod keys;

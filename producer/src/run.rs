@@ -14,6 +14,7 @@ use shared::utc::in_utc;
 use tokio_util::sync::CancellationToken;
 
 use crate::enumerate::Enumeration;
+use crate::feed::ImageFeed;
 use crate::history;
 use crate::keep::Keeper;
 use crate::lost::LostWork;
@@ -79,6 +80,18 @@ impl FleetRun {
         Keeper { meeting: &self.meeting, pipeline: &self.pipeline, lost_after: self.lost_after, meter }
             .keep()
             .await
+    }
+
+    /// Publishes images whose time has come, until enough of them wait for the workers. How many.
+    ///
+    /// # Errors
+    /// The state's and the queue's.
+    pub async fn feed_images(&self) -> Result<usize, Failure> {
+        if !self.pipeline.takes_images() {
+            return Ok(0);
+        }
+        let meter = self.progress.meter();
+        ImageFeed { meeting: &self.meeting, pipeline: &self.pipeline, meter }.publish().await
     }
 
     async fn lease(&self) -> Result<KeptLease, Failure> {

@@ -13,6 +13,10 @@ use crate::schedule::{Kind, Schedule};
 /// How often it is looked whether something is due.
 const TICK: Duration = Duration::from_secs(1);
 
+/// The pause after image jobs were published, doubled while there are none to publish: workers that take all that wait for
+/// them within one pause have nothing to do for the rest of it.
+const FEED_MIN: Duration = Duration::from_millis(50);
+
 /// Tends one pipeline until it is told to stop.
 #[derive(Debug)]
 pub(crate) struct Tending {
@@ -24,20 +28,29 @@ pub(crate) struct Tending {
 impl Tending {
     /// Failures are told and tried again: whatever is sick, the next tick may find it well.
     pub(crate) async fn tend(self, stop: CancellationToken) {
+        // A long run is no reason for workers to wait for images.
+        let tending = async { tokio::join!(self.run_when_due(), self.feed_images()) };
+        stop.run_until_cancelled(Box::pin(tending)).await;
+    }
+
+    async fn run_when_due(&self) {
         loop {
-            let outcome = tokio::select! {
-                () = stop.cancelled() => return,
-                outcome = self.tick() => outcome,
-            };
-            if let Err(failure) = outcome {
-                tracing::error!(
-                    pipeline = %self.runs.pipeline.name, reason = failure.reason.label(), "{failure:#}"
-                );
+            if let Err(failure) = self.tick().await {
+                self.tell_sick(&failure);
             }
-            tokio::select! {
-                () = stop.cancelled() => return,
-                () = tokio::time::sleep(TICK) => {}
+            tokio::time::sleep(TICK).await;
+        }
+    }
+
+    async fn feed_images(&self) {
+        let mut pause = FEED_MIN;
+        loop {
+            let fed = self.runs.feed_images().await;
+            pause = if matches!(fed, Ok(1..)) { FEED_MIN } else { (pause * 2).min(TICK) };
+            if let Err(failure) = fed {
+                self.tell_sick(&failure);
             }
+            tokio::time::sleep(pause).await;
         }
     }
 
@@ -95,6 +108,11 @@ impl Tending {
                 }
             }
         }
+    }
+
+    /// Of the state or the queue.
+    fn tell_sick(&self, failure: &Failure) {
+        tracing::error!(pipeline = %self.runs.pipeline.name, reason = failure.reason.label(), "{failure:#}");
     }
 
     fn tell(&self, failure: &Failure) {

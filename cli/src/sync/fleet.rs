@@ -24,7 +24,7 @@ use crate::output::Output;
 /// How often the run is looked at.
 const LOOK: Duration = Duration::from_millis(500);
 
-/// How often lost work is looked for, should no producer be running.
+/// How often lost work is looked for and images are published, should no producer be running.
 const KEEP: Duration = Duration::from_secs(5);
 
 /// Syncs pipelines of a fleet, one after the other.
@@ -157,6 +157,7 @@ impl<'a> FleetSync<'a> {
             told = why.or(told);
             if kept.elapsed() > KEEP {
                 kept = Instant::now();
+                runs.feed_images().await?;
                 if runs.keep().await? {
                     self.enumerate(runs, &Wish::default()).await?;
                 }

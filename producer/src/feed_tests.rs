@@ -1,16 +1,44 @@
-//! In which order a keeper publishes images.
+//! In which order images are published, and when.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::json;
 use shared::checksum::Checksum;
 use shared::config::Config;
+use shared::progress::Progress;
 use shared::queue::Queue;
 use shared::record::{ImageHash, ImageReference, Outcome, PipelineName, WorkerId};
 use shared::state::{Binding, NewRun, Run, RunKind, Settled, SettledImage, State, Want, Wanted, Window};
 
+use shared::systems::Systems;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
 use super::*;
+use crate::run::FleetRun;
+use crate::tend::Tending;
+
+/// A run that hangs does so for 30 seconds at least.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 fn items() -> PipelineName {
     "items".parse().unwrap()
+}
+
+/// Of a shop whose Odoo is there.
+fn config(odoo: SocketAddr) -> Config {
+    let text = format!(
+        "[odoo.shop]\nurl = \"http://{odoo}\"\ndatabase = \"d\"\nuser = \"u\"\n[zoho.shop]\ndata_center = \"com\"\n\
+         organization_id = \"1\"\nclient_id = \"c\"\n\
+         [pipeline.items]\nsource = \"zoho.shop\"\nsink = \"odoo.shop\"\n"
+    );
+    let secrets = ["_API_KEY", "_CLIENT_SECRET", "_REFRESH_TOKEN"];
+    let environment =
+        |name: &str| secrets.iter().any(|secret| name.ends_with(secret)).then(|| "secret".to_owned());
+    Config::of_text(&text, Path::new("catalog-sync.toml"), &environment).unwrap()
 }
 
 /// A run that is under way.
@@ -41,9 +69,7 @@ async fn record(state: &State, run: &Run, key: u64, image: &str) {
 
 #[tokio::test]
 async fn an_image_that_changes_is_published_before_a_backlog_and_the_backlog_by_and_by() {
-    let text = "[odoo.shop]\nurl = \"http://127.0.0.1\"\ndatabase = \"d\"\nuser = \"u\"\n[zoho.shop]\ndata_center = \"com\"\n\
-                organization_id = \"1\"\nclient_id = \"c\"\n[pipeline.items]\nsource = \"zoho.shop\"\nsink = \"odoo.shop\"\n";
-    let config = Config::of_text(text, std::path::Path::new("catalog-sync.toml"), &|_| None).unwrap();
+    let config = config("127.0.0.1:9".parse().unwrap());
     let state = State::open_memory().await.unwrap();
     let run = begun(&state).await;
     record(&state, &run, 1, "old.jpg").await;
@@ -65,12 +91,7 @@ async fn an_image_that_changes_is_published_before_a_backlog_and_the_backlog_by_
 
     let meeting = Meeting { state: state.clone(), queue: Queue::memory(10_000), name: "test".to_owned() };
     let meter = Meter::default();
-    let keeper = Keeper {
-        meeting: &meeting,
-        pipeline: &config.pipelines[0],
-        lost_after: Duration::from_mins(5),
-        meter: &meter,
-    };
+    let feed = ImageFeed { meeting: &meeting, pipeline: &config.pipelines[0], meter: &meter };
     let mut consumer = meeting.queue.consume(&items(), JobKind::Image, 10_000);
     // In memory a job is durable when it has ended: they are taken as they are published.
     let mut published = Vec::new();
@@ -82,9 +103,37 @@ async fn an_image_that_changes_is_published_before_a_backlog_and_the_backlog_by_
         }
     };
     tokio::select! {
-        kept = keeper.publish_images() => panic!("{kept:?} before all was taken"),
+        fed = feed.publish() => panic!("{fed:?} before all was taken"),
         () = taken => {}
     }
     assert_eq!(published[0], 1.into());
     assert!(published[1..].iter().all(|key| *key != 1.into()));
+}
+
+#[tokio::test]
+async fn images_are_published_while_a_run_is_under_way() {
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let config = Arc::new(config(silent.local_addr().unwrap()));
+    let state = State::open_memory().await.unwrap();
+    let meeting = Meeting { state: state.clone(), queue: Queue::memory(10), name: "test".to_owned() };
+    let mut consumer = meeting.queue.consume(&items(), JobKind::Image, 10);
+    let runs = FleetRun {
+        meeting,
+        systems: Arc::new(Systems::new(Arc::clone(&config))),
+        pipeline: config.pipelines[0].clone(),
+        lost_after: Duration::from_mins(5),
+        progress: Arc::new(Progress::default()),
+        stop: CancellationToken::new(),
+    };
+    let stop = CancellationToken::new();
+    let tending = Box::pin(Tending { runs, disable_after: 3 }.tend(stop.clone()));
+    let meanwhile = async {
+        // The run asks Odoo for its version and is never answered.
+        let (_asking, _) = silent.accept().await.unwrap();
+        record(&state, &begun(&state).await, 1, "first.jpg").await;
+        assert_eq!(consumer.next().await.unwrap().take_job().unwrap().key, 1.into());
+        stop.cancel();
+    };
+    let ended = tokio::time::timeout(PATIENCE, async { tokio::join!(tending, meanwhile) }).await;
+    ended.expect("an image that is published, and an end to it");
 }
