@@ -1,5 +1,5 @@
 //! One run of the producer: rows are mapped, compared with what is wanted and enqueued, those of the window page by page
-//! ([`crate::walk`]), those of lost work before and chosen ones alone by key.
+//! (`walk.rs`), those of lost work before and chosen ones alone by key.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;

@@ -93,21 +93,30 @@ async fn a_connection_that_is_half_open_is_noticed() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn jobs_that_the_broker_lost_are_enqueued_again() {
+    lost(async |stranger| stranger.purge("items.record").await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn jobs_that_were_lost_with_their_queue_are_enqueued_again() {
+    lost(async |stranger| stranger.delete("items.record").await).await;
+}
+
+/// All jobs wait in their queue, for there is no worker, and it `loses` them.
+async fn lost(loses: impl AsyncFnOnce(&Stranger)) {
     let fleet = Fleet::new(Size { images: false, ..Size::small() }).await;
     let stranger = Stranger::new(&fleet).await;
     let producer = fleet.producer();
-    // No worker: the jobs wait in the queue.
     fleet.until("jobs in the queue", || async { stranger.ready("items.record").await == 60 }).await;
-    stranger.purge("items.record").await;
+    loses(&stranger).await;
     let _worker = fleet.worker();
     let began = Instant::now();
     fleet.in_step().await;
-    println!("queue purged: in step again after {:.1} s", began.elapsed().as_secs_f64());
+    println!("jobs lost: in step again after {:.1} s", began.elapsed().as_secs_f64());
     assert!(!producer.log().contains("panicked"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_queue_that_was_deleted_is_declared_again_and_its_jobs_arrive() {
+async fn a_queue_that_was_deleted_is_declared_again_and_jobs_flow() {
     let fleet = Fleet::new(Size { images: false, ..Size::small() }).await;
     let stranger = Stranger::new(&fleet).await;
     let roles = [fleet.producer(), fleet.worker(), fleet.worker()];
