@@ -72,9 +72,9 @@ async fn code_45_pauses_the_images_and_tells_how_many_days_they_take() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn after_code_45_the_images_arrive_at_midnight_and_nobody_has_to_do_anything() {
-    // Ten seconds before midnight in New York: what says no more than code 45 is waited out until then. The clock stands still
+    // Four seconds before midnight in New York: what says no more than code 45 is waited out until then. The clock stands still
     // until somebody was told so, and has passed midnight before they think that it has.
-    let before = |zoho: &ZohoControl| zoho.freeze_clock("2027-01-05T04:59:50Z".parse().unwrap());
+    let before = |zoho: &ZohoControl| zoho.freeze_clock("2027-01-05T04:59:56Z".parse().unwrap());
     let (fleet, _producer, _workers) = fleet_without_calls(before).await;
     let zoho = fleet.catalogue.shop.store();
     fleet.run(&["resume", "items", "--images"]).await.expect(0, &[]);
