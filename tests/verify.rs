@@ -56,38 +56,42 @@ async fn what_is_in_step_is_exit_0_without_a_write_or_an_image_fetched() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn every_kind_of_drift_is_found_and_repair_brings_exactly_what_differs() {
-    let shop = Shop::new(20).await;
-    shop.place.sync().await;
-    let (ids, with_image) = (shop.products(), shop.served().await);
-    let of = |number: u32| ids[&shop.id(number)];
+/// What can come between the two: `product` finds the product of an item; of two items the picture is another, and lost.
+fn drift_of_every_kind(shop: &Shop, product: impl Fn(u32) -> i64, (other, lost): (u32, u32)) {
     // Somebody edits a price, deletes a product, takes another picture, or the database loses one.
-    let pictured: Vec<u32> = (6..20).filter(|number| with_image.contains_key(&shop.id(*number))).collect();
-    let (other, lost) = (pictured[0], pictured[1]);
     let picture =
         "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
     behind_our_back(
-        &shop,
+        shop,
         vec![
-            update(of(0), &json!({ "list_price": 1234.5 })),
-            Edit::Delete { model: "product.product".to_owned(), id: of(1) },
-            update(of(other), &json!({ "image_1920": picture })),
-            update(of(lost), &json!({ "image_1920": false })),
+            update(product(0), &json!({ "list_price": 1234.5 })),
+            Edit::Delete { model: "product.product".to_owned(), id: product(1) },
+            update(product(other), &json!({ "image_1920": picture })),
+            update(product(lost), &json!({ "image_1920": false })),
         ],
     );
     // Another item's external id on the same product, and an item that vanished.
     let doubled = Edit::Create {
         model: "ir.model.data".to_owned(),
         values: fields(&json!({
-            "module": "zoho", "name": "item_77", "model": "product.product", "res_id": of(2)
+            "module": "zoho", "name": "item_77", "model": "product.product", "res_id": product(2)
         })),
         write_date: WriteDate::Transaction,
     };
-    behind_our_back(&shop, vec![doubled]);
+    behind_our_back(shop, vec![doubled]);
     shop.change(ZohoChange::DeleteItem { item: shop.id(3) });
     // And the source changed since.
     shop.edit(4, &json!({ "name": "Renamed lamp" }));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_kind_of_drift_is_found_and_repair_brings_exactly_what_differs() {
+    let shop = Shop::new(20).await;
+    shop.place.sync().await;
+    let (ids, with_image) = (shop.products(), shop.served().await);
+    let pictured: Vec<u32> = (6..20).filter(|number| with_image.contains_key(&shop.id(*number))).collect();
+    let (other, lost) = (pictured[0], pictured[1]);
+    drift_of_every_kind(&shop, |number| ids[&shop.id(number)], (other, lost));
     shop.reset_counts();
     let (findings, totals) = verified(&shop.place, "items").await;
     shop.assert_nothing_done();
